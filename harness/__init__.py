@@ -1,0 +1,32 @@
+"""The hub's harness: it checks, runs, scores and compares contributions.
+
+A contribution needs one line of this package::
+
+    from harness import hookimpl
+
+and, when it writes its own training loop, ``from harness import TrainResult``.
+Importing ``harness`` costs milliseconds: it wakes neither torch nor pydantic.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    from harness.records import TrainResult
+
+__all__ = ["PROJECT", "TrainResult", "hookimpl", "hookspec"]
+
+PROJECT = "sdlora"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+def __getattr__(name: str) -> Any:
+    """Load the one record that contributions return only when somebody asks for it (PEP 562)."""
+    if name == "TrainResult":
+        from harness.records import TrainResult
+
+        return TrainResult
+    raise AttributeError(f"module 'harness' has no attribute {name!r}")

@@ -1,0 +1,128 @@
+"""The contract between a contribution and the hub: four hooks, and this file is their specification.
+
+Write a function of the same name, with the same parameter names (or fewer), mark it with
+``@hookimpl``, import it in your ``main.py`` and list it under ``hooks`` in ``contribution.toml``.
+
+Rules that hold for all four:
+
+* No default values, no ``*``-only parameters, no ``*args`` or ``**kwargs``: pluggy fills such
+  parameters differently from version to version, or not at all.
+* Rely on the arguments alone. The pipeline, dataset or adapter may come from somebody else's
+  contribution, and the working directory is a scratch folder.
+* Return a value. ``None`` means "no answer" to pluggy and is refused by the hub.
+"""
+
+# Annotations stay strings here: naming torch's types must not cost an import of torch.
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from harness import hookspec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from diffusers import StableDiffusionPipeline
+    from PIL.Image import Image
+    from torch import Tensor, nn
+    from torch.utils.data import Dataset
+
+    from harness.records import GenerateConfig, LoraConfig, TrainConfig, TrainResult
+
+HOOK_NAMES = ("make_dataset", "make_lora", "train", "generate")
+
+
+class Reporter(Protocol):
+    """What ``train`` is handed to say how far it is."""
+
+    def step(self, step: int, loss: float) -> None:
+        """Report one finished optimiser step.
+
+        Args:
+            step: Number of the finished step, starting at 1.
+            loss: Training loss of that step, a plain number.
+        """
+
+
+@hookspec(firstresult=True)
+def make_dataset(data_dir: Path, resolution: int) -> Dataset[tuple[Tensor, str]]:
+    """Return the training pictures with their captions.
+
+    Args:
+        data_dir: Folder with ``Images/*.png|jpg|jpeg|webp`` and ``ImageCaptions/<same stem>.txt``.
+        resolution: Side of the square pictures to return, in pixels; a multiple of 8.
+
+    Returns:
+        A map-style ``torch.utils.data.Dataset`` whose items are ``(pixel_values, caption)``:
+        ``pixel_values`` is a float32 tensor of shape ``(3, resolution, resolution)``, RGB, with
+        values in [-1, 1]; ``caption`` is the caption of that very picture. Same length each time.
+
+    Must not return None.
+    """
+
+
+@hookspec(firstresult=True)
+def make_lora(pipeline: StableDiffusionPipeline, config: LoraConfig) -> nn.Module:
+    """Attach a trainable adapter to the pipeline, in place, and freeze everything else.
+
+    Args:
+        pipeline: The base model; ``unet``, ``text_encoder`` and ``vae`` in float32, eval mode.
+        config: Rank, alpha and target modules.
+
+    Returns:
+        A module that holds exactly the trainable parameters. They must be part of
+        ``pipeline.unet`` (or ``pipeline.text_encoder``), so that calling the model uses them, and
+        ``load_state_dict(state_dict())`` of the returned module must restore the adapter.
+        Before training the pipeline has to predict what the base predicts.
+
+    Must not return None.
+    """
+
+
+@hookspec(firstresult=True)
+def train(
+    pipeline: StableDiffusionPipeline,
+    dataset: Dataset[tuple[Tensor, str]],
+    adapter: nn.Module,
+    config: TrainConfig,
+    reporter: Reporter,
+) -> TrainResult:
+    """Train the adapter to predict the noise in the noisy latents of the dataset's pictures.
+
+    Args:
+        pipeline: The base model with the adapter attached.
+        dataset: What ``make_dataset`` returned.
+        adapter: What ``make_lora`` returned. Only its parameters may change.
+        config: Steps, batch size, learning rate, seed. The budget (``steps`` optimiser steps of
+            ``batch_size`` pictures) is the same for everybody.
+        reporter: Call ``reporter.step(step, loss)`` after each optimiser step.
+
+    Returns:
+        ``TrainResult(losses=...)`` with one finite loss per optimiser step.
+
+    Must not return None.
+    """
+
+
+@hookspec(firstresult=True)
+def generate(
+    pipeline: StableDiffusionPipeline,
+    adapter: nn.Module,
+    prompts: Sequence[str],
+    config: GenerateConfig,
+) -> list[Image]:
+    """Draw one picture per prompt with the trained adapter.
+
+    Args:
+        pipeline: The base model with the adapter attached.
+        adapter: What ``make_lora`` returned, trained.
+        prompts: The texts to draw, one picture each.
+        config: Steps, guidance, size, seed and ``lora_scale``. Picture ``i`` starts from noise
+            drawn with seed ``config.seed + i``, so a picture does not depend on its neighbours.
+
+    Returns:
+        RGB pictures of ``config.width`` x ``config.height`` pixels, in the order of the prompts.
+
+    Must not return None.
+    """

@@ -1,0 +1,15 @@
+"""Where things are, relative to the repository. The only file that knows the layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+CONTRIBUTIONS = ROOT / "CONTRIBUTIONS"
+REFERENCE = ROOT / "src"
+TRACKS = ROOT / "tracks"
+RESULTS = ROOT / "leaderboard" / "results"
+REGISTRY = ROOT / "registry.toml"
+RUNS = ROOT / "runs"
+CHECK_DOCS = ROOT / "docs" / "checks"

@@ -1,0 +1,288 @@
+"""What travels between the rooms of the hub: frozen, validated, free of torch.
+
+Every record forbids unknown fields, so a misspelt setting is an error and never a silent default.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from harness.hookspecs import HOOK_NAMES
+
+SCHEMA_VERSION = 1
+
+# Also a Python identifier, because the folder is imported as CONTRIBUTIONS.<Name>.src.main.
+NAME_PATTERN = re.compile(r"^[A-Za-z][A-Za-z0-9_]{1,38}$")
+
+HookName = Literal["make_dataset", "make_lora", "train", "generate"]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Record(BaseModel):
+    """Base of all records: immutable, and strict about unknown fields and non-finite numbers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+# --- what the hooks are handed ------------------------------------------------------------------
+
+
+class LoraConfig(Record):
+    """Settings of ``make_lora``."""
+
+    rank: int = Field(default=4, ge=1, le=256, description="inner size r of the two LoRA matrices")
+    alpha: float | None = Field(
+        default=None, gt=0, description="numerator of the scale alpha / rank; empty means = rank"
+    )
+    target_modules: tuple[str, ...] = Field(
+        default=("to_q", "to_k", "to_v", "to_out.0"),
+        min_length=1,
+        description="a layer is adapted when its dotted name ends with one of these",
+    )
+
+    @property
+    def effective_alpha(self) -> float:
+        """Alpha with the default resolved: equal to the rank, so that the scale is 1."""
+        return float(self.rank) if self.alpha is None else self.alpha
+
+
+class TrainSettings(Record):
+    """The part of the training settings that a contribution may choose."""
+
+    learning_rate: float = Field(default=1e-3, gt=0, le=1, description="of AdamW, after warm-up")
+    weight_decay: float = Field(default=1e-2, ge=0, description="of AdamW")
+    max_grad_norm: float = Field(default=1.0, gt=0, description="gradients are clipped to it")
+    lr_warmup_steps: int = Field(default=0, ge=0, description="steps of linear warm-up")
+    caption_dropout: Fraction = Field(default=0.1, description="share of captions left empty")
+
+
+class TrainConfig(TrainSettings):
+    """Settings of ``train``: the contribution's choice plus the budget that the track owns."""
+
+    steps: int = Field(default=200, ge=1, description="optimiser steps")
+    batch_size: int = Field(default=4, ge=1, description="pictures per optimiser step")
+    seed: int = Field(default=0, ge=0, lt=2**31, description="of noise, timesteps and order")
+
+
+class GenerateSettings(Record):
+    """The part of the sampling settings that a contribution may choose."""
+
+    num_inference_steps: int = Field(default=20, ge=1, le=1000, description="denoising steps")
+    guidance_scale: float = Field(default=5.0, ge=0, description="1 switches guidance off")
+    negative_prompt: str = Field(default="", description="what the picture should not show")
+    lora_scale: float = Field(default=1.0, description="strength of the adapter; 0 is the base")
+
+
+class GenerateConfig(GenerateSettings):
+    """Settings of ``generate``."""
+
+    height: int = Field(default=64, ge=8, multiple_of=8, description="in pixels")
+    width: int = Field(default=64, ge=8, multiple_of=8, description="in pixels")
+    seed: int = Field(default=0, ge=0, lt=2**31, description="picture i starts from seed + i")
+
+
+class TrainResult(Record):
+    """What ``train`` returns. Time and memory are measured outside, not reported from inside."""
+
+    losses: tuple[float, ...] = Field(min_length=1, description="one per optimiser step")
+
+
+# --- what a contribution says about itself ------------------------------------------------------
+
+
+class Settings(Record):
+    """The ``[settings.*]`` tables of contribution.toml."""
+
+    lora: LoraConfig = LoraConfig()
+    train: TrainSettings = TrainSettings()
+    generate: GenerateSettings = GenerateSettings()
+
+
+class ContributionFile(Record):
+    """A contribution.toml, field by field."""
+
+    name: str = Field(pattern=NAME_PATTERN.pattern, description="the folder's name")
+    authors: tuple[str, ...] = Field(min_length=1, description="who wrote it")
+    summary: str = Field(min_length=10, max_length=200, description="one sentence: what it changes")
+    license: str = Field(default="MIT", min_length=2, description="SPDX identifier of the code")
+    hooks: tuple[HookName, ...] = Field(
+        default=(), description="hooks of its own; the others come from the reference"
+    )
+    dependencies: tuple[str, ...] = Field(
+        default=(), description="extra packages, from the hub's allow-list"
+    )
+    based_on: tuple[str, ...] = Field(default=(), description="contributions it grew from")
+    links: tuple[str, ...] = Field(default=(), description="papers and pages, https only")
+    settings: Settings = Settings()
+
+    @field_validator("hooks")
+    @classmethod
+    def _each_hook_once(cls, hooks: tuple[HookName, ...]) -> tuple[HookName, ...]:
+        if len(set(hooks)) != len(hooks):
+            raise ValueError("each hook is listed once")
+        return tuple(sorted(hooks, key=HOOK_NAMES.index))
+
+    @field_validator("links")
+    @classmethod
+    def _links_are_https(cls, links: tuple[str, ...]) -> tuple[str, ...]:
+        for link in links:
+            if not link.startswith("https://"):
+                raise ValueError(f"{link!r} does not start with https://")
+        return links
+
+
+class Contribution(Record):
+    """A folder that can be run: the reference (``src``) or one under CONTRIBUTIONS/."""
+
+    file: ContributionFile
+    path: str = Field(description="folder, relative to the repository, with forward slashes")
+    module: str = Field(description="dotted name of the module that registers the hooks")
+    content_hash: str = Field(description="sha256 over the names and bytes of the folder's files")
+
+    @property
+    def name(self) -> str:
+        """The contribution's name, which is also its folder's."""
+        return self.file.name
+
+
+# --- what the static check says -----------------------------------------------------------------
+
+
+class Finding(Record):
+    """One thing a check noticed, with its address and remedy."""
+
+    rule: str = Field(description="identifier such as HUB012; `harness explain` documents it")
+    severity: Literal["error", "hint"]
+    message: str = Field(description="what is wrong, in one sentence")
+    path: str = Field(description="file or folder, relative to the repository")
+    line: int | None = Field(default=None, ge=1)
+    fix: str = Field(description="what to do about it")
+    fixable: bool = Field(default=False, description="whether `check --fix` can mend it")
+
+
+# --- what a track is ----------------------------------------------------------------------------
+
+
+class GridSpec(Record):
+    """The frozen grid of (held-out picture, timestep, noise) on which the loss is measured."""
+
+    timesteps: tuple[int, ...] = Field(min_length=3, description="ascending, 0 to 999")
+    noises_per_picture: int = Field(ge=1, description="noise tensors per picture and timestep")
+    seed: int = Field(ge=0, description="of the noise tensors")
+
+
+class TrackFile(Record):
+    """A tracks/<name>/track.toml, field by field."""
+
+    name: str
+    title: str
+    summary: str
+    base_model: str = Field(description="folder of the base, relative to the repository")
+    resolution: int = Field(ge=8, multiple_of=8, description="in pixels")
+    steps: int = Field(ge=1, description="optimiser steps of the budget")
+    batch_size: int = Field(ge=1, description="pictures per step of the budget")
+    seeds: tuple[int, ...] = Field(min_length=1)
+    timeout_s: int = Field(ge=1, description="wall time of one worker, seconds")
+    prompts: tuple[str, ...] = Field(min_length=1, description="drawn for the comparison sheet")
+    grid: GridSpec
+    sources: tuple[str, ...] = Field(min_length=1, description="origin and licence of the pictures")
+
+
+# --- what a run yields --------------------------------------------------------------------------
+
+Status = Literal["ok", "failed", "timeout", "crashed", "canceled"]
+
+
+class ErrorReport(Record):
+    """Why a run is not ok, with the last lines of its log."""
+
+    kind: str = Field(description="class of harness.errors")
+    what: str
+    where: str | None = None
+    fix: str | None = None
+    log_tail: tuple[str, ...] = ()
+
+
+class Loss(Record):
+    """Held-out denoising loss (epsilon MSE), over the grid and in its three timestep bands."""
+
+    mean: float = Field(ge=0)
+    bands: tuple[float, float, float] = Field(description="low, middle, high timesteps")
+
+
+class SeedScores(Record):
+    """Everything measured for one seed; the reference is trained with the same seed."""
+
+    seed: int
+    heldout: Loss
+    reference: Loss
+    gain: float = Field(description="(base - own) / base held-out loss; higher is better")
+    reference_gain: float
+    merge_error: float = Field(ge=0, description="relative error of base + delta against the model")
+    train_seconds: float = Field(ge=0, description="wall time of the train hook, by the worker")
+
+
+class Verdict(Record):
+    """The comparison with the reference, paired by seed."""
+
+    outcome: Literal["better", "worse", "no clear difference", "is the reference"]
+    gain: float = Field(description="mean over seeds")
+    reference_gain: float
+    difference: float = Field(description="gain - reference_gain, mean over seeds")
+    interval: tuple[float, float] | None = Field(
+        description="95 % interval of the difference (Student t over seeds); null with one seed"
+    )
+    sentence: str
+
+
+class Machine(Record):
+    """Where a row was measured."""
+
+    python: str
+    packages: dict[str, str]
+    system: str
+    processor: str
+    cores: int
+    memory_gib: float
+    threads: int
+    sandbox: str = Field(description="isolation layer that was really active")
+
+
+class Row(Record):
+    """One result: one contribution on one track. Stored as one JSON file."""
+
+    schema_version: int = SCHEMA_VERSION
+    track: str
+    contribution: str
+    authors: tuple[str, ...]
+    summary: str
+    own_hooks: tuple[HookName, ...]
+    content_hash: str
+    reference_hash: str
+    protocol_hash: str = Field(description="over the track, its pictures and the base model")
+    status: Status
+    error: ErrorReport | None = None
+    base: Loss | None = None
+    scores: tuple[SeedScores, ...] = ()
+    verdict: Verdict | None = None
+    losses: tuple[float, ...] = Field(default=(), description="training loss per step, first seed")
+    trainable_parameters: int | None = None
+    adapter_bytes: int | None = None
+    changed_modules: int | None = Field(
+        default=None, description="tensors of the base that training changed"
+    )
+    machine: Machine
+    origin: Literal["self-reported", "maintainer", "ci"] = "self-reported"
+    created_at: datetime
+
+    @model_validator(mode="after")
+    def _ok_rows_are_complete(self) -> Row:
+        if self.status == "ok" and (not self.scores or self.verdict is None or self.base is None):
+            raise ValueError("a row with status ok needs base, scores and verdict")
+        if self.status != "ok" and self.error is None:
+            raise ValueError(f"a row with status {self.status} needs an error")
+        return self

@@ -1,0 +1,1 @@
+"""Recipes that make the data and models shipped with this repository."""

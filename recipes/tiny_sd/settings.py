@@ -1,0 +1,70 @@
+"""Every number of the recipe in one place, with a toy size that runs in seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+RESOLUTION_PX: Final = 64
+LATENT_CHANNELS: Final = 4
+LATENT_SIZE: Final = 8
+# The number SD 1.4 multiplies its latents with; the export rescales the autoencoder so that it is right here too.
+SCALING_FACTOR: Final = 0.18215
+MODEL_MAX_LENGTH: Final = 40
+
+SCHEDULER: Final[dict[str, Any]] = {
+    "num_train_timesteps": 1000,
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+}
+
+
+@dataclass(frozen=True)
+class VaeSettings:
+    """Autoencoder: widths, loss weights and schedule (steps of `batch_size` pictures)."""
+
+    widths: tuple[int, ...] = (16, 32, 64, 96)
+    norm_groups: int = 8
+    batch_size: int = 32
+    train_steps: int = 6000
+    decay_steps: int = 1500
+    learning_rate: float = 2e-3
+    kl_weight: float = 1e-4
+    l1_weight: float = 0.1
+    ema_decay: float = 0.999
+    seed: int = 3
+
+
+@dataclass(frozen=True)
+class UnetSettings:
+    """U-Net and text encoder: widths, loss and schedule (steps of `batch_size` latents)."""
+
+    widths: tuple[int, ...] = (64, 128)
+    heads: int = 4
+    layers_per_block: int = 2
+    norm_groups: int = 16
+    text_width: int = 128
+    text_layers: int = 2
+    text_heads: int = 4
+    batch_size: int = 64
+    train_steps: int = 10000
+    decay_steps: int = 2000
+    learning_rate: float = 1e-3
+    caption_dropout: float = 0.1
+    min_snr_gamma: float = 5.0
+    ema_decay: float = 0.999
+    seed: int = 4
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The whole recipe; `toy()` shrinks it to seconds for tests."""
+
+    merges: int = 1000
+    icon_px: int = 96
+    composites: int = 48_000
+    checkpoint_every: int = 250
+    preview_every: int = 500
+    vae: VaeSettings = field(default_factory=VaeSettings)
+    unet: UnetSettings = field(default_factory=UnetSettings)
