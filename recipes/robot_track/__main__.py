@@ -1,0 +1,125 @@
+"""Make the pictures of ``tracks/robot``, ``src/Dataset`` and ``CONTRIBUTIONS/Example1/Dataset``.
+
+The subject is Kenney's robot (CC0), thirteen poses shipped in the PyPI wheel ``arcade``::
+
+    pip download --no-deps --dest wheels arcade==3.3.3
+    python -m recipes.robot_track wheels/arcade-3.3.3-py3-none-any.whl
+
+Nine poses are for training and four are held out. Every picture is one pose on one named
+background colour; the same wheel gives the same bytes on every machine with the same Pillow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import random
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from harness import atomic, paths
+from recipes.tiny_sd.vocabulary import BACKGROUNDS, with_article
+
+WHEEL_SHA256 = "25f4e0e5b8bcbe7a7d087c0a23b19e9f423b0c70ec00945c8712c9a3e541ebd2"
+POSES = "arcade/resources/assets/images/animated_characters/robot/robot_{}.png"
+
+# 128 px: twice the embedded base's 64, so that the pictures are also pleasant to look at.
+SIDE_PX = 128
+
+# pose file -> the word a caption uses for it
+TRAIN_POSES = {
+    "climb0": "climbing",
+    "idle": "standing",
+    "jump": "jumping",
+    "walk0": "walking",
+    "walk1": "walking",
+    "walk3": "walking",
+    "walk4": "walking",
+    "walk5": "walking",
+    "walk7": "walking",
+}
+HELDOUT_POSES = {"climb1": "climbing", "fall": "falling", "walk2": "walking", "walk6": "walking"}
+
+# Each training colour appears once; held-out poses get two colours each.
+TRAIN_COLOURS = ("white", "yellow", "red", "green", "black", "orange", "pink", "purple", "blue")
+HELDOUT_COLOURS = ("white", "orange", "green", "yellow", "pink", "white", "black", "red")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture to make: a pose, its word, and a background."""
+
+    pose: str
+    word: str
+    colour: str
+
+    @property
+    def caption(self) -> str:
+        """The caption in the form the base model knows, with ``sks`` for the unknown subject."""
+        return f"a sks robot {self.word}, on {with_article(self.colour)} background"
+
+
+def train_pictures() -> list[Picture]:
+    """List the nine training pictures."""
+    poses = TRAIN_POSES.items()
+    return [Picture(p, w, c) for (p, w), c in zip(poses, TRAIN_COLOURS, strict=True)]
+
+
+def heldout_pictures() -> list[Picture]:
+    """List the eight held-out pictures: four unseen poses, two colours each."""
+    poses = [item for item in HELDOUT_POSES.items() for _ in range(2)]
+    return [Picture(p, w, c) for (p, w), c in zip(poses, HELDOUT_COLOURS, strict=True)]
+
+
+def draw(picture: Picture, wheel: zipfile.ZipFile) -> bytes:
+    """Compose one picture and return it as PNG bytes.
+
+    Size and place vary a little, so that a model learns the subject and not one set of pixels.
+    """
+    rng = random.Random(picture.pose + picture.colour)  # noqa: S311  # pictures, not secrets
+    with Image.open(io.BytesIO(wheel.read(POSES.format(picture.pose)))) as source:
+        robot = source.convert("RGBA")
+    robot = robot.crop(robot.getchannel("A").getbbox())
+    height = round(SIDE_PX * rng.uniform(0.68, 0.86))
+    width = round(robot.width * height / robot.height)
+    # Premultiplied alpha, or the transparent border bleeds a dark fringe into the edge.
+    robot = robot.convert("RGBa").resize((width, height), Image.Resampling.LANCZOS).convert("RGBA")
+    canvas = Image.new("RGB", (SIDE_PX, SIDE_PX), BACKGROUNDS[picture.colour])
+    left = rng.randint(4, max(4, SIDE_PX - width - 4))
+    top = rng.randint(4, max(4, SIDE_PX - height - 4))
+    canvas.paste(robot, (left, top), robot)
+    buffer = io.BytesIO()
+    canvas.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def write_folder(folder: Path, pictures: list[Picture], wheel: zipfile.ZipFile) -> None:
+    """Write ``Images/`` and ``ImageCaptions/`` with the names the seed document uses."""
+    for number, picture in enumerate(pictures, start=1):
+        atomic.write_bytes(folder / "Images" / f"example{number}.png", draw(picture, wheel))
+        caption = folder / "ImageCaptions" / f"example{number}.txt"
+        atomic.write_text(caption, picture.caption + "\n")
+
+
+def main() -> int:
+    """Check the wheel's hash and write all folders."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("wheel", type=Path, help="the downloaded arcade-3.3.3 wheel")
+    wheel_path: Path = parser.parse_args().wheel
+    found = hashlib.sha256(wheel_path.read_bytes()).hexdigest()
+    if found != WHEEL_SHA256:
+        parser.error(f"{wheel_path} has sha256 {found}, expected {WHEEL_SHA256}")
+    with zipfile.ZipFile(wheel_path) as wheel:
+        write_folder(paths.TRACKS / "robot" / "train", train_pictures(), wheel)
+        write_folder(paths.TRACKS / "robot" / "heldout", heldout_pictures(), wheel)
+        write_folder(paths.REFERENCE / "Dataset", train_pictures(), wheel)
+        write_folder(paths.CONTRIBUTIONS / "Example1" / "Dataset", train_pictures(), wheel)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
