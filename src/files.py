@@ -22,6 +22,20 @@ from .utils import replacing
 PREFIX = "lora_unet_"
 
 
+def lora_layers(adapter: nn.Module) -> dict[str, LoRALayer]:
+    """Return the adapter's layers by name.
+
+    Raises:
+        TypeError: It has other parts than LoRALayer, which these files cannot hold.
+    """
+    layers = {}
+    for name, layer in adapter.named_children():
+        if not isinstance(layer, LoRALayer):
+            raise TypeError(f"{name} is a {type(layer).__name__}; LoRA files hold LoRALayer only.")
+        layers[name] = layer
+    return layers
+
+
 def save_adapter(adapter: nn.Module, path: Path, metadata: dict[str, str] | None = None) -> None:
     """Write the LoRA to a file that diffusers, A1111 and ComfyUI load (kohya's format).
 
@@ -31,9 +45,7 @@ def save_adapter(adapter: nn.Module, path: Path, metadata: dict[str, str] | None
         metadata: Further entries for the file's header.
     """
     tensors: dict[str, Tensor] = {}
-    for name, layer in adapter.named_children():
-        if not isinstance(layer, LoRALayer):
-            raise TypeError(f"{name} is a {type(layer).__name__}; only LoRALayer can be saved.")
+    for name, layer in lora_layers(adapter).items():
         # Loaders expect the weights of a 1x1 convolution to be 4-D: (r, in, 1, 1).
         pixel = (1, 1) if isinstance(layer, LoRAConv1x1) else ()
         down, up = layer.lora_A.detach().cpu(), layer.lora_B.detach().cpu()
@@ -68,7 +80,7 @@ def load_adapter(adapter: nn.Module, path: Path) -> dict[str, str]:
     with safe_open(path, framework="pt") as file:
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # no dict
         metadata = dict(file.metadata() or {})
-    layers = dict(adapter.named_children())
+    layers = lora_layers(adapter)
     wanted = {
         f"{PREFIX}{name}.{part}"
         for name in layers

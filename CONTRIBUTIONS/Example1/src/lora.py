@@ -1,0 +1,60 @@
+"""LoRA: each chosen layer W gets two small matrices beside it, h = W x + (alpha / rank) B A x."""
+
+import math
+
+import torch
+from torch import nn
+
+from harness import hookimpl
+
+
+class LoRALayer(nn.Module):
+    """The part B A x. Only these two matrices are trained."""
+
+    def __init__(self, in_features, out_features, rank=4, alpha=1):
+        super().__init__()
+        self.lora_A = nn.Parameter(torch.zeros((rank, in_features)))
+        self.lora_B = nn.Parameter(torch.zeros((out_features, rank)))
+        self.scale = alpha / rank
+        self.lora_scale = 1.0  # `generate` changes it: 0 is the base, 1 is as trained
+        nn.init.kaiming_uniform_(self.lora_A, a=math.sqrt(5))
+        nn.init.zeros_(self.lora_B)  # so that training starts exactly at the base
+
+    def forward(self, x):
+        # (..., in) -> (..., rank) -> (..., out)
+        return (x @ self.lora_A.T @ self.lora_B.T) * (self.scale * self.lora_scale)
+
+
+def add_lora(layer, inputs, output):
+    """Run after the layer. Without it the LoRA would be there, but nobody would call it."""
+    return output + layer.lora(inputs[0])
+
+
+def apply_lora_to_model(model, rank=4, alpha=1, target_modules=("to_q", "to_k", "to_v")):
+    # First collect, then change: otherwise the loop would meet the layers that it adds.
+    chosen = [
+        layer
+        for name, layer in model.named_modules()
+        if isinstance(layer, nn.Linear)
+        and f".{name}".endswith(tuple(f".{t}" for t in target_modules))
+    ]
+    if not chosen:
+        raise ValueError(f"No layer of the model is named {' or '.join(target_modules)}.")
+
+    model.requires_grad_(False)  # the base stays as it is
+    for layer in chosen:
+        layer.lora = LoRALayer(layer.in_features, layer.out_features, rank, alpha)
+        layer.register_forward_hook(add_lora)
+    return model
+
+
+@hookimpl
+def make_lora(pipeline, config):
+    pipeline.vae.requires_grad_(False)
+    pipeline.text_encoder.requires_grad_(False)
+    apply_lora_to_model(
+        pipeline.unet, config.rank, config.effective_alpha, tuple(config.target_modules)
+    )
+    pipeline.unet.to(pipeline.device)  # the new matrices go where the model is
+    layers = [layer for layer in pipeline.unet.modules() if isinstance(layer, LoRALayer)]
+    return nn.ModuleList(layers)
