@@ -1,0 +1,159 @@
+"""Recover what training did to the base, without knowing how the adapter works.
+
+Whatever was injected (LoRA, DoRA, LoKr, a full update), each Linear and Conv2d of the original model
+is still an affine map ``y = W x + b``. Asking the live module what it does to the identity reveals
+its effective ``W`` and ``b``. The scorer then needs none of the contribution's code: it loads the
+clean base and adds the difference.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from harness.errors import ArtefactError
+
+# Relative error allowed between the live model and base + delta: float32 rounding through thirty
+# layers stays near 1e-6, a wrong effective weight shows as 1e-2 and more.
+TOLERANCE = 1e-3
+
+# Impulses per forward call of a convolution, so that a large layer does not take gigabytes.
+CHUNK = 2048
+
+
+@dataclass(frozen=True)
+class Affine:
+    """The effective weight and bias of a layer, in the shapes of the original parameters."""
+
+    weight: Tensor
+    bias: Tensor | None
+
+
+@torch.no_grad()
+def probe_linear(live: nn.Module, original: nn.Linear) -> Affine:
+    """Read an affine map off a live module that stands where ``original`` stood.
+
+    The probe has three dimensions, (1, tokens, features), as inside attention.
+    """
+    size = original.in_features
+    weight = original.weight
+    identity = torch.eye(size, dtype=weight.dtype, device=weight.device)[None]  # (1, in, in)
+    offset = live(torch.zeros_like(identity[:, :1]))  # (1, 1, out)
+    columns = live(identity) - offset  # (1, in, out)
+    return Affine(columns[0].T.contiguous(), offset[0, 0] if original.bias is not None else None)
+
+
+@torch.no_grad()
+def probe_conv(live: nn.Module, original: nn.Conv2d) -> Affine:
+    """Read the kernel of a live convolution with unit impulses.
+
+    On a canvas just large enough, one output position sees the whole kernel and no padding: the
+    answer there to an impulse at (channel c, row i, column j) is ``W[:, c, i, j]``.
+    """
+    channels, kernel = original.in_channels // original.groups, _pair(original.kernel_size)
+    stride, padding = _pair(original.stride), _pair(original.padding)
+    if original.groups != 1 or _pair(original.dilation) != (1, 1):
+        raise ArtefactError(f"cannot probe a grouped or dilated convolution: {original}")
+    output = [math.ceil(p / s) for p, s in zip(padding, stride, strict=True)]
+    start = [o * s - p for o, s, p in zip(output, stride, padding, strict=True)]
+    height, width = start[0] + kernel[0], start[1] + kernel[1]
+    weight = original.weight
+    blank = torch.zeros(1, channels, height, width, dtype=weight.dtype, device=weight.device)
+    offset = live(blank)[0, :, output[0], output[1]]  # (out,)
+    places = channels * kernel[0] * kernel[1]
+    found = []
+    for first in range(0, places, CHUNK):
+        index = torch.arange(first, min(first + CHUNK, places), device=weight.device)
+        channel, rest = index // (kernel[0] * kernel[1]), index % (kernel[0] * kernel[1])
+        row, column = start[0] + rest // kernel[1], start[1] + rest % kernel[1]
+        impulses = blank.repeat(len(index), 1, 1, 1)  # (n, in, height, width)
+        impulses[torch.arange(len(index)), channel, row, column] = 1.0
+        found.append(live(impulses)[:, :, output[0], output[1]] - offset)  # (n, out)
+    answers = torch.cat(found).T  # (out, in * kh * kw)
+    shaped = answers.reshape(original.out_channels, channels, *kernel).contiguous()
+    return Affine(shaped, offset if original.bias is not None else None)
+
+
+def _pair(value: int | str | tuple[int, ...]) -> tuple[int, int]:
+    if isinstance(value, str):
+        raise ArtefactError(f"cannot probe a convolution with padding={value!r}")
+    return (value, value) if isinstance(value, int) else (value[0], value[1])
+
+
+def is_untouched(live: nn.Module, original: nn.Module) -> bool:
+    """Tell whether a module is the plain original, so that reading its parameters is enough."""
+    hooked = live._forward_hooks or live._forward_pre_hooks or "forward" in vars(live)
+    return type(live) is type(original) and not hooked and not list(live.children())
+
+
+@torch.no_grad()
+def effective_delta(clean: nn.Module, live: nn.Module) -> dict[str, Tensor]:
+    """Return what must be added to ``clean``'s parameters to get what ``live`` computes.
+
+    Args:
+        clean: The base model as it was before ``make_lora``.
+        live: The trained model, in eval mode, of the same architecture underneath its adapter.
+
+    Returns:
+        Parameter name of ``clean`` -> float32 delta on the CPU, only where it is not zero.
+
+    Raises:
+        ArtefactError: A parameter of the base has no counterpart in the live model.
+    """
+    parameters = dict(clean.named_parameters())
+    effective: dict[str, Tensor] = {}
+    for name, original in clean.named_modules():
+        if not isinstance(original, (nn.Linear, nn.Conv2d)):
+            continue
+        counterpart = _submodule(live, name)
+        if is_untouched(counterpart, original):
+            continue
+        probe = probe_linear if isinstance(original, nn.Linear) else probe_conv
+        try:
+            affine = probe(counterpart, original)  # type: ignore[arg-type]
+        except (RuntimeError, TypeError, ValueError, IndexError) as error:
+            raise ArtefactError(
+                f"the module that replaced {name!r} does not accept its input: {error}"
+            ) from error
+        effective[f"{name}.weight"] = affine.weight
+        if affine.bias is not None:
+            effective[f"{name}.bias"] = affine.bias
+    live_parameters = dict(live.named_parameters())
+    for name, parameter in parameters.items():
+        if name in effective:
+            continue
+        if name not in live_parameters:
+            raise ArtefactError(f"the trained model has no parameter {name!r} any more")
+        effective[name] = live_parameters[name]
+    deltas = {
+        name: (value.float().cpu() - parameters[name].float().cpu())
+        for name, value in effective.items()
+    }
+    return {name: delta for name, delta in deltas.items() if bool(delta.any())}
+
+
+def _submodule(live: nn.Module, name: str) -> nn.Module:
+    try:
+        return live.get_submodule(name)
+    except AttributeError as error:
+        raise ArtefactError(f"the trained model has no module {name!r} any more") from error
+
+
+def add_delta(clean: nn.Module, delta: dict[str, Tensor]) -> nn.Module:
+    """Return a copy of the clean model with the delta added."""
+    merged = copy.deepcopy(clean)
+    parameters = dict(merged.named_parameters())
+    with torch.no_grad():
+        for name, change in delta.items():
+            parameters[name].add_(change.to(parameters[name]))
+    return merged
+
+
+def relative_error(found: Tensor, wanted: Tensor) -> float:
+    """Return ||found - wanted|| / ||wanted|| in float64."""
+    difference = (found.double() - wanted.double()).norm()
+    return float(difference / wanted.double().norm().clamp_min(1e-12))

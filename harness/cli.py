@@ -1,0 +1,69 @@
+"""The command line: ``python -m harness <command>``. Each command is a module in commands/."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from harness.errors import HubError, StructureError
+
+# Command -> its module. Only the module of the command that was typed is imported, so that
+# `check` and `list` start fast.
+COMMANDS = {
+    "contribution": "check, train, score and compare one contribution",
+    "generate": "draw pictures with a contribution's trained adapter",
+    "new": "start a contribution: a small folder that is green at once",
+    "check": "check folders without running their code",
+    "explain": "explain a check, with wrong and right code",
+    "list": "list the contributions",
+    "registry": "write registry.toml from the folders",
+    "doctor": "look at the machine and the installation",
+}
+ALIASES = {"run": "contribution"}
+
+INTERRUPTED = 130
+
+
+def build_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser; the options of ``command`` alone are filled in."""
+    parser = argparse.ArgumentParser(
+        prog="python -m harness",
+        description="Check, run, score and compare ways of fine-tuning Stable Diffusion with LoRA.",
+    )
+    subparsers = parser.add_subparsers(dest="command", metavar="command", required=True)
+    for name, summary in COMMANDS.items():
+        names = [alias for alias, target in ALIASES.items() if target == name]
+        sub = subparsers.add_parser(
+            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", aliases=names
+        )
+        if name == command:
+            importlib.import_module(f"harness.commands.{name}").add_arguments(sub)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code: 0 fine, 1 a fault, 2 a wrong call, 130 Ctrl-C."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    typed = next((a for a in arguments if not a.startswith("-")), None)
+    command = ALIASES.get(typed or "", typed)
+    parsed = build_parser(command).parse_args(arguments)
+    module = importlib.import_module(f"harness.commands.{command}")
+    try:
+        code: int = module.run(parsed)
+    except HubError as error:
+        _print_error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("\nStopped. No file was left half-written, no process behind.", file=sys.stderr)
+        return INTERRUPTED
+    return code
+
+
+def _print_error(error: HubError) -> None:
+    if isinstance(error, StructureError) and error.findings:
+        from harness.structure.render import render_text
+
+        print(render_text(error.findings), file=sys.stderr)
+    print(f"error: {error}", file=sys.stderr)

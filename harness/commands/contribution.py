@@ -1,0 +1,124 @@
+"""``contribution NAME``: the main job."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from harness import registry, results
+from harness.pipeline import Options, Run, run_contribution
+from harness.progress import create_progress
+from harness.records import Row
+from harness.run_folders import PAGE_FILE, SHEET_FILE
+from harness.track import DEFAULT_TRACK, load_track
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("name", metavar="NAME", help="a folder in CONTRIBUTIONS/, or `reference`")
+    parser.add_argument("--track", default=DEFAULT_TRACK, help="which track (default: %(default)s)")
+    parser.add_argument(
+        "--seeds", type=parse_seeds, help="seeds, such as 0,1,2 (default: the track's)"
+    )
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
+    parser.add_argument("--fresh", action="store_true", help="run again even if nothing changed")
+    parser.add_argument(
+        "--record", action="store_true", help="also store the row in leaderboard/results"
+    )
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Read ``0,1,2``; argparse turns the ValueError into a message."""
+    seeds = tuple(int(part) for part in text.split(","))
+    if len(set(seeds)) != len(seeds) or min(seeds) < 0:
+        raise ValueError
+    return seeds
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the contribution, show the verdict, return 0 when it is ok."""
+    console = Console(stderr=False, highlight=False, file=sys.stdout)
+    contribution = registry.load(args.name)
+    track = load_track(args.track)
+    console.print(f"[bold]{contribution.name}[/] on the track [bold]{escape(track.file.title)}[/]")
+    options = Options(seeds=args.seeds, device=args.device, fresh=args.fresh)
+    with create_progress(console) as progress:
+        finished = run_contribution(contribution, track, options, progress)
+    show(finished, console)
+    if args.record:
+        record(finished)
+    return 0 if finished.row.status == "ok" else 1
+
+
+def record(finished: Run) -> None:
+    """Copy the row, and the sheet of pictures, to where the leaderboard keeps them."""
+    path = results.recorded_path(finished.row)
+    results.write_row(path, finished.row)
+    sheet = finished.folder / SHEET_FILE
+    if sheet.is_file():
+        shutil.copyfile(sheet, path.with_suffix(".webp"))
+
+
+def show(finished: Run, console: Console) -> None:
+    """Print what happened: figures and a sentence, or the fault with its remedy."""
+    row = finished.row
+    for hint in finished.hints:
+        place = f"{hint.path}:{hint.line}" if hint.line else hint.path
+        console.print(f"hint {hint.rule} {escape(place)}: {escape(hint.message)}", style="yellow")
+    if row.status != "ok" or row.verdict is None:
+        show_failure(finished, console)
+        return
+    if finished.reused:
+        when = f"{row.created_at:%Y-%m-%d %H:%M} UTC"
+        console.print(f"Nothing has changed since {when}; --fresh runs it again.", style="dim")
+    console.print(figures(row))
+    style = {"better": "bold green", "worse": "bold red"}.get(row.verdict.outcome, "bold")
+    console.print(escape(row.verdict.sentence), style=style)
+    console.print(f"Page: {finished.folder / PAGE_FILE}", soft_wrap=True)
+    console.print(
+        f'Next: nox -s generate -- {row.contribution} --prompt "a sks robot on a yellow background"',
+        style="dim",
+        soft_wrap=True,
+    )
+
+
+def figures(row: Row) -> Table:
+    """Return the table of held-out losses."""
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    for heading in ("", "held-out loss", "gain", "s per training"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    count = len(row.scores)
+    if row.base:
+        table.add_row("base", f"{row.base.mean:.4f}", "", "")
+    if row.verdict and row.contribution != registry.REFERENCE_NAME:
+        mean = sum(score.reference.mean for score in row.scores) / count
+        table.add_row("reference", f"{mean:.4f}", f"{row.verdict.reference_gain:.1%}", "")
+    if row.verdict:
+        mean = sum(score.heldout.mean for score in row.scores) / count
+        seconds = sum(score.train_seconds for score in row.scores) / count
+        name = f"[bold]{row.contribution}[/]"
+        table.add_row(name, f"{mean:.4f}", f"{row.verdict.gain:.1%}", f"{seconds:.1f}")
+    return table
+
+
+def show_failure(finished: Run, console: Console) -> None:
+    """Print why a run is not ok, with the end of its log."""
+    error = finished.row.error
+    if error is None:
+        return
+    if error.log_tail:
+        console.print("--- the end of its log ---", style="dim")
+        for line in error.log_tail:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print("---", style="dim")
+    console.print(f"{finished.row.status}: {escape(error.what)}", style="bold red")
+    if error.where:
+        console.print(f"  at   {escape(error.where)}", soft_wrap=True)
+    if error.fix:
+        console.print(f"  fix  {escape(error.fix)}", soft_wrap=True)
+    console.print(f"Page: {finished.folder / PAGE_FILE}", soft_wrap=True)

@@ -1,0 +1,117 @@
+"""``new NAME``: a small folder that is green at once and can be read from top to bottom."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import keyword
+import shutil
+import string
+import subprocess
+import tempfile
+from pathlib import Path
+
+from harness import paths, registry
+from harness.errors import UsageError
+from harness.records import NAME_PATTERN, TrainSettings
+
+SCAFFOLD = paths.ROOT / "harness" / "scaffold"
+
+# As many pictures as a beginner can take in; the track brings its own for training.
+PICTURES = 3
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("name", metavar="NAME", help="letters, digits and _; such as MyIdea")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the folder in one move and say what to do next."""
+    name: str = args.name
+    check_name(name)
+    target = paths.CONTRIBUTIONS / name
+    paths.CONTRIBUTIONS.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=paths.CONTRIBUTIONS) as temporary:
+        draft = Path(temporary) / name
+        write_folder(draft, name)
+        draft.rename(target)  # whole or not at all
+    print(
+        f"CONTRIBUTIONS/{name} is there. Next:\n"
+        f"  nox -s contribution -- {name}      train and judge it as it is: green\n"
+        f"  edit CONTRIBUTIONS/{name}/src/lora.py, change one thing, run it again\n"
+        f"  nox -s check -- {name}             check the folder in half a second"
+    )
+    return 0
+
+
+def check_name(name: str) -> None:
+    """Refuse names that cannot be a folder here.
+
+    Raises:
+        UsageError: The name is malformed, reserved or taken.
+    """
+    if not NAME_PATTERN.fullmatch(name) or keyword.iskeyword(name) or is_reserved(name):
+        suggestion = "".join(part.capitalize() for part in _words(name)) or "MyIdea"
+        raise UsageError(
+            f"{name!r} cannot be the name of a contribution.",
+            fix="Use 2 to 39 letters, digits and _, starting with a letter; for instance "
+            f"{suggestion}",
+        )
+    taken = {other.casefold(): other for other in registry.contribution_names()}
+    taken |= {registry.REFERENCE_NAME: registry.REFERENCE_NAME}
+    if name.casefold() in taken:
+        raise UsageError(
+            f"There is already a contribution named {taken[name.casefold()]}.",
+            where="CONTRIBUTIONS/",
+            fix=f"Choose another name, or work on it: nox -s contribution -- {name}",
+        )
+
+
+def _words(name: str) -> list[str]:
+    letters = "".join(c if c.isascii() and c.isalnum() else " " for c in name)
+    return letters.lstrip("0123456789 ").split()
+
+
+def is_reserved(name: str) -> bool:
+    """Tell whether Windows reserves the name for a device."""
+    stem = name.lower()
+    return stem in {"con", "prn", "aux", "nul"} or (
+        len(stem) == 4 and stem[:3] in {"com", "lpt"} and stem[3].isdigit()
+    )
+
+
+def write_folder(folder: Path, name: str) -> None:
+    """Fill in the scaffold and add a few of the hub's own pictures."""
+    values = {
+        "name": name,
+        "author": json.dumps(guess_author())[1:-1],
+        "learning_rate": f"{TrainSettings().learning_rate:g}",
+    }
+    for source in sorted(p for p in SCAFFOLD.rglob("*") if p.is_file() and p.suffix != ".pyc"):
+        text = string.Template(source.read_text(encoding="utf-8")).substitute(values)
+        target = folder / source.relative_to(SCAFFOLD)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8", newline="\n")
+    dataset = paths.REFERENCE / "Dataset"
+    for picture in sorted((dataset / "Images").iterdir())[:PICTURES]:
+        for part, file in (("Images", picture.name), ("ImageCaptions", f"{picture.stem}.txt")):
+            target = folder / "Dataset" / part / file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(dataset / part / file, target)
+
+
+def guess_author() -> str:
+    """Take the author's name from git, or else from the login."""
+    try:
+        result = subprocess.run(
+            ["git", "config", "user.name"],  # noqa: S607  # git, from the user's own PATH
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=paths.ROOT,
+        )
+    except OSError:
+        return getpass.getuser()
+    return result.stdout.strip() or getpass.getuser()

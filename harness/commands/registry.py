@@ -1,0 +1,31 @@
+"""``registry [--check]``: keep the generated registry.toml."""
+
+from __future__ import annotations
+
+import argparse
+
+from harness import registry
+from harness.errors import UsageError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--check", action="store_true", help="only say whether registry.toml is current"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the registry, or fail when it is not current."""
+    if args.check:
+        if not registry.registry_is_current():
+            raise UsageError(
+                "registry.toml does not say what the folders say.",
+                where="registry.toml",
+                fix="python -m harness registry (the hub's CI does it on main)",
+            )
+        print("registry.toml is current.")
+        return 0
+    registry.write_registry()
+    print(f"registry.toml: {len(registry.contribution_names())} contributions.")
+    return 0

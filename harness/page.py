@@ -1,0 +1,95 @@
+"""One self-contained HTML page per run: the verdict, "your row would be here", the pictures.
+
+Everything on it is escaped by Jinja2 and the page may not load or run anything (see its content
+security policy): names, captions, errors and logs come from strangers.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from harness import atomic, paths
+from harness.pictures import comparison_sheet, open_picture
+from harness.records import Finding, Row
+from harness.results import recorded_rows
+from harness.run_folders import SHEET_FILE
+from harness.track import Track
+
+SHEET_SIDE_PX = 128
+CURVE_WIDTH, CURVE_HEIGHT = 640, 160
+
+Columns = Sequence[tuple[str, Sequence[Path]]]
+
+
+def write_sheet(folder: Path, columns: Columns, prompts: Sequence[str]) -> None:
+    """Write the comparison sheet as WebP: base, reference, contribution, same seeds."""
+    opened = [(title, [open_picture(path) for path in files]) for title, files in columns]
+    sheet = comparison_sheet(opened, prompts, SHEET_SIDE_PX)
+    with atomic.replacing(folder / SHEET_FILE) as temporary:
+        sheet.save(temporary, "WEBP", quality=80, method=6)
+
+
+def write_page(
+    path: Path, row: Row, findings: Sequence[Finding], columns: Columns, track: Track
+) -> None:
+    """Write the page of one run."""
+    environment = Environment(
+        loader=FileSystemLoader(paths.ROOT / "harness" / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    text = environment.get_template("page.html").render(
+        row=row,
+        track=track.file,
+        findings=findings,
+        columns=[(title, [data_url(file) for file in files]) for title, files in columns],
+        neighbours=neighbours(row),
+        curve=polyline(row.losses),
+        curve_width=CURVE_WIDTH,
+        curve_height=CURVE_HEIGHT,
+    )
+    atomic.write_text(path, text)
+
+
+def neighbours(row: Row) -> list[tuple[bool, Row]]:
+    """Return the recorded rows of the track with this one in its place, as (is this one, row).
+
+    An older recorded row of the same contribution gives way to this one.
+    """
+    rows = [r for r in recorded_rows(row.track) if r.verdict and r.contribution != row.contribution]
+    marked = [(False, other) for other in rows]
+    if row.verdict is None:
+        return marked
+    better = sum(1 for other in rows if other.verdict and other.verdict.gain > row.verdict.gain)
+    return [*marked[:better], (True, row), *marked[better:]]
+
+
+def data_url(path: Path) -> str:
+    """Return a picture as a data URL, decoded and encoded anew so that no metadata travels."""
+    import io
+
+    buffer = io.BytesIO()
+    open_picture(path).save(buffer, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def polyline(losses: Sequence[float]) -> str:
+    """Return the points of the training loss as an SVG polyline, smoothed over a tenth of it."""
+    if len(losses) < 2:
+        return ""
+    window = max(1, len(losses) // 10)
+    smooth = [
+        sum(losses[max(0, i - window + 1) : i + 1]) / min(i + 1, window) for i in range(len(losses))
+    ]
+    high = max(smooth) or 1.0
+    points = (
+        f"{CURVE_WIDTH * i / (len(smooth) - 1):.1f},{CURVE_HEIGHT * (1 - y / high):.1f}"
+        for i, y in enumerate(smooth)
+    )
+    return " ".join(points)

@@ -1,0 +1,106 @@
+"""Decode pictures under limits, and lay them out side by side."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL.PngImagePlugin import PngInfo
+
+from harness import atomic
+from harness.errors import UsageError
+from harness.records import GenerateConfig
+
+MAX_PIXELS = 4096 * 4096
+FORMATS = ("PNG", "JPEG", "WEBP")
+
+GAP_PX = 6
+LABEL_PX = 18
+CAPTION_PX = 16
+
+
+def open_picture(path: Path) -> Image.Image:
+    """Decode one picture to RGB; size and format are checked before its pixels are read.
+
+    Raises:
+        UsageError: It is too large, truncated, or of another format.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=FORMATS) as picture:
+                if picture.width * picture.height > MAX_PIXELS:
+                    raise UsageError(
+                        f"The picture has {picture.width}x{picture.height} pixels.",
+                        where=str(path),
+                        fix=f"Use pictures of at most {MAX_PIXELS:,} pixels.",
+                    )
+                return ImageOps.exif_transpose(picture).convert("RGB")
+    except (OSError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise UsageError(
+            f"The picture cannot be read: {error}",
+            where=str(path),
+            fix="Save it again as PNG, JPEG or WebP.",
+        ) from error
+
+
+def comparison_sheet(
+    columns: Sequence[tuple[str, Sequence[Image.Image]]], captions: Sequence[str], side_px: int
+) -> Image.Image:
+    """Lay pictures out as a table: one column per model, one row per prompt.
+
+    Args:
+        columns: (heading, pictures in the order of the captions).
+        captions: One per row, written under the row.
+        side_px: Side of each picture on the sheet.
+    """
+    step = side_px + GAP_PX
+    width = GAP_PX + step * len(columns)
+    height = LABEL_PX + (step + CAPTION_PX) * len(captions) + GAP_PX
+    sheet = Image.new("RGB", (width, height), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=12)
+    for column, (heading, pictures) in enumerate(columns):
+        left = GAP_PX + column * step
+        pen.text((left + side_px // 2, 3), heading, "black", font, anchor="mt")
+        for row, picture in enumerate(pictures):
+            top = LABEL_PX + row * (step + CAPTION_PX)
+            # Nearest neighbour: an enlarged 64 px picture should show its pixels as they are.
+            scaled = picture.resize((side_px, side_px), Image.Resampling.NEAREST)
+            sheet.paste(scaled, (left, top))
+    for row, caption in enumerate(captions):
+        top = LABEL_PX + row * (step + CAPTION_PX) + side_px
+        pen.text((width // 2, top + 3), caption, "dimgrey", font, anchor="mt")
+    return sheet
+
+
+def save_generated(
+    picture: Image.Image, path: Path, prompt: str, config: GenerateConfig, model: str
+) -> None:
+    """Write a generated picture as PNG with the text by which it can be made again.
+
+    Args:
+        picture: What was drawn.
+        path: Where to write it.
+        prompt: The prompt of this picture.
+        config: The settings, with the seed of this very picture.
+        model: Base and contribution, for the reader.
+    """
+    text = PngInfo()
+    text.add_text("parameters", a1111_parameters(prompt, config, model))
+    with atomic.replacing(path) as temporary:
+        picture.save(temporary, "PNG", pnginfo=text)
+
+
+def a1111_parameters(prompt: str, config: GenerateConfig, model: str) -> str:
+    """Describe how a picture was made in the form that A1111 writes and other tools read."""
+    lines = [prompt]
+    if config.negative_prompt:
+        lines.append(f"Negative prompt: {config.negative_prompt}")
+    lines.append(
+        f"Steps: {config.num_inference_steps}, CFG scale: {config.guidance_scale:g}, "
+        f"Seed: {config.seed}, Size: {config.width}x{config.height}, Model: {model}, "
+        f"LoRA scale: {config.lora_scale:g}"
+    )
+    return "\n".join(lines)

@@ -1,0 +1,164 @@
+"""Load one contribution's hooks into a pluggy manager of its own. Runs in the worker only.
+
+One manager per contribution, never one for all: in a shared manager somebody's ``tryfirst`` or
+wrapper would take over everybody's ``train``. A hook that a contribution does not declare comes
+from the reference *by declaration*; the reference is never registered as a fallback, so a
+forgotten ``@hookimpl`` cannot pass unnoticed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pluggy
+
+from harness import PROJECT, hookspecs, paths
+from harness.errors import HookError, HookResultError, PluginError
+from harness.hookspecs import HOOK_NAMES
+from harness.records import Contribution, HookName
+
+FORBIDDEN_OPTIONS = ("wrapper", "hookwrapper", "tryfirst", "trylast", "optionalhook", "specname")
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """The four hooks of one run, each with the name of the contribution it comes from."""
+
+    managers: dict[HookName, pluggy.PluginManager]
+    origins: dict[HookName, Contribution]
+
+    def call(self, hook: HookName, **arguments: Any) -> Any:
+        """Call one hook.
+
+        Raises:
+            HookError: The hook raised; the message names the hook, the file and the line.
+            HookResultError: The hook returned None.
+        """
+        origin = self.origins[hook]
+        try:
+            result = getattr(self.managers[hook].hook, hook)(**arguments)
+        except Exception as error:
+            raise HookError(
+                f"{origin.name}'s hook {hook!r} raised {type(error).__name__}: {error}",
+                where=blame(error, origin),
+                fix="The traceback is in the log below; run the same hook by hand with "
+                f"python -m {origin.module}",
+            ) from error
+        if result is None:
+            raise HookResultError(
+                f"{origin.name}'s hook {hook!r} returned None.",
+                where=f"{origin.path}/src/main.py" if origin.path != "src" else "src/main.py",
+                fix=f"Return what harness/hookspecs.py describes for {hook!r}.",
+            )
+        return result
+
+
+def blame(error: BaseException, origin: Contribution) -> str:
+    """Return ``file:line`` of the innermost frame that lies in the contribution's folder."""
+    folder = (paths.ROOT / origin.path).resolve()
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if Path(f.filename).resolve().is_relative_to(folder)]
+    if not own:
+        return origin.path
+    last = own[-1]
+    name = Path(last.filename).resolve().relative_to(paths.ROOT).as_posix()
+    return f"{name}:{last.lineno} in {last.name}"
+
+
+def load_hooks(contribution: Contribution, reference: Contribution) -> Hooks:
+    """Load a contribution's own hooks, and the reference's for those it does not declare.
+
+    Raises:
+        PluginError: The module cannot be imported, or registers other hooks than it declares.
+    """
+    own = load_manager(contribution) if contribution.file.hooks else None
+    missing = [hook for hook in HOOK_NAMES if hook not in contribution.file.hooks]
+    shared = load_manager(reference) if missing else None
+    managers: dict[HookName, pluggy.PluginManager] = {}
+    origins: dict[HookName, Contribution] = {}
+    for hook in HOOK_NAMES:
+        declared = hook in contribution.file.hooks
+        manager = own if declared else shared
+        if manager is None:  # Unreachable by construction; said aloud instead of asserted.
+            raise PluginError(f"Nobody provides the hook {hook!r}.", where=contribution.path)
+        managers[hook] = manager  # type: ignore[index]  # HOOK_NAMES holds exactly the HookNames
+        origins[hook] = contribution if declared else reference  # type: ignore[index]
+    return Hooks(managers, origins)
+
+
+def load_manager(contribution: Contribution) -> pluggy.PluginManager:
+    """Import a contribution's main.py and register it in a manager of its own.
+
+    Raises:
+        PluginError: See the module's rules; every message says what to write instead.
+    """
+    module = import_main(contribution)
+    where = f"{Path(contribution.path).as_posix()}/{'' if contribution.path == 'src' else 'src/'}"
+    where += "main.py"
+    check_options(module, where)
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(hookspecs)
+    try:
+        manager.register(module, name=contribution.name)
+        manager.check_pending()  # Without it a misspelt hook registers and is never called.
+    except pluggy.PluginValidationError as error:
+        raise PluginError(
+            f"{contribution.name} does not fit the contract: {error}",
+            where=where,
+            fix="Compare names and parameters with harness/hookspecs.py.",
+        ) from error
+    found = {hook for hook in HOOK_NAMES if getattr(manager.hook, hook).get_hookimpls()}
+    declared = set(contribution.file.hooks)
+    if found != declared:
+        raise PluginError(
+            f"{contribution.name} declares the hooks {sorted(declared)} but main.py registers "
+            f"{sorted(found)}.",
+            where=where,
+            fix="Import each declared hook in main.py, mark it with @hookimpl, and list exactly "
+            "those under `hooks` in contribution.toml.",
+        )
+    return manager
+
+
+def import_main(contribution: Contribution) -> ModuleType:
+    """Import ``CONTRIBUTIONS.<Name>.src.main``.
+
+    The path is the module's name, so equal file names in different folders never clash.
+    """
+    try:
+        return importlib.import_module(contribution.module)
+    except Exception as error:
+        raise PluginError(
+            f"{contribution.name} cannot be imported: {type(error).__name__}: {error}",
+            where=blame(error, contribution),
+            fix=f"It must work by itself: python -c 'import {contribution.module}'",
+        ) from error
+
+
+def check_options(module: ModuleType, where: str) -> None:
+    """Refuse hook implementations whose options or parameters change what the harness calls."""
+    for name, function in inspect.getmembers(module, inspect.isroutine):
+        options = getattr(function, f"{PROJECT}_impl", None)
+        if options is None:
+            continue
+        used = [option for option in FORBIDDEN_OPTIONS if options.get(option)]
+        if used:
+            raise PluginError(
+                f"The hook {name!r} is marked with {', '.join(used)}.",
+                where=where,
+                fix="Write a bare @hookimpl: each hook has exactly one implementation here.",
+            )
+        for parameter in inspect.signature(function).parameters.values():
+            plain = parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+            if not plain or parameter.default is not inspect.Parameter.empty:
+                raise PluginError(
+                    f"The hook {name!r} has the parameter {str(parameter)!r}.",
+                    where=where,
+                    fix="Hook parameters are plain names: no defaults, no *, no **.",
+                )

@@ -1,0 +1,56 @@
+"""Where runs keep their files, and how to find the newest one."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from harness import paths
+from harness.errors import ResultFileError
+from harness.records import Row
+from harness.results import read_row
+from harness.worker.jobs import ADAPTER_FILE, seed_folder
+
+ROW_FILE = "row.json"
+PAGE_FILE = "page.html"
+SHEET_FILE = "sheet.webp"
+KEPT_RUNS = 3
+
+
+def run_folder(track: str, name: str, key: str) -> Path:
+    """Return the folder of one run; the key's first digits are enough to tell runs apart."""
+    return paths.RUNS / track / name / key[:12]
+
+
+def finished_row(folder: Path) -> Row | None:
+    """Return the row of a finished, successful run, or None. Failures are never reused."""
+    path = folder / ROW_FILE
+    if not path.is_file() or not (folder / PAGE_FILE).is_file():
+        return None
+    try:
+        row = read_row(path)
+    except ResultFileError:
+        return None  # Made by another version of the hub: run again.
+    return row if row.status == "ok" else None
+
+
+def newest_adapter(track: str, name: str) -> Path | None:
+    """Return the adapter file of the most recent training, first seed, or None."""
+    found = [
+        path
+        for path in (paths.RUNS / track / name).glob(f"*/train/seed-*/{ADAPTER_FILE}")
+        if (path.parent.parent / "answer.json").is_file()
+    ]
+    if not found:
+        return None
+    newest = max(found, key=lambda path: path.stat().st_mtime).parent.parent
+    seeds = sorted(int(p.name.removeprefix("seed-")) for p in newest.glob("seed-*"))
+    return seed_folder(newest, seeds[0]) / ADAPTER_FILE
+
+
+def prune(track: str, name: str) -> None:
+    """Keep the newest few runs of a contribution and remove older ones."""
+    folders = [p for p in (paths.RUNS / track / name).iterdir() if p.is_dir()]
+    folders.sort(key=lambda p: p.stat().st_mtime, reverse=True)
+    for folder in folders[KEPT_RUNS:]:
+        shutil.rmtree(folder)

@@ -1,0 +1,30 @@
+"""Read the hub's own pictures with their captions, under limits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from harness.pictures import open_picture
+
+
+def read_folder(folder: Path, resolution: int) -> tuple[Tensor, list[str]]:
+    """Read ``Images/`` with ``ImageCaptions/``, in the order of their names.
+
+    Returns:
+        ``pixel_values`` of shape (N, 3, resolution, resolution), float32 in [-1, 1], and N captions.
+    """
+    stacked, captions = [], []
+    for path in sorted((folder / "Images").iterdir()):
+        picture = ImageOps.fit(
+            open_picture(path), (resolution, resolution), Image.Resampling.LANCZOS
+        )
+        array = np.asarray(picture, dtype=np.float32) / 127.5 - 1.0  # (H, W, 3)
+        stacked.append(torch.from_numpy(array).permute(2, 0, 1))  # (3, H, W)
+        caption = folder / "ImageCaptions" / f"{path.stem}.txt"
+        captions.append(caption.read_text(encoding="utf-8").strip())
+    return torch.stack(stacked), captions

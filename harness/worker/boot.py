@@ -1,0 +1,43 @@
+"""First code of a child process: ``python -I harness/worker/boot.py <module> <job.json>``.
+
+Isolated mode (``-I``) ignores the user's site-packages, PYTHON* variables and the current folder,
+so what is imported is this repository and the hub's environment, nothing else.
+"""
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+MODULES = ("harness.worker.main", "harness.scoring.main")
+
+
+def die_with_parent() -> None:
+    """End this process when the parent's end of the standard input closes, however it died."""
+
+    def wait() -> None:
+        while os.read(0, 1024):
+            continue
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def boot(module: str, job: str) -> None:
+    """Run one of the known child programs on a job file."""
+    if module not in MODULES:
+        raise SystemExit(f"unknown child program {module!r}")
+    die_with_parent()
+    sys.path.insert(0, str(ROOT))
+    import importlib
+
+    importlib.import_module(module).main(Path(job))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Everything is on disk. Tearing torch down would take another two seconds.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    boot(*sys.argv[1:])

@@ -1,0 +1,80 @@
+"""A one-way line of small messages from a worker to its parent: a file of JSON lines.
+
+A file and not the standard output, because the standard output belongs to the contribution's code,
+and a file works the same on every operating system.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+class EventWriter:
+    """The worker's end. It is also the ``reporter`` that the ``train`` hook is handed."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("a", encoding="utf-8", buffering=1)
+
+    def phase(self, text: str, done: float) -> None:
+        """Say what happens now.
+
+        Args:
+            text: A few words, such as "seed 0: training".
+            done: Share of the whole job that is finished, 0 to 1.
+        """
+        self._send({"phase": text, "done": done})
+
+    def _send(self, message: dict[str, Any]) -> None:
+        self._file.write(json.dumps(message) + "\n")
+
+
+class StepReporter:
+    """Turns ``reporter.step(step, loss)`` into events for one seed of a job."""
+
+    def __init__(self, events: EventWriter, label: str, steps: int, start: float, end: float):
+        self._events = events
+        self._label = label
+        self._steps = steps
+        self._start = start
+        self._end = end
+
+    def step(self, step: int, loss: float) -> None:
+        """Report one finished optimiser step (1-based) and its training loss."""
+        share = min(max(step / self._steps, 0.0), 1.0)
+        shown = f"{loss:.4f}" if math.isfinite(loss) else str(loss)
+        self._events.phase(
+            f"{self._label}: step {step}/{self._steps}, loss {shown}",
+            self._start + (self._end - self._start) * share,
+        )
+
+
+class EventReader:
+    """The parent's end: returns what has arrived since the last look."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+
+    def new(self) -> Iterator[tuple[str, float]]:
+        """Yield the ``(phase, done)`` messages that are complete and well-formed.
+
+        The file comes from a stranger's process: anything else in it is passed over.
+        """
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            chunk = file.read(1 << 20)
+        end = chunk.rfind(b"\n") + 1
+        self._offset += end
+        for line in chunk[:end].splitlines():
+            try:
+                message = json.loads(line)
+                text, done = str(message["phase"]), float(message["done"])
+            except (ValueError, KeyError, TypeError):
+                continue
+            yield text[:120], min(max(done, 0.0), 1.0) if math.isfinite(done) else 0.0

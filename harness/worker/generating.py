@@ -1,0 +1,40 @@
+"""The generate job: a trained adapter, somebody's prompts, their ``generate`` hook."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from harness.base_model import load_pipeline
+from harness.errors import ArtefactError
+from harness.plugins import load_hooks
+from harness.worker.events import EventWriter
+from harness.worker.jobs import Answer, GenerateJob
+from harness.worker.results import check_adapter
+from harness.worker.training import draw, seed_everything
+
+
+def run_generate_job(job: GenerateJob, events: EventWriter) -> Answer:
+    """Rebuild the adapter with ``make_lora``, load its trained weights, draw.
+
+    Raises:
+        ArtefactError: The saved weights do not fit the adapter that ``make_lora`` builds now.
+    """
+    hooks = load_hooks(job.contribution, job.reference)
+    pipeline = load_pipeline(Path(job.base_model), job.device)
+    seed_everything(0)
+    adapter = hooks.call("make_lora", pipeline=pipeline, config=job.lora_config())
+    check_adapter(adapter, hooks.origins["make_lora"].path)
+    try:
+        adapter.load_state_dict(load_file(job.adapter))
+    except (RuntimeError, SafetensorError, OSError) as error:
+        raise ArtefactError(
+            f"The trained weights do not fit this adapter: {error}",
+            where=str(job.adapter),
+            fix="The code or its settings changed since training: train again.",
+        ) from error
+    events.phase("drawing", 0.5)
+    pictures = draw(hooks, pipeline, adapter, job.prompts, job.config, job.out)
+    return Answer(pictures=pictures)

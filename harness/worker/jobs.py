@@ -1,0 +1,110 @@
+"""What a worker is asked, and what it answers. Written and read as JSON files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from harness.records import (
+    Contribution,
+    ErrorReport,
+    GenerateConfig,
+    LoraConfig,
+    Record,
+    Settings,
+    TrainConfig,
+)
+
+JOB_FILE = "job.json"
+ANSWER_FILE = "answer.json"
+EVENTS_FILE = "events.jsonl"
+LOG_FILE = "log.txt"
+
+DELTA_FILE = "delta.safetensors"
+ADAPTER_FILE = "adapter.safetensors"
+
+
+class Job(Record):
+    """Common to all jobs: whose hooks, on which base, where to write."""
+
+    contribution: Contribution
+    reference: Contribution
+    base_model: str = Field(description="folder of the base, absolute")
+    device: str = "cpu"
+    threads: int = Field(default=1, ge=1)
+    out: Path = Field(description="the job's own folder; nothing is written elsewhere")
+
+    def lora_config(self) -> LoraConfig:
+        """The adapter settings that the contribution asks for."""
+        return self.settings.lora
+
+    @property
+    def settings(self) -> Settings:
+        """The settings tables of the contribution."""
+        return self.contribution.file.settings
+
+
+class TrainJob(Job):
+    """Train once per seed, then draw the track's prompts with the contribution's ``generate``."""
+
+    kind: Literal["train"] = "train"
+    data_dir: Path = Field(description="folder with Images/ and ImageCaptions/")
+    resolution: int
+    steps: int
+    batch_size: int
+    seeds: tuple[int, ...]
+    prompts: tuple[str, ...]
+
+    def train_config(self, seed: int) -> TrainConfig:
+        """The contribution's choices together with the track's budget."""
+        return TrainConfig(
+            **self.settings.train.model_dump(),
+            steps=self.steps,
+            batch_size=self.batch_size,
+            seed=seed,
+        )
+
+    def generate_config(self) -> GenerateConfig:
+        """The contribution's sampling choices at the track's resolution."""
+        return GenerateConfig(
+            **self.settings.generate.model_dump(), height=self.resolution, width=self.resolution
+        )
+
+
+class GenerateJob(Job):
+    """Load a trained adapter and draw prompts with the contribution's ``generate``."""
+
+    kind: Literal["generate"] = "generate"
+    adapter: Path
+    prompts: tuple[str, ...]
+    config: GenerateConfig
+
+
+AnyJob = Annotated[TrainJob | GenerateJob, Field(discriminator="kind")]
+
+
+class SeedOutcome(Record):
+    """What one seed yielded; the files lie in ``seed-<n>/`` of the job's folder."""
+
+    seed: int
+    losses: tuple[float, ...]
+    train_seconds: float
+    trainable_parameters: int
+    adapter_bytes: int
+    changed_modules: int
+    merge_error: float
+
+
+class Answer(Record):
+    """The worker's last word."""
+
+    error: ErrorReport | None = None
+    seeds: tuple[SeedOutcome, ...] = ()
+    pictures: tuple[str, ...] = Field(default=(), description="PNG files, relative to the job")
+
+
+def seed_folder(out: Path, seed: int) -> Path:
+    """Return where a training job keeps the files of one seed."""
+    return out / f"seed-{seed}"

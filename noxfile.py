@@ -1,0 +1,90 @@
+"""What can be done here: ``nox -l`` lists it, ``nox -s <session>`` does it.
+
+All sessions share one environment (tools/environment.py) and call ``python -m harness`` with the
+same words, so whatever works here works without nox, and in CI.
+"""
+
+import sys
+
+import nox
+
+nox.needs_version = ">=2024.4.15"
+nox.options.sessions = ["tests"]
+
+# After Ctrl-C a command gets this long to end its own children and tidy up, in seconds.
+PATIENCE = 20.0
+
+
+def python(session: nox.Session, *arguments: str) -> None:
+    """Run the hub's Python on ``arguments``, setting its environment up first when needed."""
+    session.run(
+        sys.executable,
+        "tools/environment.py",
+        *arguments,
+        external=True,
+        interrupt_timeout=PATIENCE,
+        terminate_timeout=PATIENCE,
+    )
+
+
+def harness(session: nox.Session, command: str) -> None:
+    """Run one harness command with the arguments after ``--``."""
+    python(session, "-m", "harness", command, *session.posargs)
+
+
+@nox.session(python=False)
+def contribution(session: nox.Session) -> None:
+    """Check, train, score and compare one contribution: nox -s contribution -- Example1."""
+    harness(session, "contribution")
+
+
+@nox.session(python=False)
+def generate(session: nox.Session) -> None:
+    """Draw with a trained contribution: nox -s generate -- Example1 --prompt "a sks robot"."""
+    harness(session, "generate")
+
+
+@nox.session(python=False)
+def new(session: nox.Session) -> None:
+    """Start a contribution that is green at once: nox -s new -- MyIdea."""
+    harness(session, "new")
+
+
+@nox.session(python=False)
+def check(session: nox.Session) -> None:
+    """Check folders without running their code: nox -s check -- MyIdea (or --all)."""
+    harness(session, "check")
+
+
+@nox.session(python=False)
+def doctor(session: nox.Session) -> None:
+    """Look at the machine and the installation."""
+    harness(session, "doctor")
+
+
+@nox.session(python=False)
+def base_model(session: nox.Session) -> None:
+    """Measure the embedded base model (--evaluate), or make it again: recipes/tiny_sd."""
+    arguments = ["evaluate" if a == "--evaluate" else a for a in session.posargs]
+    python(session, "-m", "recipes.tiny_sd", *arguments)
+
+
+@nox.session(python=False)
+def lint(session: nox.Session) -> None:
+    """Run ruff and mypy."""
+    python(session, "-m", "ruff", "check", ".")
+    python(session, "-m", "ruff", "format", "--check", ".")
+    python(session, "-m", "mypy")
+
+
+@nox.session(python=False)
+def tests(session: nox.Session) -> None:
+    """Run lint, types and tests: what CI runs."""
+    lint(session)
+    python(session, "-m", "pytest", *session.posargs)
+
+
+@nox.session(python=False)
+def lock(session: nox.Session) -> None:
+    """Write requirements.txt anew from pyproject.toml."""
+    python(session, "tools/lock.py")

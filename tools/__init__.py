@@ -1,0 +1,1 @@
+"""Programs around the hub that need nothing but Python itself."""

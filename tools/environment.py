@@ -1,0 +1,114 @@
+"""Give every nox session the same environment, then run a command in it.
+
+    python tools/environment.py -m harness check --all
+
+The environment lies in ``.nox/hub``. A stamp with the hash of ``requirements.txt`` says that it is
+complete; only a changed lock brings it up to date, in place, so torch is never installed twice.
+Interrupted half-way there is no stamp yet, and the next call goes on where pip stopped.
+
+Runs before anything is installed: standard library only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK = ROOT / "requirements.txt"
+ENVIRONMENT = ROOT / ".nox" / "hub"
+STAMP = ENVIRONMENT / "hub-stamp"
+
+OLDEST, NEWEST = (3, 11), (3, 13)
+
+
+def wanted_stamp() -> str:
+    """Return what the stamp of a complete environment says: the lock's hash and the Python."""
+    digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()
+    return f"{digest} {sys.version_info.major}.{sys.version_info.minor}"
+
+
+def environment_python() -> Path:
+    """Return the environment's interpreter."""
+    if os.name == "nt":
+        return ENVIRONMENT / "Scripts" / "python.exe"
+    return ENVIRONMENT / "bin" / "python"
+
+
+def is_ready() -> bool:
+    """Tell whether the environment is complete and belongs to this lock and this Python."""
+    return (
+        environment_python().exists()
+        and STAMP.is_file()
+        and STAMP.read_text(encoding="utf-8") == wanted_stamp()
+    )
+
+
+def check_python() -> None:
+    """Stop with a sentence when this Python is too old or too new for the locked packages."""
+    if not OLDEST <= sys.version_info[:2] <= NEWEST:
+        found = f"{sys.version_info.major}.{sys.version_info.minor}"
+        raise SystemExit(
+            f"error: this is Python {found}; the hub needs {OLDEST[0]}.{OLDEST[1]} to "
+            f"{NEWEST[0]}.{NEWEST[1]}.\n"
+            "  fix  Install nox with such a Python: python3.12 -m pip install nox, then call it as "
+            "python3.12 -m nox"
+        )
+
+
+def prepare() -> None:
+    """Create or update the environment, showing pip's progress."""
+    check_python()
+    same_python = not STAMP.is_file() or STAMP.read_text(encoding="utf-8").endswith(
+        wanted_stamp().partition(" ")[2]
+    )
+    if not same_python:
+        shutil.rmtree(ENVIRONMENT)
+    print(
+        "Setting up the hub's environment in .nox/hub: once, about 1 GB, a few minutes.\n"
+        "It is safe to press Ctrl-C: the next call goes on from there.",
+        flush=True,
+    )
+    STAMP.unlink(missing_ok=True)
+    if not environment_python().exists():
+        venv.create(ENVIRONMENT, with_pip=True, clear=ENVIRONMENT.exists())
+    pip = [str(environment_python()), "-m", "pip", "--disable-pip-version-check"]
+    code = subprocess.call([*pip, "install", "--requirement", str(LOCK)])  # noqa: S603
+    if code != 0:
+        raise SystemExit(
+            f"error: pip ended with code {code}; its message is above.\n"
+            "  fix  Check the network and the free disk space (2 GB), then call again."
+        )
+    temporary = STAMP.with_suffix(".tmp")
+    temporary.write_text(wanted_stamp(), encoding="utf-8")
+    temporary.replace(STAMP)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the environment's Python with these arguments and return its exit code."""
+    command = [str(environment_python()), *arguments]
+    if os.name != "nt":
+        # Becoming the command leaves one process to interrupt, not two.
+        os.execv(command[0], command)  # noqa: S606
+    return subprocess.call(command)  # noqa: S603
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Prepare the environment when needed, then run the command."""
+    try:
+        if not is_ready():
+            prepare()
+    except KeyboardInterrupt:
+        print("\nStopped. The next call goes on from there.", file=sys.stderr)
+        return 130
+    return run(arguments)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
