@@ -1,0 +1,129 @@
+"""``python -m harness check``: look at folders without running their code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+from pathlib import Path
+
+from harness import paths, registry
+from harness.errors import EnvironmentFault, UsageError
+from harness.records import Finding
+from harness.structure import render
+from harness.structure.run import check_folder, fix_folder
+
+NAME = "check"
+HELP = "check folders without running their code"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``check``."""
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="contributions to check; none means all"
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--all", action="store_true", help="check every contribution")
+    which.add_argument(
+        "--changed-since",
+        metavar="REF",
+        help="check those that differ from a git commit or branch, uncommitted changes included",
+    )
+    parser.add_argument("--fix", action="store_true", help="mend what can be mended, then check")
+    parser.add_argument(
+        "--format", choices=render.FORMATS, default="text", help="text, json or github annotations"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check the chosen folders; return 1 when there is an error, hints are fine."""
+    folders = _chosen(args)
+    mended = [finding for folder in folders for finding in _mend(folder)] if args.fix else []
+    results = [(folder, check_folder(folder, root=paths.ROOT)) for folder in folders]
+    findings = [finding for _, found in results for finding in found]
+    if args.format == "json":
+        print(render.render_json(findings))
+    elif args.format == "github":
+        text = render.render_github(findings)
+        if text:
+            print(text)
+    else:
+        _print_text(results, mended)
+    return int(any(finding.severity == "error" for finding in findings))
+
+
+def _chosen(args: argparse.Namespace) -> list[Path]:
+    if args.names and (args.all or args.changed_since):
+        raise UsageError(
+            "Names cannot be combined with --all or --changed-since.",
+            fix="Give either names or one of the options.",
+        )
+    if args.names:
+        folders = [registry.find_folder(name) for name in args.names]
+        for name, folder in zip(args.names, folders, strict=True):
+            if folder == paths.REFERENCE or paths.REFERENCE in folder.parents:
+                raise UsageError(
+                    f"{name} is the reference, not a contribution.",
+                    fix="The structure check is for folders in CONTRIBUTIONS/.",
+                )
+        return list(dict.fromkeys(folders))
+    names = registry.contribution_names()
+    if args.changed_since:
+        changed = _changed_names(args.changed_since)
+        names = [name for name in names if name in changed]
+    return [paths.CONTRIBUTIONS / name for name in names]
+
+
+def _changed_names(ref: str) -> set[str]:
+    """Return the contributions that differ from ``ref``, in commits or in the working tree."""
+    commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+    if commit is None:
+        raise UsageError(
+            f"git knows no commit or branch {ref!r}.",
+            fix="Fetch it first (git fetch origin main), or name another one.",
+        )
+    # From where the branches parted: what others did on main since is not this change.
+    base = _git("merge-base", commit.strip(), "HEAD") or commit
+    where = paths.CONTRIBUTIONS.relative_to(paths.ROOT).as_posix()
+    changed = _git("diff", "--name-only", "--no-renames", "-z", base.strip(), "--", where)
+    untracked = _git("ls-files", "--others", "--exclude-standard", "-z", "--", where)
+    files = [*(changed or "").split("\0"), *(untracked or "").split("\0")]
+    return {parts[1] for file in files if len(parts := file.split("/")) > 2}
+
+
+def _git(*arguments: str) -> str | None:
+    """Run git in the repository; return its output, or None when it says no."""
+    try:
+        # A list and no shell; REF is verified with --end-of-options before any other use.
+        done = subprocess.run(  # noqa: S603
+            ["git", *arguments],  # noqa: S607 - whichever git the user has
+            cwd=paths.ROOT,
+            capture_output=True,
+            check=False,
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+        )
+    except FileNotFoundError as error:
+        raise EnvironmentFault(
+            "git is not installed, so --changed-since cannot compare.",
+            fix="Install git, or check by name.",
+        ) from error
+    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
+
+
+def _mend(folder: Path) -> list[Finding]:
+    return fix_folder(folder, root=paths.ROOT)
+
+
+def _print_text(results: list[tuple[Path, list[Finding]]], mended: list[Finding]) -> None:
+    colour = render.wants_colour()
+    for finding in mended:
+        print(f"mended {finding.rule}  {render.neutral(finding.path)}")
+    for folder, findings in results:
+        if findings:
+            print(render.render_text(findings, colour=colour) + "\n")
+        print(render.render_summary(folder.name, findings, colour=colour))
+    rules = sorted({finding.rule for _, findings in results for finding in findings})
+    if rules:
+        print(f"More about a rule: python -m harness explain {rules[0]}")
+    if not results:
+        print("There is nothing to check.")

@@ -1,0 +1,44 @@
+"""``python -m harness explain``: the page about a rule, or the list of all rules."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+
+from harness import paths
+from harness.errors import EnvironmentFault, UsageError
+from harness.structure.rules import RULES
+
+NAME = "explain"
+HELP = "explain a check, with wrong and right code"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``explain``."""
+    parser.add_argument(
+        "rule", nargs="?", metavar="RULE", help="such as HUB204; none lists all rules"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print one page of docs/checks/, or one line per rule."""
+    if args.rule is None:
+        for rule in RULES:
+            marks = f"{rule.SEVERITY}{', --fix' if rule.FIXABLE else ''}"
+            print(f"{rule.ID}  {rule.TITLE}  ({marks})")
+        return 0
+    wanted = args.rule.upper()
+    known = [rule.ID for rule in RULES]
+    if wanted not in known:
+        near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.6)
+        raise UsageError(
+            f"There is no rule {args.rule!r}.",
+            fix=f"Did you mean {', '.join(near)}?" if near else "`explain` alone lists all rules.",
+        )
+    page = paths.CHECK_DOCS / f"{wanted}.md"
+    if not page.is_file():
+        raise EnvironmentFault(
+            f"The page about {wanted} is missing.", where=str(page), fix="git checkout docs/checks"
+        )
+    print(page.read_text(encoding="utf-8").rstrip("\n"))
+    return 0

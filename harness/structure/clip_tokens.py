@@ -1,0 +1,50 @@
+"""Count tokens exactly as Stable Diffusion 1.4's tokenizer does, offline.
+
+The merges are those of OpenAI's CLIP, as they are shipped in open_clip (MIT, see NOTICE.md).
+"""
+
+from __future__ import annotations
+
+import gzip
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+MERGES = Path(__file__).parent / "data" / "clip_merges.txt.gz"
+_START, _END = "<|startoftext|>", "<|endoftext|>"
+_WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+
+
+def count(text: str) -> int:
+    """Return the number of tokens, start and end token included."""
+    return len(_tokenizer().encode(text.strip()).ids) + 2
+
+
+@cache
+def _tokenizer() -> Tokenizer:
+    # Imported here: only a caption that may be too long is worth 100 ms.
+    from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
+
+    lines = gzip.decompress(MERGES.read_bytes()).decode("utf-8").splitlines()
+    merges = [(first, second) for first, second in (line.split() for line in lines)]
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    words = [*letters, *(f"{letter}</w>" for letter in letters)]
+    words += [first + second for first, second in merges]
+    vocabulary = {word: number for number, word in enumerate([*words, _START, _END])}
+    tokenizer = Tokenizer(
+        models.BPE(vocabulary, merges, unk_token=_END, end_of_word_suffix="</w>", fuse_unk=False)
+    )
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(_WORDS), "removed", invert=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
+    tokenizer.add_special_tokens([_START, _END])
+    return tokenizer

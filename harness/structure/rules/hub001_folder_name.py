@@ -1,0 +1,32 @@
+"""HUB001: the folder's name has to work as a Python name on every operating system."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Iterator
+
+from harness.records import NAME_PATTERN
+from harness.structure import limits
+from harness.structure.folder import Folder
+from harness.structure.problem import Problem, Severity
+
+ID = "HUB001"
+TITLE = "The folder's name cannot be used"
+SEVERITY: Severity = "error"
+FIXABLE = False
+
+
+def check(folder: Folder) -> Iterator[Problem]:
+    """Compare the name with the pattern, with Python's keywords and with Windows' devices."""
+    name = folder.name
+    fix = "Rename the folder (and `name` in contribution.toml), for example to 'MyIdea'."
+    if not NAME_PATTERN.fullmatch(name):
+        yield Problem(
+            f"The folder name {name!r} is not a letter and then 1 to 38 letters, digits or _.", fix
+        )
+    elif keyword.iskeyword(name):
+        yield Problem(f"{name!r} is a word of the Python language, so it cannot be imported.", fix)
+    elif name.casefold() in limits.WINDOWS_RESERVED:
+        yield Problem(f"Windows reserves the name {name!r}; nobody there could clone it.", fix)
+    elif name.casefold() == "reference":
+        yield Problem("The name 'reference' stands for src/ on the board.", fix)

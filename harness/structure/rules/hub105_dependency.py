@@ -1,0 +1,35 @@
+"""HUB105: extra packages come from the allow-list, in the one version that everybody shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.contribution_file import suggestion
+from harness.structure import packages
+from harness.structure.folder import TOML, Folder
+from harness.structure.problem import Problem, Severity
+
+ID = "HUB105"
+TITLE = "A dependency is not on the allow-list"
+SEVERITY: Severity = "error"
+FIXABLE = False
+
+
+def check(folder: Folder) -> Iterator[Problem]:
+    """Compare each declared dependency with the allow-list."""
+    pins = {packages.normalised(pin.partition("==")[0]): pin for pin in packages.ALLOWED}
+    for index, requirement in enumerate(folder.declared_texts("dependencies")):
+        if requirement in packages.ALLOWED or not requirement:
+            continue
+        name = packages.normalised(requirement.partition("==")[0].strip())
+        line = folder.toml_line("dependencies", index)
+        if name in pins:
+            message = f"{requirement!r} is not the version that all contributions share."
+            yield Problem(message, f'Write "{pins[name]}".', TOML, line)
+        elif packages.is_available(name.replace("-", "_")):
+            message = f"{requirement!r} need not be declared: the hub always has it."
+            yield Problem(message, "Remove it from dependencies.", TOML, line)
+        else:
+            message = f"{requirement!r} is not on the hub's allow-list of extra packages."
+            fix = suggestion(name, tuple(pins.values()))
+            yield Problem(message, f"{fix} Others: propose them in an issue.", TOML, line)

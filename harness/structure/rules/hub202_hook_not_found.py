@@ -1,0 +1,58 @@
+"""HUB202: a declared hook that the hub would not see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.structure.folder import MAIN, TOML, Folder
+from harness.structure.hooks import Elsewhere, Lost
+from harness.structure.problem import Problem, Severity
+
+ID = "HUB202"
+TITLE = "A declared hook is not in main.py"
+SEVERITY: Severity = "error"
+FIXABLE = False
+
+
+def check(folder: Folder) -> Iterator[Problem]:
+    """Follow each declared hook from main.py to its function."""
+    main = folder.modules.get(MAIN)
+    if main is None or main.fault:
+        return
+    scan = folder.hooks
+    for hook in folder.declared_hooks or ():
+        if hook in scan.found or hook in scan.plain:
+            continue  # HUB204 speaks about functions that only lack the marker.
+        meaning = scan.others.get(hook)
+        if isinstance(meaning, Lost) and meaning.reported:
+            continue
+        yield _problem(folder, hook, meaning)
+
+
+def _problem(folder: Folder, hook: str, meaning: object) -> Problem:
+    line = folder.toml_line("hooks")
+    main = folder.modules[MAIN]
+    if meaning is not None:
+        node = main.bindings[hook][0] if hook in main.bindings else None
+        where = (MAIN, node.lineno) if node else (TOML, line)
+        if isinstance(meaning, Elsewhere):
+            what = f"main.py takes {hook!r} from {meaning.name!r}, which is not this contribution."
+        else:
+            what = f"{hook!r} in main.py does not lead to a function of this contribution."
+        return Problem(what, f"Import it from your own file: from .{hook} import {hook}.", *where)
+    elsewhere = next((m for m in folder.hooks.marked if m.function.name == hook and m.at_top), None)
+    if elsewhere:
+        module = ".".join(elsewhere.module.parts[1:])
+        return Problem(
+            f"The hook {hook!r} is written in {elsewhere.module.path}, but main.py does not "
+            "import it, so the hub never sees it.",
+            f"Add to src/main.py: from .{module} import {hook}",
+            elsewhere.module.path,
+            elsewhere.function.lineno,
+        )
+    return Problem(
+        f"contribution.toml declares the hook {hook!r}, but no function of that name is marked.",
+        f"Write it with @hookimpl and import it in src/main.py, or take {hook!r} off the list.",
+        TOML,
+        line,
+    )
