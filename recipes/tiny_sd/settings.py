@@ -24,13 +24,13 @@ SCHEDULER: Final[dict[str, Any]] = {
 class VaeSettings:
     """Autoencoder: widths, loss weights and schedule (steps of `batch_size` pictures)."""
 
-    widths: tuple[int, ...] = (16, 32, 64, 96)
-    norm_groups: int = 8
+    widths: tuple[int, ...] = (24, 48, 64, 96)
+    norm_groups: int = 2
     batch_size: int = 32
     train_steps: int = 6000
     decay_steps: int = 1500
-    learning_rate: float = 2e-3
-    kl_weight: float = 1e-4
+    learning_rate: float = 1.2e-3
+    kl_weight: float = 2e-6
     l1_weight: float = 0.1
     ema_decay: float = 0.999
     seed: int = 3
@@ -43,7 +43,7 @@ class UnetSettings:
     widths: tuple[int, ...] = (64, 128)
     heads: int = 4
     layers_per_block: int = 2
-    norm_groups: int = 16
+    norm_groups: int = 8
     text_width: int = 128
     text_layers: int = 2
     text_heads: int = 4
@@ -66,5 +66,24 @@ class Recipe:
     composites: int = 48_000
     checkpoint_every: int = 250
     preview_every: int = 500
+    share_cpu: bool = False
+    decoder_steps: int = 2000
+    evaluation_prompts: int = 200
     vae: VaeSettings = field(default_factory=VaeSettings)
     unet: UnetSettings = field(default_factory=UnetSettings)
+
+    @classmethod
+    def toy(cls) -> Recipe:
+        """Shrink everything to seconds: it runs all the code and teaches nothing."""
+        return cls(
+            merges=60,
+            composites=24,
+            checkpoint_every=2,
+            preview_every=4,
+            decoder_steps=2,
+            evaluation_prompts=4,
+            vae=VaeSettings(widths=(4, 4, 8, 8), batch_size=4, train_steps=4, decay_steps=2),
+            unet=UnetSettings(
+                widths=(16, 32), text_width=32, batch_size=4, train_steps=4, decay_steps=2
+            ),
+        )

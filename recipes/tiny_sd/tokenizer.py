@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from tokenizers import pre_tokenizers
 from transformers import CLIPTokenizer
 
 from .settings import MODEL_MAX_LENGTH
@@ -21,7 +23,10 @@ def byte_alphabet() -> list[str]:
 
 
 def learn_merges(texts: Iterable[str], merges: int) -> list[tuple[str, str]]:
-    """Learn BPE merges with CLIP's own way of splitting text.
+    """Learn BPE merges, always the same ones for the same text.
+
+    `tokenizers.BpeTrainer` breaks ties by hash order, so two runs differ; here the most frequent pair
+    wins and, among equals, the alphabetically first.
 
     Args:
         texts: Training text, a caption each.
@@ -30,21 +35,35 @@ def learn_merges(texts: Iterable[str], merges: int) -> list[tuple[str, str]]:
     Returns:
         Merges in the order they apply.
     """
-    clip = CLIPTokenizer()  # only for its normalizer and pre-tokenizer: theirs must be CLIP's
-    learner = Tokenizer(models.BPE(end_of_word_suffix=END_OF_WORD))
-    learner.normalizer = clip.backend_tokenizer.normalizer
-    learner.pre_tokenizer = clip.backend_tokenizer.pre_tokenizer
-    # The trainer's vocabulary holds the letters it met with and without the suffix before any merge;
-    # asking for as many again leaves room for all the merges wanted, the rest is cut off.
-    trainer = trainers.BpeTrainer(
-        vocab_size=512 + merges,
-        initial_alphabet=byte_alphabet(),
-        end_of_word_suffix=END_OF_WORD,
-        show_progress=False,
-    )
-    learner.train_from_iterator(texts, trainer)
-    learned = json.loads(learner.to_str())["model"]["merges"]
-    return [(left, right) for left, right in learned][:merges]
+    clip = CLIPTokenizer().backend_tokenizer  # only to split text exactly as CLIP does
+    counts: Counter[str] = Counter()
+    for text, times in Counter(texts).items():
+        for word, _ in clip.pre_tokenizer.pre_tokenize_str(clip.normalizer.normalize_str(text)):
+            counts[word] += times
+    words = [([*word[:-1], word[-1] + END_OF_WORD], times) for word, times in sorted(counts.items())]
+    learned: list[tuple[str, str]] = []
+    while len(learned) < merges:
+        pairs: Counter[tuple[str, str]] = Counter()
+        for pieces, times in words:
+            for pair in pairwise(pieces):
+                pairs[pair] += times
+        if not pairs:
+            break
+        best = min(pairs, key=lambda pair: (-pairs[pair], pair))
+        learned.append(best)
+        words = [(_merge(pieces, best), times) for pieces, times in words]
+    return learned
+
+
+def _merge(pieces: list[str], pair: tuple[str, str]) -> list[str]:
+    """Join each neighbouring `pair` in `pieces`."""
+    merged: list[str] = []
+    for piece in pieces:
+        if merged and (merged[-1], piece) == pair:
+            merged[-1] += piece
+        else:
+            merged.append(piece)
+    return merged
 
 
 def build_vocabulary(merges: list[tuple[str, str]]) -> dict[str, int]:

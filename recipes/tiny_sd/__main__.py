@@ -1,0 +1,84 @@
+"""Command line: ``python -m recipes.tiny_sd STAGE [--run DIR] [--toy] [--packages DIR]``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from .reference import FOLDER as REFERENCE_FOLDER
+from .settings import Recipe
+from .stages import STAGES, Context
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    arguments = argparse.ArgumentParser(
+        prog="python -m recipes.tiny_sd",
+        description="Make models/tiny-sd from nothing, a stage at a time. Every stage resumes after a kill.",
+    )
+    arguments.add_argument("stage", choices=[*STAGES, "all"], help="what to do; `all` does it in this order")
+    arguments.add_argument(
+        "--run", type=Path, default=ROOT / "runs" / "tiny_sd", help="folder of checkpoints, previews and logs"
+    )
+    arguments.add_argument(
+        "--packages", type=Path, default=None, help="folder with the npm tarballs (default: fetched into --run)"
+    )
+    arguments.add_argument(
+        "--model", type=Path, default=None, help="model folder (default: models/tiny-sd; with --toy in --run)"
+    )
+    arguments.add_argument("--toy", action="store_true", help="seconds instead of hours, to see that it works")
+    arguments.add_argument("--steps", type=int, default=None, help="train this stage until so many steps")
+    arguments.add_argument("--decay-steps", type=int, default=None, help="steps of falling rate at the end")
+    arguments.add_argument("--threads", type=int, default=None, help="CPU threads (default: all)")
+    arguments.add_argument(
+        "--share-cpu", action="store_true", help="change the number of threads as other programs come and go"
+    )
+    return arguments
+
+
+def chosen_recipe(arguments: argparse.Namespace) -> Recipe:
+    """Apply the options to the recipe."""
+    recipe = Recipe.toy() if arguments.toy else Recipe()
+    recipe = replace(recipe, share_cpu=arguments.share_cpu)
+    lengths = {}
+    if arguments.steps is not None:
+        lengths["train_steps"] = arguments.steps
+    if arguments.decay_steps is not None:
+        lengths["decay_steps"] = arguments.decay_steps
+    if arguments.stage == "vae":
+        return replace(recipe, vae=replace(recipe.vae, **lengths))
+    if arguments.stage == "unet":
+        return replace(recipe, unet=replace(recipe.unet, **lengths))
+    if arguments.stage == "decoder" and arguments.steps is not None:
+        return replace(recipe, decoder_steps=arguments.steps)
+    return recipe
+
+
+def main() -> None:
+    """Run one stage or all of them."""
+    arguments = parser().parse_args()
+    if arguments.threads is not None:
+        torch.set_num_threads(arguments.threads)
+    default_model = arguments.run / "model" if arguments.toy else ROOT / "models" / "tiny-sd"
+    context = Context(
+        recipe=chosen_recipe(arguments),
+        run=arguments.run,
+        packages=arguments.packages or arguments.run / "packages",
+        model=arguments.model or default_model,
+        reference=arguments.run / "reference" if arguments.toy else REFERENCE_FOLDER,
+    )
+    names = list(STAGES) if arguments.stage == "all" else [arguments.stage]
+    for name in names:
+        stage: Callable[[Context], None] = STAGES[name]
+        stage(context)
+
+
+if __name__ == "__main__":
+    main()

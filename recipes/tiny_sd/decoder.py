@@ -1,0 +1,67 @@
+"""Stage "decoder": go on improving the decoder while the encoder stays as it is.
+
+The U-Net only knows the latents. As long as the encoder is frozen, a better decoder can replace the old one
+at any time, also after the U-Net was trained.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL
+
+from .composite import AutoencoderPictures
+from .corpus import Corpus
+from .files import read_json, write_json
+from .pictures import save_grid
+from .settings import SCALING_FACTOR, Recipe
+from .training import Schedule, TrainState, train
+from .vae import device_of_choice, held_out_pictures, psnr, reconstruct
+
+# A little noise on the latents, in units of their std: what a U-Net makes is never exactly a code.
+LATENT_NOISE = 0.03
+
+
+def train_decoder(corpus: Corpus, recipe: Recipe, run: Path) -> None:
+    """Train (or go on training) the decoder into ``run/decoder.safetensors`` and update ``run/vae``."""
+    settings, device = recipe.vae, device_of_choice()
+    vae = AutoencoderKL.from_pretrained(run / "vae").to(device, memory_format=torch.channels_last)
+    vae.requires_grad_(False)
+    parts = {"decoder": vae.decoder, "post_quant_conv": vae.post_quant_conv}
+    for part in parts.values():
+        part.requires_grad_(True)
+    pictures, probe = AutoencoderPictures(corpus), held_out_pictures(corpus, 192).to(device)
+
+    def loss_of(step: int, rng: random.Random) -> torch.Tensor:
+        pixel_values = pictures.batch(settings.batch_size, rng).to(device)
+        pixel_values = pixel_values.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16):
+            with torch.no_grad():
+                latents = vae.encode(pixel_values).latent_dist.mode().float()  # (B, 4, H/8, W/8)
+                latents += LATENT_NOISE / SCALING_FACTOR * torch.randn_like(latents)
+            reconstruction = vae.decode(latents).sample  # (B, 3, H, W)
+        difference = reconstruction.float() - pixel_values
+        return difference.square().mean() + settings.l1_weight * difference.abs().mean()
+
+    def preview(step: int) -> dict[str, float]:
+        reconstruction = reconstruct(vae, probe)
+        pairs = torch.stack([probe[:32], reconstruction[:32]], 1).flatten(0, 1)  # (2B, 3, H, W)
+        save_grid(pairs, run / "previews" / f"decoder-{step:06d}.png", columns=8)
+        return {"held_out_psnr_db": float(psnr(probe, reconstruction).mean())}
+
+    schedule = Schedule(
+        train_steps=recipe.decoder_steps,
+        decay_steps=recipe.decoder_steps // 4,
+        learning_rate=settings.learning_rate / 2,
+        ema_decay=settings.ema_decay,
+        seed=settings.seed + 100,
+        checkpoint_every=recipe.checkpoint_every,
+        preview_every=recipe.preview_every,
+    )
+    state = TrainState(dict(parts))
+    train(state, loss_of, schedule, run / "decoder.safetensors", preview, recipe.share_cpu)
+    state.swap_average()
+    vae.save_pretrained(run / "vae")
+    write_json(run / "vae.json", {**read_json(run / "vae.json"), "decoder_steps": state.step})

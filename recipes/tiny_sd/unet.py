@@ -1,0 +1,155 @@
+"""Stage "unet": text encoder and U-Net learn together to predict the noise in captioned latents."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from .captions import caption
+from .latents import Scene, load_latents
+from .models import build_text_encoder, build_unet, training_scheduler
+from .pictures import save_grid
+from .sampling import sample_pictures
+from .settings import Recipe, UnetSettings
+from .tokenizer import build_tokenizer, load_merges
+from .training import Schedule, TrainState, train
+from .vae import device_of_choice
+
+PREVIEW_PROMPTS = (
+    caption("red-apple", "blue", "noto"),
+    caption("cat-face", "green", "twemoji"),
+    caption("rocket", "yellow", "fluent"),
+    caption("robot", "pink", "noto"),
+    caption("banana", "black", "fluent"),
+    caption("penguin", "red", "twemoji"),
+    caption("guitar", "white", "noto"),
+    caption("house", "purple", "fluent"),
+    caption("fox", "blue", "twemoji"),
+    caption("pizza", "green", "noto"),
+    caption("bicycle", "orange", None),
+    caption("skull", "red", None, "small"),
+    caption("elephant", "yellow", "noto"),
+    caption("sailboat", "pink", "twemoji"),
+    caption("crown", "blue", None, "large"),
+    caption("mushroom", "white", "fluent"),
+)
+
+
+def snr_weights(scheduler: DDPMScheduler, gamma: float) -> torch.Tensor:
+    """Return the min-SNR weight of each timestep for noise prediction (https://arxiv.org/abs/2303.09556), (T,)."""
+    alphas = scheduler.alphas_cumprod
+    snr = alphas / (1 - alphas)  # (T,)
+    return snr.clamp(max=gamma) / snr
+
+
+def noise_loss(  # noqa: PLR0913 - the parts of one diffusion step
+    unet: UNet2DConditionModel,
+    scheduler: DDPMScheduler,
+    latents: torch.Tensor,
+    encoder_hidden_states: torch.Tensor,
+    timesteps: torch.Tensor,
+    weights: torch.Tensor,
+) -> torch.Tensor:
+    """Weighted squared error of the predicted noise.
+
+    Args:
+        unet: Noise predictor.
+        scheduler: Noising schedule.
+        latents: (B, 4, 8, 8), std 1.
+        encoder_hidden_states: (B, S, D).
+        timesteps: (B,) in [0, T).
+        weights: (T,) weight of each timestep.
+
+    Returns:
+        Scalar.
+    """
+    noise = torch.randn_like(latents)  # (B, 4, 8, 8)
+    noisy_latents = scheduler.add_noise(latents, noise, timesteps)
+    noisy_latents = noisy_latents.contiguous(memory_format=torch.channels_last)
+    noise_pred = unet(noisy_latents, timesteps, encoder_hidden_states).sample  # (B, 4, 8, 8)
+    error = (noise_pred.float() - noise).square().mean((1, 2, 3))  # (B,)
+    return (error * weights[timesteps]).mean()
+
+
+def caption_ids(tokenizer: CLIPTokenizer) -> Callable[[list[str]], torch.Tensor]:
+    """Return a function from captions to token ids (B, S) that remembers what it has seen."""
+    known: dict[str, torch.Tensor] = {}
+
+    def encode(texts: list[str]) -> torch.Tensor:
+        for text in texts:
+            if text not in known:
+                ids = tokenizer(text, padding="max_length", truncation=True, return_tensors="pt")
+                known[text] = ids.input_ids[0]  # (S,)
+        return torch.stack([known[text] for text in texts])
+
+    return encode
+
+
+class Batches:
+    """Deterministic batches of latents and captions for a step."""
+
+    def __init__(
+        self, scenes: list[Scene], latents: torch.Tensor, tokenizer: CLIPTokenizer, settings: UnetSettings
+    ) -> None:
+        """Keep the data; `latents` is (N, 4, 8, 8)."""
+        self._scenes, self._latents, self._settings = scenes, latents, settings
+        self._encode = caption_ids(tokenizer)
+
+    def draw(self, rng: random.Random) -> tuple[torch.Tensor, torch.Tensor]:
+        """Draw latents (B, 4, 8, 8) and token ids (B, S); some captions are emptied for guidance."""
+        chosen = [rng.randrange(len(self._scenes)) for _ in range(self._settings.batch_size)]
+        texts = [
+            "" if rng.random() < self._settings.caption_dropout else self._scenes[i].caption(rng)
+            for i in chosen
+        ]
+        return self._latents[chosen], self._encode(texts)
+
+
+def train_unet(recipe: Recipe, run: Path) -> None:
+    """Train (or go on training) U-Net and text encoder into ``run/unet.safetensors``."""
+    settings, device = recipe.unet, device_of_choice()
+    tokenizer = build_tokenizer(load_merges(run / "tokenizer"))
+    torch.manual_seed(settings.seed)
+    unet = build_unet(settings).to(device=device, memory_format=torch.channels_last)
+    text_encoder = build_text_encoder(settings, len(tokenizer)).to(device)
+    scheduler = training_scheduler()
+    weights = snr_weights(scheduler, settings.min_snr_gamma).to(device)  # (T,)
+    steps_total = scheduler.config.num_train_timesteps
+    batches = Batches(*load_latents(run), tokenizer, settings)
+
+    def loss_of(step: int, rng: random.Random) -> torch.Tensor:
+        latents, input_ids = batches.draw(rng)
+        encoder_hidden_states = text_encoder(input_ids.to(device)).last_hidden_state  # (B, S, D)
+        # Stratified over the batch: the same mean as independent draws, less noise in the gradient.
+        offsets = (torch.arange(len(latents)) + torch.rand(len(latents))) / len(latents)
+        timesteps = (offsets * steps_total).long().clamp(max=steps_total - 1).to(device)  # (B,)
+        return noise_loss(unet, scheduler, latents.to(device), encoder_hidden_states, timesteps, weights)
+
+    def preview(step: int) -> dict[str, float]:
+        _save_preview(run, step, unet, text_encoder, tokenizer)
+        return {}
+
+    schedule = Schedule(
+        train_steps=settings.train_steps,
+        decay_steps=settings.decay_steps,
+        learning_rate=settings.learning_rate,
+        ema_decay=settings.ema_decay,
+        seed=settings.seed,
+        checkpoint_every=recipe.checkpoint_every,
+        preview_every=recipe.preview_every,
+    )
+    state = TrainState({"unet": unet, "text_encoder": text_encoder})
+    train(state, loss_of, schedule, run / "unet.safetensors", preview, recipe.share_cpu)
+
+
+def _save_preview(
+    run: Path, step: int, unet: UNet2DConditionModel, text_encoder: CLIPTextModel, tokenizer: CLIPTokenizer
+) -> None:
+    vae = AutoencoderKL.from_pretrained(run / "vae").to(unet.device)
+    pictures = sample_pictures(vae, unet, text_encoder, tokenizer, list(PREVIEW_PROMPTS), seed=0)
+    save_grid(pictures, run / "previews" / f"unet-{step:06d}.png", columns=8)

@@ -1,0 +1,55 @@
+"""The recipe runs from packages to a model card."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from diffusers import StableDiffusionPipeline
+
+from recipes.tiny_sd.captions import caption
+from recipes.tiny_sd.files import read_json
+from recipes.tiny_sd.latents import load_latents
+from recipes.tiny_sd.stages import STAGES, Context
+
+
+def test_a_toy_model_comes_out_and_draws(toy_run: Context) -> None:
+    pipeline = StableDiffusionPipeline.from_pretrained(toy_run.model)
+    pipeline.set_progress_bar_config(disable=True)
+    prompt = caption("star", "blue", "noto")
+    pictures = pipeline([prompt], num_inference_steps=2, output_type="np").images
+    assert pictures.shape == (1, 64, 64, 3)
+    assert pipeline.safety_checker is None
+
+
+def test_latents_have_the_std_that_the_scaling_factor_promises(toy_run: Context) -> None:
+    scenes, latents = load_latents(toy_run.run)
+    assert len(scenes) == len(latents) == toy_run.recipe.composites
+    torch.testing.assert_close(latents.std((0, 2, 3)), torch.ones(4), atol=0.3, rtol=0)
+
+
+def test_evaluation_writes_figures_pictures_and_a_card(toy_run: Context) -> None:
+    STAGES["evaluate"](toy_run)
+    report = read_json(toy_run.model / "evaluation.json")
+    assert set(report["guidance"]) == {"1.0", "3.0", "5.0", "7.5"}
+    card = (toy_run.model / "README.md").read_text(encoding="utf-8")
+    assert all(value in card for value in read_json(toy_run.model / "training.json")["files_sha256"].values())
+    assert "$" not in card
+    assert (toy_run.model / "pictures" / "samples.png").exists()
+
+
+def test_previews_and_logs_are_written(toy_run: Context) -> None:
+    assert list((toy_run.run / "previews").glob("unet-*.png"))
+    assert list((toy_run.run / "previews").glob("vae-*.png"))
+    lines = (toy_run.run / "unet.jsonl").read_text(encoding="utf-8").splitlines()
+    assert any('"loss"' in line for line in lines)
+
+
+def test_a_missing_corpus_is_explained(toy_run: Context) -> None:
+    empty = replace(toy_run, run=toy_run.run / "nothing-here")
+    try:
+        STAGES["vae"](empty)
+    except SystemExit as stopped:
+        assert "Fix:" in str(stopped)
+    else:
+        raise AssertionError("a stage without its input must stop")
