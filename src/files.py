@@ -9,11 +9,12 @@ Per adapted layer three tensors, named after the layer with its dots as undersco
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from .lora import LoRAConv1x1, LoRALayer
@@ -61,7 +62,19 @@ def save_adapter(adapter: nn.Module, path: Path, metadata: dict[str, str] | None
         **(metadata or {}),
     }
     with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata=header)
+        temporary.write_bytes(sort_header(save(tensors, metadata=header)))
+
+
+def sort_header(file: bytes) -> bytes:
+    """Sort the header of a safetensors file, so that the same LoRA is the same file.
+
+    The library writes the metadata in an order that changes from run to run. A file is 8 bytes with
+    the length of the header, the header as JSON padded with spaces, and the tensors.
+    """
+    length = int.from_bytes(file[:8], "little")
+    header = json.dumps(json.loads(file[8 : 8 + length]), sort_keys=True, separators=(",", ":"))
+    padded = header.encode().ljust(-(-len(header.encode()) // 8) * 8)
+    return len(padded).to_bytes(8, "little") + padded + file[8 + length :]
 
 
 def load_adapter(adapter: nn.Module, path: Path) -> dict[str, str]:

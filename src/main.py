@@ -16,6 +16,9 @@ The hub runs the same four steps itself; for it, this module only has to know th
 
 from __future__ import annotations
 
+if not __package__:
+    raise SystemExit("Run from the repository root: python -m src.main")
+
 import argparse
 import sys
 from collections.abc import Sequence
@@ -28,9 +31,6 @@ from harness.records import GenerateConfig, LoraConfig, TrainConfig
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
-
-if not __package__:
-    raise SystemExit("Run from the repository root: python -m src.main")
 
 PROMPTS = ("a sks robot, on a white background", "a sks robot, on a blue background")
 

@@ -168,7 +168,7 @@ def test_a_caption_that_is_not_utf8_is_named(tmp_path):
 
 
 def test_a_missing_or_empty_folder_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no folder .*nowhere"):
+    with pytest.raises(FileNotFoundError, match=r"no folder .*nowhere"):
         CustomDataset(tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError, match="holds no pictures"):
         CustomDataset(tmp_path)

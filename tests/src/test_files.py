@@ -61,7 +61,7 @@ def test_a_failed_save_leaves_the_old_file_whole(trained, tmp_path):
     before = path.read_bytes()
     with pytest.raises(TypeError, match="LoRALayer"):
         save_adapter(nn.ModuleDict({"x": nn.Linear(1, 1)}), path)
-    with pytest.raises(Exception, match="metadata|str"):
+    with pytest.raises(Exception, match=r"metadata|str"):
         save_adapter(trained, path, {"number": 3})
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["a.safetensors"]

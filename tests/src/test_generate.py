@@ -1,0 +1,125 @@
+"""generate.py of both implementations: size, seeds, strength, and nothing left changed."""
+
+from __future__ import annotations
+
+import importlib
+
+import numpy as np
+import pytest
+import torch
+
+from harness.records import GenerateConfig
+from tests.src.support import Steps
+
+CONFIG = GenerateConfig(num_inference_steps=3, guidance_scale=3.0, height=64, width=48, seed=7)
+
+
+def pixels(picture):
+    return np.asarray(picture, dtype=np.int16)
+
+
+@pytest.fixture
+def trained(main, pipeline, data_dir, lora_config, train_config):
+    torch.manual_seed(0)
+    adapter = main.make_lora(pipeline, lora_config)
+    config = train_config.model_copy(update={"learning_rate": 0.1})
+    main.train(pipeline, main.make_dataset(data_dir, 64), adapter, config, Steps())
+    return adapter
+
+
+def test_one_rgb_picture_of_the_right_size_per_prompt(main, pipeline, trained):
+    pictures = main.generate(pipeline, trained, ["a", "b", "c"], CONFIG)
+    assert [picture.size for picture in pictures] == [(48, 64)] * 3
+    assert {picture.mode for picture in pictures} == {"RGB"}
+    assert main.generate(pipeline, trained, [], CONFIG) == []
+
+
+def test_the_same_seed_gives_the_same_picture(main, pipeline, trained):
+    (first,) = main.generate(pipeline, trained, ["a"], CONFIG)
+    torch.rand(7)
+    (second,) = main.generate(pipeline, trained, ["a"], CONFIG)
+    assert np.array_equal(first, second)
+    other = CONFIG.model_copy(update={"seed": 8})
+    (third,) = main.generate(pipeline, trained, ["a"], other)
+    assert not np.array_equal(first, third)
+
+
+def test_a_picture_does_not_depend_on_its_neighbours(main, pipeline, trained):
+    many = main.generate(pipeline, trained, list("abcdefghij"), CONFIG)
+    few = main.generate(pipeline, trained, list("xyc"), CONFIG)
+    alone = main.generate(
+        pipeline, trained, ["c"], CONFIG.model_copy(update={"seed": CONFIG.seed + 2})
+    )
+    # Sums of another batch size are added in another order: the last bit of a pixel may differ.
+    assert np.abs(pixels(many[2]) - pixels(few[2])).max() <= 1
+    assert np.abs(pixels(many[2]) - pixels(alone[0])).max() <= 1
+
+
+def test_scale_zero_draws_exactly_what_the_base_draws(main, pipeline, other_pipeline, trained):
+    off = CONFIG.model_copy(update={"lora_scale": 0.0})
+    half = CONFIG.model_copy(update={"lora_scale": 0.5})
+    (with_lora,) = main.generate(pipeline, trained, ["a"], CONFIG)
+    (without,) = main.generate(pipeline, trained, ["a"], off)
+    (between,) = main.generate(pipeline, trained, ["a"], half)
+    noise = torch.randn((1, 4, 8, 6), generator=torch.Generator().manual_seed(7))
+    other_pipeline.set_progress_bar_config(disable=True)
+    base = other_pipeline(
+        "a", latents=noise, height=64, width=48, num_inference_steps=3, guidance_scale=3.0
+    ).images[0]
+    assert np.array_equal(without, base)
+    assert not np.array_equal(with_lora, base)
+    assert not np.array_equal(between, base)
+    assert not np.array_equal(between, with_lora)
+
+
+def test_the_strength_is_put_back(main, pipeline, trained):
+    (before,) = main.generate(pipeline, trained, ["a"], CONFIG)
+    main.generate(pipeline, trained, ["a"], CONFIG.model_copy(update={"lora_scale": 0.0}))
+    (after,) = main.generate(pipeline, trained, ["a"], CONFIG)
+    assert np.array_equal(before, after)
+
+
+def test_prompt_negative_prompt_and_guidance_count(main, pipeline, trained):
+    # A random base hardly looks at its text; a strong guidance makes it visible.
+    strong = CONFIG.model_copy(update={"guidance_scale": 500.0})
+    plain = main.generate(pipeline, trained, ["a red circle"], strong)[0]
+    variants = [
+        (["a dog"], strong),
+        (["a red circle"], strong.model_copy(update={"negative_prompt": "a dog in a park"})),
+        (["a red circle"], CONFIG),
+    ]
+    for prompts, config in variants:
+        assert not np.array_equal(main.generate(pipeline, trained, prompts, config)[0], plain)
+
+
+def test_it_is_quiet_and_leaves_no_gradients(main, pipeline, trained, capfd):
+    main.generate(pipeline, trained, ["a"], CONFIG)
+    assert capfd.readouterr().err == ""
+    assert not pipeline.unet.training
+
+
+def test_any_adapter_is_drawn_at_full_strength(main, pipeline, trained):
+    foreign = torch.nn.ModuleList([torch.nn.Linear(2, 2)])
+    assert len(main.generate(pipeline, foreign, ["a"], CONFIG)) == 1
+    with pytest.raises(ValueError, match="lora_scale"):
+        main.generate(pipeline, foreign, ["a"], CONFIG.model_copy(update={"lora_scale": 0.5}))
+
+
+@pytest.mark.parametrize("package", ["src", "CONTRIBUTIONS.Example1.src"])
+def test_generate_image_of_the_first_document(package, pipeline):
+    generate_image = importlib.import_module(f"{package}.generate").generate_image
+    pipeline.set_progress_bar_config(disable=True)
+    assert generate_image("a circle", pipeline, num_inference_steps=2).size == (64, 64)
+
+
+def test_the_reference_puts_modes_and_progress_bar_back(pipeline, lora_config):
+    from src.generate import generate
+    from src.lora import make_lora
+
+    adapter = make_lora(pipeline, lora_config)
+    pipeline.unet.train()
+    pipeline.set_progress_bar_config(leave=False)
+    generate(pipeline, adapter, ["a"], CONFIG)
+    assert pipeline.unet.training
+    assert not pipeline.vae.training
+    assert pipeline._progress_bar_config == {"leave": False}

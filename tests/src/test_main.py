@@ -1,0 +1,259 @@
+"""main.py, utils.py, scraping.py: the command line, from a folder of pictures to files."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib
+import inspect
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from harness import hookspecs
+from harness.hookspecs import HOOK_NAMES
+from harness.records import GenerateConfig, LoraConfig, TrainConfig
+from src.files import load_adapter
+from src.lora import make_lora
+from src.main import finetune, load_pipeline, main, parse_options
+from src.utils import ProgressBar, picture_grid, replacing, seed_everything
+from tests.src.support import IMPLEMENTATIONS, build_pipeline
+
+ROOT = Path(__file__).resolve().parents[2]
+REAL_BASE = ROOT / "models" / "tiny-sd"
+REFERENCE_FILES = sorted((ROOT / "src").glob("*.py"))
+SEED_FILES = {"main", "dataset", "lora", "train", "generate", "scraping", "utils"}
+
+
+@pytest.fixture(scope="module")
+def base_dir(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("base")
+    build_pipeline().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def arguments(data_dir, base_dir, tmp_path):
+    out = ["--out", str(tmp_path / "out")]
+    return ["--data", str(data_dir), "--base", str(base_dir), *out, "--steps", "2"]
+
+
+def run_python(*arguments, **kwargs):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        **kwargs,
+    )
+
+
+def test_a_run_writes_an_adapter_and_samples_and_the_same_again(
+    arguments, base_dir, tmp_path, capsys
+):
+    more = ["--prompt", "a", "--prompt", "b", "--num-inference-steps", "2", "--rank", "2"]
+    assert main(arguments + more) == 0
+    out = tmp_path / "out"
+    assert sorted(path.name for path in out.iterdir()) == ["adapter.safetensors", "samples.png"]
+    with Image.open(out / "samples.png") as sheet:
+        assert sheet.size == (64 * 2 + 4, 64 * 2 + 4)
+    assert "2/2  loss" in capsys.readouterr().err
+    adapter = make_lora(load_pipeline(base_dir), LoraConfig(rank=2))
+    load_adapter(adapter, out / "adapter.safetensors")
+    assert all(layer.lora_B.abs().sum() > 0 for layer in adapter.children())
+
+    first = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert main(arguments + more) == 0
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == first
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (["--data", "nowhere"], 1, "no folder nowhere"),
+        (["--base", "nowhere"], 1, "no base model in nowhere"),
+        (["--steps", "0"], 2, "steps: Input should be greater"),
+        (["--rank", "0"], 2, "rank: Input should be greater"),
+        (["--resolution", "60"], 2, "height: Input should be a multiple of 8"),
+        (["--learning-rate", "1", "--steps", "20"], None, ""),
+    ],
+)
+def test_mistakes_are_named_on_stderr(arguments, options, code, message, capsys):
+    result = main([*arguments, *options, "--num-inference-steps", "1"])
+    if code is not None:
+        assert result == code
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert "Traceback" not in captured.err
+
+
+def test_ctrl_c_is_not_a_traceback(arguments, monkeypatch, capsys):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("src.main.train", interrupted)
+    assert main(arguments) == 130
+    assert "stopped" in capsys.readouterr().err
+
+
+def test_defaults_are_those_of_the_records():
+    options = parse_options([])
+    assert options.rank == LoraConfig().rank
+    assert options.alpha is None
+    assert options.steps == TrainConfig().steps
+    assert options.batch_size == TrainConfig().batch_size
+    assert options.learning_rate == TrainConfig().learning_rate
+    assert options.num_inference_steps == GenerateConfig().num_inference_steps
+    assert options.guidance_scale == GenerateConfig().guidance_scale
+
+
+def test_every_option_is_used():
+    source = inspect.getsource(finetune)
+    options = vars(parse_options([]))
+    assert isinstance(parse_options([]), argparse.Namespace)
+    assert [name for name in options if f"options.{name}" not in source] == []
+
+
+def test_help_and_misspelt_options_do_not_wake_torch():
+    code = (
+        "import runpy, sys\n"
+        "sys.argv = ['main', sys.argv[1]]\n"
+        "try:\n"
+        "    runpy.run_module('src.main', run_name='__main__')\n"
+        "except SystemExit as stop:\n"
+        "    print(stop.code, 'torch' in sys.modules)\n"
+    )
+    assert run_python("-c", code, "--help").stdout.splitlines()[-1] == "0 False"
+    assert run_python("-c", code, "--stesp").stdout.splitlines()[-1] == "2 False"
+
+
+def test_run_as_a_file_it_says_how_to_run_it():
+    result = run_python("src/main.py")
+    assert result.returncode != 0
+    assert "python -m src.main" in result.stderr + result.stdout
+
+
+def test_example1_runs_by_itself(data_dir, base_dir, tmp_path):
+    options = ["--data", str(data_dir), "--base", str(base_dir), "--steps", "1"]
+    out = ["--out", str(tmp_path / "picture.png")]
+    result = run_python("-m", "CONTRIBUTIONS.Example1.src.main", *options, *out)
+    assert result.returncode == 0, result.stderr
+    with Image.open(tmp_path / "picture.png") as picture:
+        assert picture.size == (64, 64)
+
+
+@pytest.mark.parametrize("package", IMPLEMENTATIONS)
+def test_scraping_says_what_to_do_instead_and_fails(package):
+    result = run_python("-m", f"{package}.scraping")
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert "Images" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+# --- how the folder is written ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("package", IMPLEMENTATIONS)
+def test_the_seven_files_of_the_first_document_are_there(package):
+    folder = ROOT / package.replace(".", "/")
+    assert {path.stem for path in folder.glob("*.py")} >= SEED_FILES
+
+
+@pytest.mark.parametrize("package", IMPLEMENTATIONS)
+@pytest.mark.parametrize("hook", HOOK_NAMES)
+def test_hooks_are_marked_and_have_the_contracts_parameters(package, hook):
+    function = getattr(importlib.import_module(f"{package}.main"), hook)
+    assert function.sdlora_impl
+    assert function.__module__.startswith(f"{package}.")
+    specified = inspect.signature(getattr(hookspecs, hook)).parameters
+    assert list(inspect.signature(function).parameters) == list(specified)
+
+
+@pytest.mark.parametrize("path", REFERENCE_FILES, ids=lambda path: path.name)
+def test_reference_files_are_short_and_import_little(path):
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= (80 if path.name == "utils.py" else 250)
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            assert node.end_lineno - node.lineno < 75, node.name
+        if isinstance(node, ast.ImportFrom) and node.level == 0:
+            assert not node.module.startswith(("src", "CONTRIBUTIONS"))
+            if node.module.startswith("harness"):
+                assert node.module in ("harness", "harness.records", "harness.hookspecs")
+    for word in ("model_pred", "x_t", "torchvision"):
+        assert word not in text
+
+
+def test_example1_imports_nothing_of_the_reference():
+    for path in (ROOT / "CONTRIBUTIONS/Example1/src").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                assert node.module.split(".")[0] != "src"
+
+
+# --- helpers ------------------------------------------------------------------------------------
+
+
+def test_progress_off_a_terminal_is_a_line_per_tenth(capsys):
+    bar = ProgressBar(50)
+    for step in range(1, 51):
+        bar.step(step, 0.5)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 10
+    assert lines[-1].endswith("50/50  loss 0.5000     0 s left")
+
+
+def test_replacing_leaves_the_old_file_when_the_block_fails(tmp_path):
+    path = tmp_path / "deep" / "a.txt"
+    with replacing(path) as temporary:
+        temporary.write_text("old")
+    with pytest.raises(RuntimeError), replacing(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert [p.name for p in path.parent.iterdir()] == ["a.txt"]
+
+
+def test_grid_keeps_rows_and_columns():
+    picture = {c: Image.new("RGB", (8, 8), c) for c in ("red", "green", "blue")}
+    sheet = picture_grid([[picture["red"], picture["green"]], [picture["blue"]]], gap_px=2)
+    assert sheet.size == (18, 18)
+    assert sheet.getpixel((10, 0)) == (0, 128, 0)
+    assert sheet.getpixel((0, 10)) == (0, 0, 255)
+    assert sheet.getpixel((17, 17)) == (255, 255, 255)
+
+
+def test_seeding_covers_torch():
+    seed_everything(3)
+    first = torch.rand(2)
+    seed_everything(3)
+    assert torch.equal(torch.rand(2), first)
+
+
+# --- with the trained base ----------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not (REAL_BASE / "model_index.json").is_file(), reason="models/tiny-sd missing")
+def test_the_shipped_pictures_are_learnt_on_the_shipped_base(tmp_path, reporter):
+    from src.dataset import make_dataset
+    from src.train import train
+
+    seed_everything(0)
+    pipeline = load_pipeline(REAL_BASE)
+    assert pipeline.text_encoder.dtype == torch.float32
+    adapter = make_lora(pipeline, LoraConfig())
+    config = TrainConfig(steps=40, batch_size=8, seed=0)
+    losses = train(
+        pipeline, make_dataset(ROOT / "src" / "Dataset", 64), adapter, config, reporter
+    ).losses
+    assert sum(losses[-10:]) < sum(losses[:10])
