@@ -6,7 +6,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from harness.records import SeedScores, Verdict
+from harness.records import Outcome, SeedScores, Verdict
 
 # 97.5 % points of Student's t for 1 to 30 degrees of freedom; beyond, the normal's 1.96 is close.
 T_975 = (
@@ -50,10 +50,7 @@ def compare(name: str, scores: Sequence[SeedScores], *, is_reference: bool = Fal
             interval=None,
             sentence=sentence,
         )
-    if interval is None or interval[0] <= 0 <= interval[1]:
-        outcome = "no clear difference"
-    else:
-        outcome = "better" if difference > 0 else "worse"
+    outcome = judge(interval)
     return Verdict(
         outcome=outcome,
         gain=gain,
@@ -64,7 +61,14 @@ def compare(name: str, scores: Sequence[SeedScores], *, is_reference: bool = Fal
     )
 
 
-def _sentence(  # noqa: PLR0913 # six plain numbers and words, used once
+def judge(interval: tuple[float, float] | None) -> Outcome:
+    """Call a difference clear only when its interval leaves zero out."""
+    if interval is None or interval[0] <= 0 <= interval[1]:
+        return "no clear difference"
+    return "better" if interval[0] > 0 else "worse"
+
+
+def _sentence(  # six plain numbers and words, used once
     name: str,
     gain: float,
     reference_gain: float,

@@ -96,6 +96,7 @@ def parse(data: bytes) -> Document:
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=True)
         faults = [fault for detail in details for fault in _faults(detail, values, lines)]
+        faults = _without_echoes(faults)
         return Document(None, values, lines, tuple(sorted(faults, key=lambda f: f.line or 0)))
     return Document(file, values, lines, ())
 
@@ -140,11 +141,10 @@ def _syntax_fault(message: str, text: str) -> _Unreadable:
     found = re.search(r"\(at line (\d+), column (\d+)\)", message)
     line = int(found[1]) if found else text.rstrip("\n").count("\n") + 1
     reason = re.sub(r"\s*\(at .*?\)$", "", message)
-    return _Unreadable(
-        f"This is not valid TOML: {reason}.",
-        'Texts need quotes, lists need [ ], tables start with [settings.train]: name = "MyIdea".',
-        line,
-    )
+    fix = 'Texts need quotes, lists need [ ], tables start with [settings.train]: name = "MyIdea".'
+    if "overwrite" in reason or "declare" in reason:
+        fix = "Each field and each table stands in the file once."
+    return _Unreadable(f"This is not valid TOML: {reason}.", fix, line)
 
 
 def _depth_exceeds(value: Any, limit: int) -> bool:
@@ -202,6 +202,16 @@ def _faults(detail: Any, values: Mapping[str, Any], lines: toml_lines.Lines) -> 
         yield Fault(
             WRONG_VALUE, line, _sentence(field, detail), f"{field} is: {_description(loc)}."
         )
+
+
+def _without_echoes(faults: list[Fault]) -> list[Fault]:
+    # `autors = ...` is one slip; that `authors` is missing then says nothing new.
+    meant = {fault.fix for fault in faults if fault.rule == UNKNOWN_KEY}
+    return [
+        fault
+        for fault in faults
+        if fault.rule != MISSING_KEY or f"Did you mean {fault.message.split()[2]}?" not in meant
+    ]
 
 
 def _unknown_key(loc: tuple[str | int, ...], line: int | None) -> Fault:

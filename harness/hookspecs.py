@@ -1,4 +1,4 @@
-"""The contract between a contribution and the hub: four hooks, and this file is their specification.
+"""The contract between a contribution and the hub: four hooks, specified by this file.
 
 Write a function of the same name, with the same parameter names (or fewer), mark it with
 ``@hookimpl``, import it in your ``main.py`` and list it under ``hooks`` in ``contribution.toml``.
@@ -15,7 +15,7 @@ Rules that hold for all four:
 # Annotations stay strings here: naming torch's types must not cost an import of torch.
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from harness import hookspec
 
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
     from harness.records import GenerateConfig, LoraConfig, TrainConfig, TrainResult
 
-HOOK_NAMES = ("make_dataset", "make_lora", "train", "generate")
+HookName = Literal["make_dataset", "make_lora", "train", "generate"]
+HOOK_NAMES: tuple[HookName, ...] = ("make_dataset", "make_lora", "train", "generate")
 
 
 class Reporter(Protocol):

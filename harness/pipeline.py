@@ -1,10 +1,10 @@
 """The way of one contribution, top to bottom. Only this module knows the order of the steps.
 
-    check        the folder, statically                          -> Finding[]
-    train        its hooks in a worker, beside the reference's   -> deltas, pictures
-    score        base + delta in a process without its code      -> ScoreAnswer
-    compare      with the reference, paired by seed              -> Verdict
-    write        one row, one page, one sheet of pictures        -> Run
+check        the folder, statically                          -> Finding[]
+train        its hooks in a worker, beside the reference's   -> deltas, pictures
+score        base + delta in a process without its code      -> ScoreAnswer
+compare      with the reference, paired by seed              -> Verdict
+write        one row, one page, one sheet of pictures        -> Run
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from filelock import FileLock, Timeout
 
@@ -36,12 +37,14 @@ from harness.scoring.jobs import Entry, ScoreAnswer, ScoreJob
 from harness.structure import check_folder
 from harness.track import Track
 from harness.worker.jobs import ANSWER_FILE, DELTA_FILE, Answer, TrainJob, seed_folder
-from harness.worker.process import SANDBOX, Child, Outcome, run_children
+from harness.worker.process import SANDBOX, Child, ChildAnswer, Outcome, run_children
 
-# One thread per process: figures do not depend on how many cores a machine has, and the contribution
-# and the reference train side by side.
+# One thread per process: figures do not depend on how many cores a machine has, and contribution
+# and reference train side by side.
 THREADS = 1
 SCORER_TIMEOUT_S = 600
+
+A = TypeVar("A", bound=ChildAnswer)
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,12 @@ def run_contribution(
     base_model.check_folder(track.base_model)
     reference = registry.load_reference()
     seeds = options.seeds or track.file.seeds
-    key = run_key(contribution, reference, track, seeds, options.device)
-    folder = run_folder(track.file.name, contribution.name, key)
+
+    def folder_of(one: Contribution) -> Path:
+        key = run_key(one, reference, track, seeds, options.device)
+        return run_folder(track.file.name, one.name, key)
+
+    folder, reference_folder = folder_of(contribution), folder_of(reference) / "train"
     folder.mkdir(parents=True, exist_ok=True)
     findings = _findings(contribution)
     hints = tuple(finding for finding in findings if finding.severity == "hint")
@@ -85,7 +92,9 @@ def run_contribution(
             row = None if options.fresh else finished_row(folder)
             if row is not None:
                 return Run(row, folder, hints, reused=True)
-            attempt = _Attempt(contribution, reference, track, seeds, options, folder, progress)
+            attempt = _Attempt(
+                contribution, reference, track, seeds, options, folder, reference_folder, progress
+            )
             row = attempt.row(findings)
             prune(track.file.name, contribution.name)
     except Timeout as error:
@@ -114,6 +123,7 @@ class _Attempt:
     seeds: tuple[int, ...]
     options: Options
     folder: Path
+    reference_folder: Path
     progress: Progress
 
     @property
@@ -152,23 +162,15 @@ class _Attempt:
             run_children([own], self.progress)
             outcome = _outcome_of(own)
             return outcome, outcome
-        reference_folder = self.reference_folder()
-        known = _read_finished(reference_folder)
+        known = _read_finished(self.reference_folder)
         if known is not None:
             run_children([own], self.progress)
             return _outcome_of(own), Outcome(known, None, "ok")
-        reference = self._train_child(self.reference, reference_folder)
+        reference = self._train_child(self.reference, self.reference_folder)
         run_children([own, reference], self.progress)
         if own.outcome and own.outcome.error:
             return own.outcome, own.outcome
         return _outcome_of(own), _outcome_of(reference)
-
-    def reference_folder(self) -> Path:
-        """Where the reference's training for this track, machine and version is kept."""
-        key = run_key(
-            self.reference, self.reference, self.track, self.seeds, self.options.device
-        )
-        return run_folder(self.track.file.name, registry.REFERENCE_NAME, key) / "train"
 
     def _train_child(self, contribution: Contribution, out: Path) -> Child[Answer]:
         file = self.track.file
@@ -205,7 +207,7 @@ class _Attempt:
         """
         sources = [(self.contribution.name, self.folder / "train")]
         if not self.is_reference:
-            sources.insert(0, (registry.REFERENCE_NAME, self.reference_folder()))
+            sources.insert(0, (registry.REFERENCE_NAME, self.reference_folder))
         entries = [
             Entry(label=label, seed=seed, delta=seed_folder(out, seed) / DELTA_FILE)
             for label, out in sources
@@ -320,7 +322,7 @@ def _require_clean(name: str, findings: list[Finding]) -> None:
         )
 
 
-def _outcome_of(child: Child[Answer] | Child[ScoreAnswer]) -> Outcome:  # type: ignore[type-arg]
+def _outcome_of(child: Child[A]) -> Outcome[A]:
     if child.outcome is None:
         raise HubError(f"{child.label} was cut short.")
     return child.outcome

@@ -20,8 +20,8 @@ import pluggy
 
 from harness import PROJECT, hookspecs, paths
 from harness.errors import HookError, HookResultError, PluginError
-from harness.hookspecs import HOOK_NAMES
-from harness.records import Contribution, HookName
+from harness.hookspecs import HOOK_NAMES, HookName
+from harness.records import Contribution
 
 FORBIDDEN_OPTIONS = ("wrapper", "hookwrapper", "tryfirst", "trylast", "optionalhook", "specname")
 
@@ -87,8 +87,8 @@ def load_hooks(contribution: Contribution, reference: Contribution) -> Hooks:
         manager = own if declared else shared
         if manager is None:  # Unreachable by construction; said aloud instead of asserted.
             raise PluginError(f"Nobody provides the hook {hook!r}.", where=contribution.path)
-        managers[hook] = manager  # type: ignore[index]  # HOOK_NAMES holds exactly the HookNames
-        origins[hook] = contribution if declared else reference  # type: ignore[index]
+        managers[hook] = manager
+        origins[hook] = contribution if declared else reference
     return Hooks(managers, origins)
 
 

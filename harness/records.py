@@ -11,14 +11,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from harness.hookspecs import HOOK_NAMES
+from harness.hookspecs import HOOK_NAMES, HookName
 
 SCHEMA_VERSION = 1
 
 # Also a Python identifier, because the folder is imported as CONTRIBUTIONS.<Name>.src.main.
 NAME_PATTERN = re.compile(r"^[A-Za-z][A-Za-z0-9_]{1,38}$")
 
-HookName = Literal["make_dataset", "make_lora", "train", "generate"]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -226,10 +225,13 @@ class SeedScores(Record):
     train_seconds: float = Field(ge=0, description="wall time of the train hook, by the worker")
 
 
+Outcome = Literal["better", "worse", "no clear difference", "is the reference"]
+
+
 class Verdict(Record):
     """The comparison with the reference, paired by seed."""
 
-    outcome: Literal["better", "worse", "no clear difference", "is the reference"]
+    outcome: Outcome
     gain: float = Field(description="mean over seeds")
     reference_gain: float
     difference: float = Field(description="gain - reference_gain, mean over seeds")

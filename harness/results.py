@@ -53,4 +53,6 @@ def recorded_rows(track: str) -> list[Row]:
         ResultFileError: One of the files is damaged.
     """
     rows = [read_row(path) for path in sorted((paths.RESULTS / track).glob("*.json"))]
-    return sorted(rows, key=lambda row: (-row.verdict.gain if row.verdict else 1e9, row.contribution))
+    return sorted(
+        rows, key=lambda row: (-row.verdict.gain if row.verdict else 1e9, row.contribution)
+    )

@@ -1,9 +1,9 @@
 """Recover what training did to the base, without knowing how the adapter works.
 
-Whatever was injected (LoRA, DoRA, LoKr, a full update), each Linear and Conv2d of the original model
-is still an affine map ``y = W x + b``. Asking the live module what it does to the identity reveals
-its effective ``W`` and ``b``. The scorer then needs none of the contribution's code: it loads the
-clean base and adds the difference.
+Whatever was injected (LoRA, DoRA, LoKr, a full update), each Linear and Conv2d of the original
+model is still an affine map ``y = W x + b``. Asking the live module what it does to the identity
+reveals its effective ``W`` and ``b``. The scorer then needs none of the contribution's code: it
+loads the clean base and adds the difference.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def effective_delta(clean: nn.Module, live: nn.Module) -> dict[str, Tensor]:
         if affine.bias is not None:
             effective[f"{name}.bias"] = affine.bias
     live_parameters = dict(live.named_parameters())
-    for name, parameter in parameters.items():
+    for name in parameters:
         if name in effective:
             continue
         if name not in live_parameters:

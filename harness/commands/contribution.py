@@ -81,7 +81,7 @@ def show(finished: Run, console: Console) -> None:
     console.print(escape(row.verdict.sentence), style=style)
     console.print(f"Page: {finished.folder / PAGE_FILE}", soft_wrap=True)
     console.print(
-        f'Next: nox -s generate -- {row.contribution} --prompt "a sks robot on a yellow background"',
+        f'Next: nox -s generate -- {row.contribution} --prompt "a sks robot, on a red background"',
         style="dim",
         soft_wrap=True,
     )

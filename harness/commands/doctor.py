@@ -60,7 +60,9 @@ def packages() -> list[Line]:
     """The packages that matter most."""
     versions = machine.installed_versions()
     return [
-        Line(version != "missing", name, version, "nox -s doctor installs it; delete .nox/hub if not")
+        Line(
+            version != "missing", name, version, "nox -s doctor installs it; delete .nox/hub if not"
+        )
         for name, version in versions.items()
     ]
 

@@ -85,7 +85,7 @@ def expanded(prompts: list[str], count: int) -> tuple[str, ...]:
     return tuple(prompt for prompt in prompts for _ in range(count))
 
 
-def draw(  # noqa: PLR0913 # everything a job needs, said once
+def draw(  # everything a job needs, said once
     contribution: Contribution,
     track: Track,
     adapter: Path,
@@ -124,9 +124,7 @@ def draw(  # noqa: PLR0913 # everything a job needs, said once
     if outcome is None or outcome.answer is None:
         error = outcome.error if outcome else None
         what = error.what if error else "The worker was cut short."
-        raise HubError(
-            what, where=error.where if error else None, fix=error.fix if error else None
-        )
+        raise HubError(what, where=error.where if error else None, fix=error.fix if error else None)
     return [out / name for name in outcome.answer.pictures]
 
 

@@ -7,6 +7,7 @@ import json
 
 from harness import registry
 from harness.errors import StructureError
+from harness.records import Contribution
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,29 +17,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print one line per contribution; a folder with faults is listed with a mark."""
-    entries = []
-    for name in registry.contribution_names():
-        try:
-            contribution = registry.load(name)
-        except StructureError:
-            entries.append({"name": name, "path": f"CONTRIBUTIONS/{name}", "hooks": None})
-            continue
-        hooks = list(contribution.file.hooks)
-        entries.append(
-            {
-                "name": name,
-                "path": contribution.path,
-                "hooks": hooks,
-                "summary": contribution.file.summary,
-            }
-        )
+    names = registry.contribution_names()
+    known = {name: contribution for name in names if (contribution := load_if_possible(name))}
     if args.json:
-        print(json.dumps(entries, indent=1))
+        print(json.dumps([as_json(name, known.get(name)) for name in names], indent=1))
         return 0
-    for entry in entries:
-        if entry["hooks"] is None:
-            print(f"{entry['name']:<20} (has faults: nox -s check -- {entry['name']})")
+    for name in names:
+        contribution = known.get(name)
+        if contribution is None:
+            print(f"{name:<20} (has faults: nox -s check -- {name})")
             continue
-        hooks = ", ".join(entry["hooks"]) or "settings only"
-        print(f"{entry['name']:<20} {entry['summary']}  [{hooks}]")
+        hooks = ", ".join(contribution.file.hooks) or "settings only"
+        print(f"{name:<20} {contribution.file.summary}  [{hooks}]")
     return 0
+
+
+def load_if_possible(name: str) -> Contribution | None:
+    """Read a contribution, or return None when its contribution.toml has faults."""
+    try:
+        return registry.load(name)
+    except StructureError:
+        return None
+
+
+def as_json(name: str, contribution: Contribution | None) -> dict[str, object]:
+    """Describe one contribution for programs; ``hooks`` is null when it has faults."""
+    hooks = None if contribution is None else list(contribution.file.hooks)
+    return {"name": name, "path": f"CONTRIBUTIONS/{name}", "hooks": hooks}

@@ -16,7 +16,7 @@ def read_folder(folder: Path, resolution: int) -> tuple[Tensor, list[str]]:
     """Read ``Images/`` with ``ImageCaptions/``, in the order of their names.
 
     Returns:
-        ``pixel_values`` of shape (N, 3, resolution, resolution), float32 in [-1, 1], and N captions.
+        ``pixel_values`` (N, 3, resolution, resolution), float32 in [-1, 1], and N captions.
     """
     stacked, captions = [], []
     for path in sorted((folder / "Images").iterdir()):

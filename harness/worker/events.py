@@ -35,7 +35,9 @@ class EventWriter:
 class StepReporter:
     """Turns ``reporter.step(step, loss)`` into events for one seed of a job."""
 
-    def __init__(self, events: EventWriter, label: str, steps: int, start: float, end: float):
+    def __init__(
+        self, events: EventWriter, label: str, steps: int, start: float, end: float
+    ) -> None:
         self._events = events
         self._label = label
         self._steps = steps

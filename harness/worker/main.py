@@ -11,7 +11,7 @@ from harness import atomic
 from harness.errors import HubError
 from harness.records import ErrorReport
 from harness.worker.events import EventWriter
-from harness.worker.jobs import ANSWER_FILE, EVENTS_FILE, AnyJob, Answer, TrainJob
+from harness.worker.jobs import ANSWER_FILE, EVENTS_FILE, Answer, AnyJob, TrainJob
 
 
 def main(job_file: Path) -> None:
@@ -44,6 +44,4 @@ def run(job: AnyJob, events: EventWriter) -> Answer:
 
 def report(error: HubError) -> ErrorReport:
     """Turn an exception into the record that travels to the parent."""
-    return ErrorReport(
-        kind=type(error).__name__, what=error.what, where=error.where, fix=error.fix
-    )
+    return ErrorReport(kind=type(error).__name__, what=error.what, where=error.where, fix=error.fix)

@@ -60,9 +60,7 @@ def run_train_job(job: TrainJob, events: EventWriter) -> Answer:
         outcomes.append(keep(job, base, pipeline, adapter, seed, losses, seconds))
         if index == 0:
             events.phase(f"seed {seed}: drawing", start + MEASURED * span)
-            pictures = draw(
-                hooks, pipeline, adapter, job.prompts, job.generate_config(), job.out
-            )
+            pictures = draw(hooks, pipeline, adapter, job.prompts, job.generate_config(), job.out)
     return Answer(seeds=tuple(outcomes), pictures=pictures)
 
 
@@ -75,7 +73,7 @@ def fresh_copy(base: StableDiffusionPipeline) -> StableDiffusionPipeline:
 def seed_everything(seed: int) -> None:
     """Seed the global generators a contribution might use, so that a run repeats exactly."""
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 # the legacy global generator is the one to be seeded
+    np.random.seed(seed)  # the legacy global generator is the one to be seeded
     torch.manual_seed(seed)
 
 
@@ -135,9 +133,7 @@ def keep(
             where=job.contribution.path,
             fix="Freeze pipeline.vae: pipeline.vae.requires_grad_(False).",
         )
-    deltas = {
-        part: effective_delta(getattr(base, part), getattr(pipeline, part)) for part in PARTS
-    }
+    deltas = {part: effective_delta(getattr(base, part), getattr(pipeline, part)) for part in PARTS}
     error = measure_merge_error(base, pipeline, deltas)
     if error > TOLERANCE:
         raise ArtefactError(
