@@ -1,1 +1,1 @@
-"""How ``models/tiny-sd`` is made from nothing: corpus, tokenizer, autoencoder, U-Net, evaluation."""
+"""How ``models/tiny-sd`` is made: corpus, tokenizer, autoencoder, U-Net, evaluation."""

@@ -12,7 +12,7 @@ import torch
 
 from .reference import FOLDER as REFERENCE_FOLDER
 from .settings import Recipe
-from .stages import STAGES, Context
+from .stages import EXTRA_STAGES, STAGES, Context
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 
@@ -21,24 +21,45 @@ def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     arguments = argparse.ArgumentParser(
         prog="python -m recipes.tiny_sd",
-        description="Make models/tiny-sd from nothing, a stage at a time. Every stage resumes after a kill.",
-    )
-    arguments.add_argument("stage", choices=[*STAGES, "all"], help="what to do; `all` does it in this order")
-    arguments.add_argument(
-        "--run", type=Path, default=ROOT / "runs" / "tiny_sd", help="folder of checkpoints, previews and logs"
+        description="Make models/tiny-sd, a stage at a time. Every stage resumes after a kill.",
     )
     arguments.add_argument(
-        "--packages", type=Path, default=None, help="folder with the npm tarballs (default: fetched into --run)"
+        "stage",
+        choices=[*STAGES, "all", *EXTRA_STAGES],
+        help="`all` does those before it in this order; `adopt` makes a run from --model",
     )
     arguments.add_argument(
-        "--model", type=Path, default=None, help="model folder (default: models/tiny-sd; with --toy in --run)"
+        "--run",
+        type=Path,
+        default=ROOT / "runs" / "tiny_sd",
+        help="folder of checkpoints, previews and logs",
     )
-    arguments.add_argument("--toy", action="store_true", help="seconds instead of hours, to see that it works")
-    arguments.add_argument("--steps", type=int, default=None, help="train this stage until so many steps")
-    arguments.add_argument("--decay-steps", type=int, default=None, help="steps of falling rate at the end")
+    arguments.add_argument(
+        "--packages",
+        type=Path,
+        default=None,
+        help="folder with the npm tarballs (default: fetched into --run)",
+    )
+    arguments.add_argument(
+        "--model",
+        type=Path,
+        default=None,
+        help="model folder (default: models/tiny-sd; with --toy in --run)",
+    )
+    arguments.add_argument(
+        "--toy", action="store_true", help="seconds instead of hours, to see that it works"
+    )
+    arguments.add_argument(
+        "--steps", type=int, default=None, help="train this stage until so many steps"
+    )
+    arguments.add_argument(
+        "--decay-steps", type=int, default=None, help="steps of falling rate at the end"
+    )
     arguments.add_argument("--threads", type=int, default=None, help="CPU threads (default: all)")
     arguments.add_argument(
-        "--share-cpu", action="store_true", help="change the number of threads as other programs come and go"
+        "--share-cpu",
+        action="store_true",
+        help="change the number of threads as other programs come and go",
     )
     return arguments
 
@@ -76,7 +97,7 @@ def main() -> None:
     )
     names = list(STAGES) if arguments.stage == "all" else [arguments.stage]
     for name in names:
-        stage: Callable[[Context], None] = STAGES[name]
+        stage: Callable[[Context], None] = {**STAGES, **EXTRA_STAGES}[name]
         stage(context)
 
 

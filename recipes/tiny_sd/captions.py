@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from .vocabulary import BACKGROUNDS, MEDIA, STYLES, spoken, taught_concepts, with_article
 
 
-def caption(name: str, background: str, style: str | None = None, size_word: str | None = None) -> str:
+def caption(
+    name: str, background: str, style: str | None = None, size_word: str | None = None
+) -> str:
     """Write the main sentence, the form that prompts should use.
 
     Args:
@@ -60,8 +62,8 @@ def sample_caption(
 def tokenizer_texts(extra_names: tuple[str, ...]) -> Iterator[str]:
     """Yield the text the BPE merges are learned from.
 
-    Taught words come often, so that each becomes one token; every other icon name comes once, so that
-    unknown words break into usual syllables instead of bytes.
+    Taught words come often, so that each becomes one token; every other icon name comes once, so
+    that unknown words break into usual syllables instead of bytes.
 
     Args:
         extra_names: Further icon names of the corpus.

@@ -69,13 +69,18 @@ def guidance_table(report: dict[str, Any]) -> str:
     lines.append("| --- | --- | --- | --- | --- |")
     for scale, figures in report["guidance"].items():
         keys = ("background", "concept_top5", "concept_top1", "style")
-        lines.append(f"| {float(scale):g} | " + " | ".join(f"{figures[key]:.0%}" for key in keys) + " |")
+        lines.append(
+            f"| {float(scale):g} | " + " | ".join(f"{figures[key]:.0%}" for key in keys) + " |"
+        )
     return "\n".join(lines)
 
 
 def package_lines() -> str:
     """List the packages with their authors, licences and hashes."""
-    lines = ["| package | pictures by | licence | sha256 of the tarball |", "| --- | --- | --- | --- |"]
+    lines = [
+        "| package | pictures by | licence | sha256 of the tarball |",
+        "| --- | --- | --- | --- |",
+    ]
     for package in read_packages().values():
         name = f"`{package.name}` {package.version}"
         lines.append(f"| {name} | {package.author} | {package.licence} | `{package.sha256}` |")

@@ -28,7 +28,7 @@ class Placement:
 
 
 def sample_placement(rng: random.Random) -> Placement:
-    """Draw size and place; most pictures are of usual size, so that a prompt without a size word gives one."""
+    """Draw size and place; most are of usual size, for that is what no size word means."""
     draw = rng.random()
     if draw < 0.15:
         scale, word = rng.uniform(0.48, 0.58), "small"
@@ -52,7 +52,9 @@ def paste_icon(picture: Image.Image, icon: npt.NDArray[np.uint8], placement: Pla
     drawing = drawing.crop(drawing.getbbox() or (0, 0, *drawing.size))
     factor = placement.scale * RESOLUTION_PX / max(drawing.size)
     width, height = (max(1, round(side * factor)) for side in drawing.size)
-    drawing = drawing.resize((width, height), Image.Resampling.BOX if factor < 0.34 else Image.Resampling.BICUBIC)
+    drawing = drawing.resize(
+        (width, height), Image.Resampling.BOX if factor < 0.34 else Image.Resampling.BICUBIC
+    )
     corner = (
         round(placement.x * (RESOLUTION_PX - width)),
         round(placement.y * (RESOLUTION_PX - height)),
@@ -74,7 +76,7 @@ def to_tensor(pictures: list[Image.Image]) -> torch.Tensor:
 
 
 class AutoencoderPictures:
-    """Pictures for the autoencoder: more kinds than the U-Net sees, so that it also fits other people's."""
+    """Pictures for the autoencoder: more kinds than the U-Net sees, to fit other people's too."""
 
     def __init__(self, corpus: Corpus) -> None:
         """Sort the corpus's trainable icons into those of concepts and all others."""

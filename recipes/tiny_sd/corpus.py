@@ -23,10 +23,17 @@ Pixels = npt.NDArray[np.uint8]
 
 # Pictures of things. People and symbols are left out: one shape repeated, or text.
 CATEGORIES: Final = (
-    "Activities", "Animals & Nature", "Food & Drink", "Objects", "Smileys & Emotion", "Travel & Places",
-)  # fmt: skip
+    "Activities",
+    "Animals & Nature",
+    "Food & Drink",
+    "Objects",
+    "Smileys & Emotion",
+    "Travel & Places",
+)
 GAME_ICONS: Final = "game-icons"
-GAME_ICON_SHARE: Final = 3  # every third icon by hash: silhouettes are variety for the autoencoder only
+GAME_ICON_SHARE: Final = (
+    3  # every third icon by hash: silhouettes are variety for the autoencoder only
+)
 
 
 @dataclass(frozen=True)

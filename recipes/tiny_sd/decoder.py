@@ -1,7 +1,7 @@
 """Stage "decoder": go on improving the decoder while the encoder stays as it is.
 
-The U-Net only knows the latents. As long as the encoder is frozen, a better decoder can replace the old one
-at any time, also after the U-Net was trained.
+The U-Net only knows the latents. As long as the encoder is frozen, a better decoder can replace the
+old one at any time, also after the U-Net was trained.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LATENT_NOISE = 0.03
 
 
 def train_decoder(corpus: Corpus, recipe: Recipe, run: Path) -> None:
-    """Train (or go on training) the decoder into ``run/decoder.safetensors`` and update ``run/vae``."""
+    """Train (or go on training) ``run/decoder.safetensors`` and update ``run/vae``."""
     settings, device = recipe.vae, device_of_choice()
     vae = AutoencoderKL.from_pretrained(run / "vae").to(device, memory_format=torch.channels_last)
     vae.requires_grad_(False)

@@ -1,4 +1,6 @@
-"""Stage "evaluate": measure the shipped model and write ``evaluation.json`` with pictures beside it."""
+"""Stage "evaluate": measure the shipped model; write ``evaluation.json`` and pictures."""
+
+# ruff: noqa: S311 - repeatable draws are the point; nothing here is secret.
 
 from __future__ import annotations
 
@@ -97,10 +99,12 @@ def judge_pictures(
     named = background_names(pictures)
     total = len(asked)
     return {
-        "background": sum(name == item.background for name, item in zip(named, asked, strict=True)) / total,
+        "background": sum(name == item.background for name, item in zip(named, asked, strict=True))
+        / total,
         "concept_top1": sum(rank < 1 for rank in ranks) / total,
         "concept_top5": sum(rank < 5 for rank in ranks) / total,
-        "style": sum(found == item.style for found, item in zip(styles, asked, strict=True)) / total,
+        "style": sum(found == item.style for found, item in zip(styles, asked, strict=True))
+        / total,
     }
 
 
@@ -116,7 +120,7 @@ def embed_references(reference: Reference, judge: Judge) -> dict[str, torch.Tens
 def real_pictures(
     pipeline: StableDiffusionPipeline, reference: Reference, asked: list[Asked]
 ) -> torch.Tensor:
-    """Show what was asked with real drawings through the autoencoder: the best any U-Net could do."""
+    """Show real drawings through the autoencoder: the best any U-Net could do."""
     drawn = {colour: reference.pixel_values(colour) for colour in BACKGROUNDS}
     rows = [drawn[item.background][item.concept * len(STYLES) + item.style] for item in asked]
     return reconstruct(pipeline.vae, torch.stack(rows).to(pipeline.device)).cpu()
@@ -178,7 +182,9 @@ def evaluate(folder: Path, reference: Reference, prompts: int) -> dict[str, Any]
         "recommended": {"guidance_scale": GUIDANCE_SCALE, "num_inference_steps": INFERENCE_STEPS},
         "guidance": guidance,
         "chance": chance_levels(reference),
-        "real_drawings": judge_pictures(real_pictures(pipeline, reference, asked), asked, judge, references),
+        "real_drawings": judge_pictures(
+            real_pictures(pipeline, reference, asked), asked, judge, references
+        ),
         "shown_prompts": [item.prompt for item in asked[:SHOWN]],
         "speed": measure_speed(folder),
     }

@@ -1,4 +1,4 @@
-"""The judge: pooled features of EfficientNet-Lite0, a network that knows photographs and none of our data."""
+"""The judge: pooled features of EfficientNet-Lite0, which has seen none of our data."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ class Judge:
         Returns:
             (B, 1280) unit vectors on the CPU.
         """
-        mean = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)  # ImageNet's, as the network was trained
+        mean = torch.tensor([0.485, 0.456, 0.406]).view(
+            1, 3, 1, 1
+        )  # ImageNet's, as the network was trained
         std = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
         parts = []
         for batch in pixel_values.split(JUDGE_BATCH):

@@ -1,4 +1,6 @@
-"""Stage "latents": many captioned composites, encoded once, so that a U-Net step needs no autoencoder."""
+"""Stage "latents": captioned composites, encoded once: a U-Net step needs no autoencoder."""
+
+# ruff: noqa: S311 - repeatable draws are the point; nothing here is secret.
 
 from __future__ import annotations
 
@@ -87,7 +89,9 @@ def encode_scenes(
         drawn = [draw_scene(corpus, taught, rng) for _ in range(min(ENCODE_BATCH, count - start))]
         pixel_values = to_tensor([picture for _, picture in drawn]).to(vae.device)  # (B, 3, H, W)
         pixel_values = pixel_values.contiguous(memory_format=torch.channels_last)
-        encoded.append(vae.encode(pixel_values).latent_dist.mode().contiguous().cpu())  # (B, 4, 8, 8)
+        encoded.append(
+            vae.encode(pixel_values).latent_dist.mode().contiguous().cpu()
+        )  # (B, 4, 8, 8)
         scenes += [scene for scene, _ in drawn]
     return scenes, torch.cat(encoded)
 
@@ -102,17 +106,30 @@ def finished_vae(recipe: Recipe, run: Path) -> tuple[AutoencoderKL, int]:
 
 
 def build_latents(corpus: Corpus, recipe: Recipe, run: Path) -> None:
-    """Freeze the encoder: rescale it, save it as ``run/vae``, and encode the U-Net's training pictures."""
+    """Freeze the encoder and encode the U-Net's training pictures.
+
+    The first time, the autoencoder is rescaled and saved as ``run/vae``; from then on that one is
+    used, since a U-Net is worth nothing with another encoder.
+    """
+    vae = frozen_vae(corpus, recipe, run)
+    scenes, means = encode_scenes(vae, corpus, recipe.composites, "composites")
+    tensors = {"latents": (means * SCALING_FACTOR).half()}
+    replace_bytes(run / "latents.safetensors", save(tensors))
+    write_json(run / "latents.json", {"scenes": [asdict(scene) for scene in scenes]})
+
+
+def frozen_vae(corpus: Corpus, recipe: Recipe, run: Path) -> AutoencoderKL:
+    """Load ``run/vae``, or make it from the "vae" stage's weights."""
+    if (run / "vae" / "config.json").exists():
+        vae = AutoencoderKL.from_pretrained(run / "vae").requires_grad_(False)
+        return vae.to(device_of_choice(), memory_format=torch.channels_last)
     vae, steps = finished_vae(recipe, run)
     vae = vae.to(device_of_choice(), memory_format=torch.channels_last)
     _, sample = encode_scenes(vae, corpus, min(STATISTICS_COUNT, recipe.composites), "statistics")
     rescale_latents(vae, sample)
     vae.save_pretrained(run / "vae")
     write_json(run / "vae.json", {"steps": steps})
-    scenes, means = encode_scenes(vae, corpus, recipe.composites, "composites")
-    tensors = {"latents": (means * SCALING_FACTOR).half()}
-    replace_bytes(run / "latents.safetensors", save(tensors))
-    write_json(run / "latents.json", {"scenes": [asdict(scene) for scene in scenes]})
+    return vae
 
 
 def load_latents(run: Path) -> tuple[list[Scene], torch.Tensor]:

@@ -37,7 +37,7 @@ def save_pipeline(
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = build_tokenizer(merges)
     pipeline = StableDiffusionPipeline(
-        # torch's own `to`: the one of diffusers warns about modules to keep in float32, of which there are none.
+        # torch's own `to`: that of diffusers warns of modules to keep in float32; there are none.
         vae=torch.nn.Module.to(vae, dtype=dtype),
         text_encoder=torch.nn.Module.to(text_encoder, dtype=dtype),
         tokenizer=tokenizer,
@@ -52,7 +52,8 @@ def save_pipeline(
     _prefix_text_keys(folder / "text_encoder" / "model.safetensors")
     # A DDIM scheduler made from this config would clip the latents otherwise.
     _set(folder / "scheduler" / "scheduler_config.json", clip_sample=False)
-    # transformers loads the stored type by default, diffusers float32: a plain from_pretrained would mix them.
+    # transformers loads the stored type by default, diffusers float32: a plain from_pretrained
+    # would mix them.
     _set(folder / "text_encoder" / "config.json", dtype="float32")
     for path in folder.glob("*/*.safetensors"):
         path.chmod(0o644)
@@ -64,7 +65,9 @@ def _prefix_text_keys(path: Path) -> None:
     named = {
         key if key.startswith(TEXT_PREFIX) else TEXT_PREFIX + key: value.contiguous()
         for key, value in tensors.items()
-        if not key.endswith("position_ids")  # a constant; SD 1.4's own file has it, no loader needs it
+        if not key.endswith(
+            "position_ids"
+        )  # a constant; SD 1.4's own file has it, no loader needs it
     }
     save_file(named, path, metadata={"format": "pt"})
 

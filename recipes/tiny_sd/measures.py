@@ -27,7 +27,7 @@ def border_colour(pixel_values: torch.Tensor) -> torch.Tensor:
 
 
 def background_names(pixel_values: torch.Tensor) -> list[str]:
-    """Name the background of each picture by the nearest colour of the table (9 names: chance 11 %)."""
+    """Name the background of each picture by the nearest colour of the table."""
     table = torch.tensor(list(BACKGROUNDS.values()), dtype=torch.float32)  # (colours, 3)
     nearest = torch.cdist(border_colour(pixel_values), table).argmin(1)  # (B,)
     names = list(BACKGROUNDS)

@@ -20,8 +20,8 @@ from .settings import (
 def build_vae(settings: VaeSettings) -> AutoencoderKL:
     """Build the f=8 autoencoder, (B, 3, 64, 64) <-> (B, 4, 8, 8).
 
-    `norm_groups` must leave several channels in a group: with one channel each, GroupNorm takes a flat
-    colour away from every channel and the decoder can not know it.
+    `norm_groups` must leave several channels in a group: with one channel each, GroupNorm takes a
+    flat colour away from every channel and the decoder can not know it.
     """
     levels = len(settings.widths)
     return AutoencoderKL(
@@ -39,7 +39,7 @@ def build_vae(settings: VaeSettings) -> AutoencoderKL:
 
 
 def build_unet(settings: UnetSettings) -> UNet2DConditionModel:
-    """Build the U-Net, (B, 4, 8, 8) -> (B, 4, 8, 8): cross-attention on all levels but the last, as in SD 1.4."""
+    """Build the U-Net, (B, 4, 8, 8) -> (B, 4, 8, 8); no attention on the last level."""
     deeper = len(settings.widths) - 1
     return UNet2DConditionModel(
         sample_size=LATENT_SIZE,
@@ -50,14 +50,15 @@ def build_unet(settings: UnetSettings) -> UNet2DConditionModel:
         block_out_channels=settings.widths,
         layers_per_block=settings.layers_per_block,
         cross_attention_dim=settings.text_width,
-        # SD 1.4's config calls the number of heads `attention_head_dim`; tools rely on that reading.
+        # SD 1.4's config calls the number of heads `attention_head_dim`; tools rely on that
+        # reading.
         attention_head_dim=settings.heads,
         norm_num_groups=settings.norm_groups,
     )
 
 
 def build_text_encoder(settings: UnetSettings, vocab_size: int) -> CLIPTextModel:
-    """Build the CLIP text encoder, (B, S) token ids -> (B, S, `text_width`) with S = `MODEL_MAX_LENGTH`."""
+    """Build the CLIP text encoder, (B, S) token ids -> (B, S, `text_width`)."""
     return CLIPTextModel(
         CLIPTextConfig(
             vocab_size=vocab_size,

@@ -21,6 +21,11 @@ def progress(items: Sequence[Item] | range, label: str, done: int = 0) -> Iterab
     """
     interval_s = 0.5 if sys.stderr.isatty() else 20.0
     bar: Iterable[Item] = tqdm(
-        items, desc=label, initial=done, total=done + len(items), mininterval=interval_s, unit="step"
+        items,
+        desc=label,
+        initial=done,
+        total=done + len(items),
+        mininterval=interval_s,
+        unit="step",
     )
     return bar

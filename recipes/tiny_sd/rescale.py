@@ -1,4 +1,4 @@
-"""Give the autoencoder's latents zero mean and the very std that SD 1.4's scaling factor expects."""
+"""Give the latents mean 0 and the very std that SD 1.4's scaling factor expects."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from .settings import LATENT_CHANNELS, SCALING_FACTOR
 
 @torch.no_grad()
 def rescale_latents(vae: AutoencoderKL, latents: torch.Tensor) -> None:
-    """Change ``quant_conv`` and ``post_quant_conv`` so that ``latents * 0.18215`` has mean 0 and std 1 per channel.
+    """Change the 1x1 convolutions so that ``latents * 0.18215`` has mean 0, std 1 per channel.
 
-    Both are 1x1 convolutions, so the change is exact: encoding gives scaled and shifted latents, decoding
-    undoes it, and every reconstruction stays what it was.
+    Both are 1x1 convolutions, so the change is exact: encoding gives scaled and shifted latents,
+    decoding undoes it, and every reconstruction stays what it was.
 
     Args:
         vae: Autoencoder, changed in place.

@@ -17,7 +17,7 @@ INFERENCE_STEPS: Final = 20
 
 
 @torch.no_grad()
-def sample_pictures(  # noqa: PLR0913 - a pipeline's parts and its settings
+def sample_pictures(
     vae: AutoencoderKL,
     unet: UNet2DConditionModel,
     text_encoder: CLIPTextModel,
@@ -44,7 +44,9 @@ def sample_pictures(  # noqa: PLR0913 - a pipeline's parts and its settings
     """
     scheduler = sampling_scheduler()
     scheduler.set_timesteps(inference_steps)
-    ids = tokenizer(["", *prompts], padding="max_length", truncation=True, return_tensors="pt").input_ids
+    ids = tokenizer(
+        ["", *prompts], padding="max_length", truncation=True, return_tensors="pt"
+    ).input_ids
     hidden = text_encoder(ids.to(unet.device)).last_hidden_state  # (1 + B, S, D)
     empty, asked = hidden[:1].expand(len(prompts), -1, -1), hidden[1:]
     generator = torch.Generator().manual_seed(seed)

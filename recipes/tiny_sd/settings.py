@@ -8,7 +8,7 @@ from typing import Any, Final
 RESOLUTION_PX: Final = 64
 LATENT_CHANNELS: Final = 4
 LATENT_SIZE: Final = 8
-# The number SD 1.4 multiplies its latents with; the export rescales the autoencoder so that it is right here too.
+# What SD 1.4 multiplies its latents with; the autoencoder is rescaled to make it right here too.
 SCALING_FACTOR: Final = 0.18215
 MODEL_MAX_LENGTH: Final = 40
 

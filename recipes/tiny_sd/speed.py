@@ -22,7 +22,7 @@ REPEATS = 5
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    """Return the median time of `work` after one warm-up; the median, since others may use the machine."""
+    """Return the median time of `work` after a warm-up; others may use the machine too."""
     work()
     taken = []
     for _ in range(REPEATS):
@@ -62,7 +62,7 @@ def measure_speed(folder: Path) -> dict[str, Any]:
 
 
 def lora_step(pipeline: StableDiffusionPipeline) -> Callable[[], object]:
-    """Build one whole training step as a fine-tuning loop does it: encode, noise, predict, update."""
+    """Build one whole fine-tuning step: encode, noise, predict, update."""
     for module in (pipeline.vae, pipeline.text_encoder, pipeline.unet):
         module.requires_grad_(False)
     targets = ["to_q", "to_k", "to_v", "to_out.0"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from .adopt import adopt
 from .captions import tokenizer_texts
 from .card import print_table, write_card
 from .corpus import Corpus, build_corpus, load_corpus, save_corpus
@@ -37,7 +38,8 @@ class Context:
         """Load the corpus, with a helpful word when it was not built."""
         if not (self.run / "corpus.json").exists():
             raise SystemExit(
-                f"No corpus in {self.run}.\n  Fix: run `python -m recipes.tiny_sd corpus --run {self.run}` first."
+                f"No corpus in {self.run}.\n"
+                f"  Fix: run `python -m recipes.tiny_sd corpus --run {self.run}` first."
             )
         return load_corpus(self.run)
 
@@ -91,6 +93,11 @@ def evaluate_stage(context: Context) -> None:
     write_card(context.model)
 
 
+def adopt_stage(context: Context) -> None:
+    """Start a run from the model folder's weights."""
+    adopt(context.recipe, context.run, context.model)
+
+
 STAGES: Final[dict[str, Callable[[Context], None]]] = {
     "corpus": corpus_stage,
     "tokenizer": tokenizer_stage,
@@ -101,3 +108,6 @@ STAGES: Final[dict[str, Callable[[Context], None]]] = {
     "export": export_stage,
     "evaluate": evaluate_stage,
 }
+
+# Stages that `all` leaves out.
+EXTRA_STAGES: Final[dict[str, Callable[[Context], None]]] = {"adopt": adopt_stage}

@@ -1,7 +1,8 @@
 """Keep pace on a machine that others use too.
 
-An operation on two threads waits for the slower one. When another program holds a core, that is so slow
-that one thread alone is several times faster; when the machine is free, two are. So try both now and then.
+An operation on two threads waits for the slower one. When another program holds a core, that is so
+slow that one thread alone is several times faster; when the machine is free, two are. So try both
+now and then.
 """
 
 from __future__ import annotations

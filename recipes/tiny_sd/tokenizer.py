@@ -25,8 +25,8 @@ def byte_alphabet() -> list[str]:
 def learn_merges(texts: Iterable[str], merges: int) -> list[tuple[str, str]]:
     """Learn BPE merges, always the same ones for the same text.
 
-    `tokenizers.BpeTrainer` breaks ties by hash order, so two runs differ; here the most frequent pair
-    wins and, among equals, the alphabetically first.
+    `tokenizers.BpeTrainer` breaks ties by hash order, so two runs differ; here the most frequent
+    pair wins and, among equals, the alphabetically first.
 
     Args:
         texts: Training text, a caption each.
@@ -40,7 +40,9 @@ def learn_merges(texts: Iterable[str], merges: int) -> list[tuple[str, str]]:
     for text, times in Counter(texts).items():
         for word, _ in clip.pre_tokenizer.pre_tokenize_str(clip.normalizer.normalize_str(text)):
             counts[word] += times
-    words = [([*word[:-1], word[-1] + END_OF_WORD], times) for word, times in sorted(counts.items())]
+    words = [
+        ([*word[:-1], word[-1] + END_OF_WORD], times) for word, times in sorted(counts.items())
+    ]
     learned: list[tuple[str, str]] = []
     while len(learned) < merges:
         pairs: Counter[tuple[str, str]] = Counter()
@@ -70,7 +72,9 @@ def build_vocabulary(merges: list[tuple[str, str]]) -> dict[str, int]:
     """Number the tokens in CLIP's order: bytes, bytes that end a word, merges, the two markers."""
     alphabet = byte_alphabet()
     tokens = alphabet + [letter + END_OF_WORD for letter in alphabet]
-    tokens += list(dict.fromkeys(left + right for left, right in merges if left + right not in tokens))
+    tokens += list(
+        dict.fromkeys(left + right for left, right in merges if left + right not in tokens)
+    )
     return {token: index for index, token in enumerate([*tokens, START, END])}
 
 
@@ -81,7 +85,8 @@ def build_tokenizer(merges: list[tuple[str, str]]) -> CLIPTokenizer:
         merges: From `learn_merges`.
 
     Returns:
-        A tokenizer that pads with the end marker up to `MODEL_MAX_LENGTH`, as SD 1.4's does up to 77.
+        A tokenizer that pads with the end marker up to `MODEL_MAX_LENGTH`, as SD 1.4's does up to
+        77.
     """
     return CLIPTokenizer(
         vocab=build_vocabulary(merges), merges=list(merges), model_max_length=MODEL_MAX_LENGTH

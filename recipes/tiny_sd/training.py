@@ -1,4 +1,6 @@
-"""One training loop for all stages: warm-up, constant rate, decay at the end, EMA, checkpoints, log."""
+"""One training loop for all stages: rates, averages, checkpoints, log."""
+
+# ruff: noqa: S311 - repeatable draws are the point; nothing here is secret.
 
 from __future__ import annotations
 
@@ -16,8 +18,9 @@ from .files import append_jsonl, replace_bytes
 from .progress import progress
 from .threads import ThreadChooser
 
-# Called with (step, rng); everything random in a step comes from that rng and torch's global generator,
-# both seeded by the step, so a resumed run takes the very steps an uninterrupted one takes.
+# Called with (step, rng); everything random in a step comes from that rng and torch's global
+# generator, both seeded by the step, so a resumed run takes the very steps an uninterrupted one
+# takes.
 LossFunction = Callable[[int, random.Random], torch.Tensor]
 
 
@@ -35,7 +38,7 @@ class Schedule:
     preview_every: int = 500
 
     def rate(self, step: int) -> float:
-        """Return the learning rate of `step`: constant, then linear to 2 % over the last `decay_steps`."""
+        """Return the rate of `step`: constant, then linear to 2 % over `decay_steps`."""
         left = max(0, self.train_steps - step) / max(1, self.decay_steps)
         return self.learning_rate * min(1.0, (step + 1) / self.warmup_steps, 0.02 + 0.98 * left)
 
@@ -99,7 +102,9 @@ class TrainState:
                 if f"exp_avg.{key}" in names:
                     self.optimizer.state[value] = {
                         "step": torch.tensor(float(self.step), device=value.device),
-                        "exp_avg": torch.empty_like(value).copy_(stored.get_tensor(f"exp_avg.{key}")),
+                        "exp_avg": torch.empty_like(value).copy_(
+                            stored.get_tensor(f"exp_avg.{key}")
+                        ),
                         "exp_avg_sq": torch.empty_like(value).copy_(
                             stored.get_tensor(f"exp_avg_sq.{key}")
                         ),

@@ -41,13 +41,13 @@ PREVIEW_PROMPTS = (
 
 
 def snr_weights(scheduler: DDPMScheduler, gamma: float) -> torch.Tensor:
-    """Return the min-SNR weight of each timestep for noise prediction (https://arxiv.org/abs/2303.09556), (T,)."""
+    """Return each timestep's min-SNR weight (https://arxiv.org/abs/2303.09556), (T,)."""
     alphas = scheduler.alphas_cumprod
     snr = alphas / (1 - alphas)  # (T,)
     return snr.clamp(max=gamma) / snr
 
 
-def noise_loss(  # noqa: PLR0913 - the parts of one diffusion step
+def noise_loss(
     unet: UNet2DConditionModel,
     scheduler: DDPMScheduler,
     latents: torch.Tensor,
@@ -94,14 +94,18 @@ class Batches:
     """Deterministic batches of latents and captions for a step."""
 
     def __init__(
-        self, scenes: list[Scene], latents: torch.Tensor, tokenizer: CLIPTokenizer, settings: UnetSettings
+        self,
+        scenes: list[Scene],
+        latents: torch.Tensor,
+        tokenizer: CLIPTokenizer,
+        settings: UnetSettings,
     ) -> None:
         """Keep the data; `latents` is (N, 4, 8, 8)."""
         self._scenes, self._latents, self._settings = scenes, latents, settings
         self._encode = caption_ids(tokenizer)
 
     def draw(self, rng: random.Random) -> tuple[torch.Tensor, torch.Tensor]:
-        """Draw latents (B, 4, 8, 8) and token ids (B, S); some captions are emptied for guidance."""
+        """Draw latents (B, 4, 8, 8) and token ids (B, S); some captions are emptied."""
         chosen = [rng.randrange(len(self._scenes)) for _ in range(self._settings.batch_size)]
         texts = [
             "" if rng.random() < self._settings.caption_dropout else self._scenes[i].caption(rng)
@@ -128,7 +132,9 @@ def train_unet(recipe: Recipe, run: Path) -> None:
         # Stratified over the batch: the same mean as independent draws, less noise in the gradient.
         offsets = (torch.arange(len(latents)) + torch.rand(len(latents))) / len(latents)
         timesteps = (offsets * steps_total).long().clamp(max=steps_total - 1).to(device)  # (B,)
-        return noise_loss(unet, scheduler, latents.to(device), encoder_hidden_states, timesteps, weights)
+        return noise_loss(
+            unet, scheduler, latents.to(device), encoder_hidden_states, timesteps, weights
+        )
 
     def preview(step: int) -> dict[str, float]:
         _save_preview(run, step, unet, text_encoder, tokenizer)
@@ -148,7 +154,11 @@ def train_unet(recipe: Recipe, run: Path) -> None:
 
 
 def _save_preview(
-    run: Path, step: int, unet: UNet2DConditionModel, text_encoder: CLIPTextModel, tokenizer: CLIPTokenizer
+    run: Path,
+    step: int,
+    unet: UNet2DConditionModel,
+    text_encoder: CLIPTextModel,
+    tokenizer: CLIPTokenizer,
 ) -> None:
     vae = AutoencoderKL.from_pretrained(run / "vae").to(unet.device)
     pictures = sample_pictures(vae, unet, text_encoder, tokenizer, list(PREVIEW_PROMPTS), seed=0)

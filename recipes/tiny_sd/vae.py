@@ -1,4 +1,6 @@
-"""Stage "vae": the autoencoder, without adversarial or perceptual losses, so that nothing foreign is needed."""
+"""Stage "vae": the autoencoder, with no loss that would need a foreign network."""
+
+# ruff: noqa: S311 - repeatable draws are the point; nothing here is secret.
 
 from __future__ import annotations
 
@@ -28,7 +30,8 @@ def vae_loss(
 ) -> torch.Tensor:
     """Squared and absolute error of the reconstruction plus a tiny KL.
 
-    The KL only keeps the latents bounded and their surroundings decodable; at this weight it costs no sharpness.
+    The KL only keeps the latents bounded and their surroundings decodable; at this weight it costs
+    no sharpness.
 
     Args:
         vae: Autoencoder.
@@ -57,7 +60,10 @@ def held_out_pictures(corpus: Corpus, count: int) -> torch.Tensor:
     chosen = sorted(rng.sample(indices, min(count, len(indices))))
     colours = list(BACKGROUNDS.values())
     return to_tensor(
-        [compose(corpus.pixels[i], rng.choice(colours), Placement(0.8, None, 0.5, 0.5)) for i in chosen]
+        [
+            compose(corpus.pixels[i], rng.choice(colours), Placement(0.8, None, 0.5, 0.5))
+            for i in chosen
+        ]
     )
 
 
@@ -105,15 +111,22 @@ def train_vae(corpus: Corpus, recipe: Recipe, run: Path) -> None:
         checkpoint_every=recipe.checkpoint_every,
         preview_every=recipe.preview_every,
     )
-    train(TrainState({"vae": vae}), loss_of, schedule, run / "vae.safetensors", preview, recipe.share_cpu)
+    train(
+        TrainState({"vae": vae}),
+        loss_of,
+        schedule,
+        run / "vae.safetensors",
+        preview,
+        recipe.share_cpu,
+    )
 
 
 @torch.no_grad()
 def _quiet_posterior(vae: AutoencoderKL) -> None:
     """Start with little posterior noise.
 
-    A fresh encoder's noise has std 1 and drowns its small means; then some channels are never used (seen:
-    one of four, and with it a third of the colours).
+    A fresh encoder's noise has std 1 and drowns its small means; then some channels are never used
+    (seen: one of four, and with it a third of the colours).
     """
     vae.quant_conv.weight[LATENT_CHANNELS:] = 0.0
     vae.quant_conv.bias[LATENT_CHANNELS:] = -6.0
@@ -124,7 +137,10 @@ def contact_sheet(corpus: Corpus, path: Path) -> None:
     rng = random.Random("contact-sheet")
     colours = list(BACKGROUNDS.values())
     shown = [i for i, icon in enumerate(corpus.entries) if icon.concept and not icon.held_out]
-    tiles = [compose(corpus.pixels[i], rng.choice(colours), Placement(0.9, None, 0.5, 0.5)) for i in shown]
+    tiles = [
+        compose(corpus.pixels[i], rng.choice(colours), Placement(0.9, None, 0.5, 0.5))
+        for i in shown
+    ]
     sheet = Image.new("RGB", (32 * 23, 32 * -(-len(tiles) // 23)))
     for place, tile in enumerate(tiles):
         sheet.paste(tile.resize((32, 32)), (32 * (place % 23), 32 * (place // 23)))

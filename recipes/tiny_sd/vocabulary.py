@@ -1,7 +1,7 @@
 """The words the base model is taught: concepts, styles, backgrounds and sizes.
 
-One table per kind of word, used by the captions *and* by the evaluation, so that what is measured is
-exactly what was taught.
+One table per kind of word, used by the captions *and* by the evaluation, so that what is measured
+is exactly what was taught.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-# sRGB, 0-255. Far apart from each other, so that a pixel can be attributed to one name without a model.
-# Black is not (0, 0, 0): icons with black outlines stay visible on it.
+# sRGB, 0-255. Far apart from each other, so that a pixel can be attributed to one name without a
+# model. Black is not (0, 0, 0): icons with black outlines stay visible on it.
 BACKGROUNDS: Final[dict[str, tuple[int, int, int]]] = {
     "white": (255, 255, 255),
     "black": (24, 24, 24),
@@ -33,24 +33,24 @@ STYLES: Final[dict[str, str]] = {
 HOLDOUT_SALT: Final = "tiny-sd/holdout/1"
 HOLDOUT_SHARE: Final = 10  # one name in ten
 
-# Concepts the U-Net may learn. Chosen by hand: the three sets draw the same thing, it fills its box,
-# and its silhouette or colour tells it from the others. Names that `is_held_out` picks are not taught.
-CONCEPTS: Final[tuple[str, ...]] = tuple(
-    """
-    bear cat-face chicken cow-face crab dog-face dolphin elephant fish flamingo fox frog giraffe koala
-    lady-beetle lion monkey-face octopus owl panda parrot penguin rabbit-face shark snail spider tiger-face
-    turtle unicorn whale zebra butterfly gorilla horse-face peacock pig-face
-    cactus mushroom palm-tree rose sunflower tulip evergreen-tree maple-leaf four-leaf-clover cherry-blossom
-    avocado banana beer-mug birthday-cake broccoli carrot cheese-wedge cherries cookie croissant doughnut
-    egg eggplant french-fries grapes hamburger hot-dog ice-cream lemon pear pineapple pizza red-apple
-    strawberry watermelon wine-glass kiwi-fruit
-    airplane automobile bicycle bus castle helicopter house rainbow rocket sailboat star sun tent volcano
-    crescent-moon cloud high-voltage snowflake fire snowman umbrella mountain
-    alarm-clock anchor axe backpack balloon bell bomb crown door envelope ghost guitar hammer key light-bulb
-    magnet pencil robot scissors shield skull sunglasses t-shirt television trophy wrapped-gift soccer-ball
-    teddy-bear christmas-tree jack-o-lantern red-heart drum gem-stone mobile-phone trumpet basketball baseball
-    """.split()
-)
+# Concepts the U-Net may learn. Chosen by hand: the three sets draw the same thing, it fills its
+# box, and its silhouette or colour tells it from the others. Names that `is_held_out` picks are not
+# taught.
+_CONCEPT_WORDS: Final = """
+bear cat-face chicken cow-face crab dog-face dolphin elephant fish flamingo fox frog giraffe koala
+lady-beetle lion monkey-face octopus owl panda parrot penguin rabbit-face shark snail spider
+tiger-face turtle unicorn whale zebra butterfly gorilla horse-face peacock pig-face cactus
+mushroom palm-tree rose sunflower tulip evergreen-tree maple-leaf four-leaf-clover cherry-blossom
+avocado banana beer-mug birthday-cake broccoli carrot cheese-wedge cherries cookie croissant
+doughnut egg eggplant french-fries grapes hamburger hot-dog ice-cream lemon pear pineapple pizza
+red-apple strawberry watermelon wine-glass kiwi-fruit airplane automobile bicycle bus castle
+helicopter house rainbow rocket sailboat star sun tent volcano crescent-moon cloud high-voltage
+snowflake fire snowman umbrella mountain alarm-clock anchor axe backpack balloon bell bomb crown
+door envelope ghost guitar hammer key light-bulb magnet pencil robot scissors shield skull
+sunglasses t-shirt television trophy wrapped-gift soccer-ball teddy-bear christmas-tree
+jack-o-lantern red-heart drum gem-stone mobile-phone trumpet basketball baseball
+"""
+CONCEPTS: Final[tuple[str, ...]] = tuple(_CONCEPT_WORDS.split())
 
 MEDIA: Final[tuple[str, ...]] = ("a picture of", "an icon of", "a drawing of")
 

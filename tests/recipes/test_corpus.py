@@ -24,7 +24,9 @@ FIXTURE_CORPUS = "e3d94020779ca87973cbb98478b79bc243281faea5728b552433cdbc6074c4
 
 
 def test_two_builds_have_the_same_hash(toy_run: Context, tmp_path: Path) -> None:
-    corpus = build_corpus(read_packages(FIXTURES / "packages.toml"), FIXTURES, toy_run.recipe.icon_px)
+    corpus = build_corpus(
+        read_packages(FIXTURES / "packages.toml"), FIXTURES, toy_run.recipe.icon_px
+    )
     assert corpus.sha256 == load_corpus(toy_run.run).sha256 == FIXTURE_CORPUS
     save_corpus(corpus, tmp_path)
     assert load_corpus(tmp_path).entries == corpus.entries
@@ -36,7 +38,9 @@ def test_the_same_seed_draws_the_same_scenes(toy_run: Context) -> None:
     first = [draw_scene(corpus, taught, random.Random(1)) for _ in range(3)]
     second = [draw_scene(corpus, taught, random.Random(1)) for _ in range(3)]
     assert [scene for scene, _ in first] == [scene for scene, _ in second]
-    assert [picture.tobytes() for _, picture in first] == [picture.tobytes() for _, picture in second]
+    assert [picture.tobytes() for _, picture in first] == [
+        picture.tobytes() for _, picture in second
+    ]
 
 
 def test_held_out_names_are_never_drawn(toy_run: Context) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+import pytest
 import torch
 from diffusers import StableDiffusionPipeline
+from safetensors.torch import load_file
 
 from recipes.tiny_sd.captions import caption
 from recipes.tiny_sd.files import read_json
 from recipes.tiny_sd.latents import load_latents
-from recipes.tiny_sd.stages import STAGES, Context
+from recipes.tiny_sd.stages import EXTRA_STAGES, STAGES, Context
 
 
 def test_a_toy_model_comes_out_and_draws(toy_run: Context) -> None:
@@ -33,7 +36,10 @@ def test_evaluation_writes_figures_pictures_and_a_card(toy_run: Context) -> None
     report = read_json(toy_run.model / "evaluation.json")
     assert set(report["guidance"]) == {"1.0", "3.0", "5.0", "7.5"}
     card = (toy_run.model / "README.md").read_text(encoding="utf-8")
-    assert all(value in card for value in read_json(toy_run.model / "training.json")["files_sha256"].values())
+    assert all(
+        value in card
+        for value in read_json(toy_run.model / "training.json")["files_sha256"].values()
+    )
     assert "$" not in card
     assert (toy_run.model / "pictures" / "samples.png").exists()
 
@@ -53,3 +59,17 @@ def test_a_missing_corpus_is_explained(toy_run: Context) -> None:
         assert "Fix:" in str(stopped)
     else:
         raise AssertionError("a stage without its input must stop")
+
+
+def test_a_landed_model_becomes_a_run_again(toy_run: Context, tmp_path: Path) -> None:
+    adopted = replace(toy_run, run=tmp_path)
+    EXTRA_STAGES["adopt"](adopted)
+    for name in ("corpus.json", "corpus.npy"):
+        (tmp_path / name).symlink_to(toy_run.run / name)
+    STAGES["latents"](adopted)
+    longer = replace(toy_run.recipe.unet, train_steps=6)
+    STAGES["unet"](replace(adopted, recipe=replace(toy_run.recipe, unet=longer)))
+    state = load_file(tmp_path / "unet.safetensors")
+    assert any(key.startswith("exp_avg") for key in state)
+    with pytest.raises(SystemExit, match="Fix:"):
+        EXTRA_STAGES["adopt"](adopted)

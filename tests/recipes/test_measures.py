@@ -6,16 +6,18 @@ import torch
 
 from recipes.tiny_sd.composite import Placement, compose, to_tensor
 from recipes.tiny_sd.measures import background_names, concept_ranks, nearest_styles
+from recipes.tiny_sd.models import training_scheduler
 from recipes.tiny_sd.reference import load_reference
 from recipes.tiny_sd.unet import snr_weights
-from recipes.tiny_sd.models import training_scheduler
 from recipes.tiny_sd.vae import psnr
 from recipes.tiny_sd.vocabulary import BACKGROUNDS
 
 
 def test_background_is_named_under_a_drawing_that_touches_the_border() -> None:
     icon = load_reference().icons[0, 0]
-    pictures = [compose(icon, colour, Placement(1.0, None, 0.0, 0.0)) for colour in BACKGROUNDS.values()]
+    pictures = [
+        compose(icon, colour, Placement(1.0, None, 0.0, 0.0)) for colour in BACKGROUNDS.values()
+    ]
     assert background_names(to_tensor(pictures)) == list(BACKGROUNDS)
 
 

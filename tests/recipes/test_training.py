@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,10 +43,8 @@ def test_resumed_equals_uninterrupted(tmp_path: Path) -> None:
     train(whole, _loss(whole), schedule, tmp_path / "whole.safetensors")
 
     broken = _state()
-    try:
+    with contextlib.suppress(Killed):
         train(broken, _loss(broken, kill_at=13), schedule, tmp_path / "parts.safetensors")
-    except Killed:
-        pass
     resumed = _state()
     train(resumed, _loss(resumed), schedule, tmp_path / "parts.safetensors")
 
