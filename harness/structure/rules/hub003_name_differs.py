@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness.records import NAME_PATTERN
 from harness.structure.folder import TOML, Folder
 from harness.structure.problem import Problem, Severity
 
@@ -16,6 +17,8 @@ FIXABLE = False
 def check(folder: Folder) -> Iterator[Problem]:
     """Compare the two names."""
     name = folder.document.values.get("name")
+    if not NAME_PATTERN.fullmatch(folder.name):
+        return  # HUB001's: advice to copy an impossible name would mislead.
     if isinstance(name, str) and name != folder.name:
         yield Problem(
             f"The folder is called {folder.name!r}, but contribution.toml says {name!r}.",

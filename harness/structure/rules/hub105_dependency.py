@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from harness.contribution_file import suggestion
@@ -21,7 +22,7 @@ def check(folder: Folder) -> Iterator[Problem]:
     for index, requirement in enumerate(folder.declared_texts("dependencies")):
         if requirement in packages.ALLOWED or not requirement:
             continue
-        name = packages.normalised(requirement.partition("==")[0].strip())
+        name = packages.normalised(re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0])
         line = folder.toml_line("dependencies", index)
         if name in pins:
             message = f"{requirement!r} is not the version that all contributions share."

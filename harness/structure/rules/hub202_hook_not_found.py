@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from harness.structure.folder import MAIN, TOML, Folder
 from harness.structure.hooks import Elsewhere, Lost
 from harness.structure.problem import Problem, Severity
+from harness.structure.rules.hub221_bare_sibling_import import is_sibling
 
 ID = "HUB202"
 TITLE = "A declared hook is not in main.py"
@@ -26,7 +27,14 @@ def check(folder: Folder) -> Iterator[Problem]:
         meaning = scan.others.get(hook)
         if isinstance(meaning, Lost) and meaning.reported:
             continue
+        if isinstance(meaning, Elsewhere) and _import_is_reported(folder, meaning.name):
+            continue
         yield _problem(folder, hook, meaning)
+
+
+def _import_is_reported(folder: Folder, name: str) -> bool:
+    top = name.partition(".")[0]  # HUB221, HUB222 and HUB223 speak about these imports.
+    return top in {"src", "CONTRIBUTIONS"} or is_sibling(folder, ("src",), top)
 
 
 def _problem(folder: Folder, hook: str, meaning: object) -> Problem:

@@ -19,6 +19,8 @@ def check(folder: Folder) -> Iterator[Problem]:
     declared = folder.declared_hooks
     if declared is None or not folder.is_file(TOML):
         return
+    if set(folder.declared_texts("hooks")) - set(HOOK_NAMES):
+        return  # A misspelt entry is HUB104's, and probably means this very hook.
     found = dict(folder.hooks.shown)
     for marked in folder.hooks.marked:
         if marked.at_top:

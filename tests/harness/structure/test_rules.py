@@ -1,0 +1,73 @@
+"""Every fixture breaks exactly what it says, and the clean ones break nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.structure import check_folder
+from harness.structure.rules import RULES
+
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "structure"
+BROKEN = sorted(FIXTURES.glob("HUB*"))
+
+# Faults that could not live in git (links, encodings, bombs): test_built_faults.py makes them.
+BUILT = frozenset(
+    "HUB002 HUB305 HUB306 HUB307 HUB308 HUB309 HUB310 HUB402 HUB403 HUB404 HUB405 HUB406 HUB407"
+    " HUB408 HUB409 HUB410".split()
+)
+
+
+@pytest.mark.parametrize("fixture", BROKEN, ids=lambda path: path.name)
+def test_fixture_gives_exactly_the_expected_findings(fixture: Path, tmp_path: Path, lay_over: Any):
+    folder, expected = lay_over(fixture)
+    found = check_folder(folder, root=tmp_path)
+    prefix = f"CONTRIBUTIONS/{folder.name}"
+    assert [
+        {
+            "rule": finding.rule,
+            "path": finding.path.removeprefix(prefix).removeprefix("/"),
+            **({"line": finding.line} if finding.line else {}),
+            "message": finding.message,
+            "fix": finding.fix,
+        }
+        for finding in found
+    ] == expected["findings"]
+    assert fixture.name[:6] in {finding.rule for finding in found}
+
+
+@pytest.mark.parametrize("kind", ["clean_code", "clean_config"])
+def test_clean_folder_has_no_finding(kind: str, tmp_path: Path, copy_clean: Any):
+    assert check_folder(copy_clean(kind), root=tmp_path) == []
+
+
+def test_every_rule_has_a_fixture_and_every_fixture_a_rule():
+    on_disk = {path.name[:6] for path in BROKEN}
+    assert on_disk | BUILT == {rule.ID for rule in RULES}
+    assert not on_disk & BUILT
+
+
+def test_rules_are_complete_sorted_and_named_after_their_file():
+    folder = Path(check_folder.__code__.co_filename).parent / "rules"
+    files = sorted(path.stem for path in folder.glob("hub*.py"))
+    assert [rule.__name__.rpartition(".")[2] for rule in RULES] == files
+    for rule, name in zip(RULES, files, strict=True):
+        assert name.startswith(rule.ID.lower() + "_")
+        assert hasattr(rule, "mend") == rule.FIXABLE
+
+
+def test_findings_are_sorted_by_path_line_and_rule(tmp_path: Path, lay_over: Any):
+    folder, _ = lay_over(FIXTURES / "HUB104_many_wrong_values")
+    found = check_folder(folder, root=tmp_path)
+    assert found == sorted(found, key=lambda f: (f.path, f.line or 0, f.rule, f.message))
+
+
+def test_faults_of_all_kinds_are_reported_at_once(tmp_path: Path, lay_over: Any):
+    folder, _ = lay_over(FIXTURES / "HUB102_near_and_wrong_table")
+    (folder / "README.md").unlink()
+    (folder / "src" / "lora.py").write_text("def make_lora(:\n")
+    (folder / "Dataset/ImageCaptions/robot1.txt").write_text("")
+    rules = {finding.rule for finding in check_folder(folder, root=tmp_path)}
+    assert {"HUB004", "HUB102", "HUB201", "HUB303"} <= rules
