@@ -267,6 +267,25 @@ def test_latents_are_scaled(
     assert len(timesteps.unique()) > 15
 
 
+def test_latents_are_drawn_from_the_vaes_distribution_in_every_step(
+    main, pipeline, data_dir, lora_config, train_config, reporter, monkeypatch
+):
+    """With a deviation of 1 / scale the noisy latents have variance 1 whatever the timestep."""
+    spy = Spy(pipeline.unet, monkeypatch)
+
+    def encode(pixel_values):
+        mean = torch.zeros((len(pixel_values), 4, 8, 8))
+        posterior = SimpleNamespace(mean=mean, std=torch.full_like(mean, 1 / SCALE))
+        return SimpleNamespace(latent_dist=posterior)
+
+    monkeypatch.setattr(pipeline.vae, "encode", encode)
+    config = train_config.model_copy(update={"steps": 6, "batch_size": 4})
+    run(main, pipeline, data_dir, lora_config, config, reporter)
+    noisy = torch.cat(spy.noisy_latents)
+    assert noisy.var((1, 2, 3)).min() > 0.7
+    assert torch.pdist(noisy.flatten(1)).min() > 1
+
+
 def test_what_the_unet_has_to_predict_is_the_noise(
     main, pipeline, data_dir, lora_config, train_config, reporter, monkeypatch
 ):
@@ -315,25 +334,49 @@ def test_every_caption_can_be_dropped(
     torch.testing.assert_close(spy.embeddings[0], expected)
 
 
-def test_gradients_are_really_clipped_and_zeroed(
-    main, pipeline, data_dir, lora_config, train_config, reporter, monkeypatch
-):
-    norms, gradients = [], []
+def gradients_at_each_step(monkeypatch):
+    """Return a list that fills with the whole gradient that each optimiser step is made with."""
+    gradients = []
     step = torch.optim.AdamW.step
 
     def watched(self, *args, **kwargs):
         parts = [p.grad.flatten() for group in self.param_groups for p in group["params"]]
         gradients.append(torch.cat(parts).clone())
-        norms.append(gradients[-1].norm().item())
         return step(self, *args, **kwargs)
 
     monkeypatch.setattr(torch.optim.AdamW, "step", watched)
-    config = train_config.model_copy(update={"max_grad_norm": 1e-4, "learning_rate": 1e-12})
+    return gradients
+
+
+def change_output(unet, monkeypatch, factors):
+    """Multiply what the U-Net predicts in call i by factors[i]."""
+    forward, factors = unet.forward, iter(factors)
+
+    def changed(*args, **kwargs):
+        output = forward(*args, **kwargs)
+        output.sample = output.sample * next(factors)
+        return output
+
+    monkeypatch.setattr(unet, "forward", changed)
+
+
+def test_gradients_are_really_clipped(
+    main, pipeline, data_dir, lora_config, train_config, reporter, monkeypatch
+):
+    gradients = gradients_at_each_step(monkeypatch)
+    config = train_config.model_copy(update={"max_grad_norm": 1e-4})
     run(main, pipeline, data_dir, lora_config, config, reporter)
-    assert norms == pytest.approx([1e-4] * 3, rel=1e-2)
-    # Left-over gradients would make each step point where the one before did.
-    cosine = torch.nn.functional.cosine_similarity(gradients[0], gradients[1], dim=0)
-    assert cosine < 0.95
+    assert [g.norm().item() for g in gradients] == pytest.approx([1e-4] * 3, rel=1e-2)
+
+
+def test_gradients_of_one_step_are_gone_in_the_next(
+    main, pipeline, data_dir, lora_config, train_config, reporter, monkeypatch
+):
+    gradients = gradients_at_each_step(monkeypatch)
+    change_output(pipeline.unet, monkeypatch, [1, 1, 0])
+    run(main, pipeline, data_dir, lora_config, train_config, reporter)
+    assert gradients[1].norm() > 0
+    assert gradients[2].norm() == 0
 
 
 def test_same_seed_is_bit_identical_and_another_differs(
@@ -418,6 +461,34 @@ def test_train_loop_learns_one_picture_and_prints_each_epoch(
     moved = {k for k, v in pipeline.unet.state_dict().items() if not torch.equal(v, before[k])}
     assert moved
     assert all(".lora." in key for key in moved)
+
+
+def test_train_loop_scales_clips_and_zeroes(
+    pipeline, data_dir, lora_config, noise_scheduler, monkeypatch, capsys
+):
+    adapter = make_lora(pipeline, lora_config)
+    spy = Spy(pipeline.unet, monkeypatch)
+    gradients = gradients_at_each_step(monkeypatch)
+    change_output(pipeline.unet, monkeypatch, [1e4, 1e4, 0, 0])
+    constant = torch.full((2, 4, 8, 8), 20.0)
+    posterior = SimpleNamespace(sample=lambda: constant)
+    monkeypatch.setattr(pipeline.vae, "encode", lambda _: SimpleNamespace(latent_dist=posterior))
+    to_batch = functools.partial(collate, tokenizer=pipeline.tokenizer)
+    loader = DataLoader(make_dataset(data_dir, 64), batch_size=2, collate_fn=to_batch)
+    optimizer = torch.optim.AdamW(adapter.parameters())
+    parts = (pipeline.unet, pipeline.text_encoder, pipeline.vae, noise_scheduler, optimizer)
+    torch.manual_seed(0)
+    train_loop(loader, *parts, "cpu", 2)
+
+    assert [g.norm().item() for g in gradients] == pytest.approx([1, 1, 0, 0], rel=1e-3)
+    timesteps = torch.cat(spy.timesteps)
+    x = noise_scheduler.alphas_cumprod[timesteps].sqrt() * 20.0
+    slope = (x @ torch.cat(spy.noisy_latents).flatten(1).mean(1)) / (x @ x)
+    assert slope == pytest.approx(SCALE, abs=0.015)
+    assert len(timesteps.unique()) > 5
+    expected, _ = pipeline.encode_prompt(list(CAPTIONS), "cpu", 1, False)
+    torch.testing.assert_close(torch.cat(spy.embeddings[:2]), expected)
+    capsys.readouterr()
 
 
 def test_train_loop_says_how_to_tokenize(pipeline, data_dir, lora_config, noise_scheduler):

@@ -21,24 +21,25 @@ def set_lora_scale(adapter, lora_scale):
 
 @hookimpl
 def generate(pipeline, adapter, prompts, config):
+    if not prompts:
+        return []
     pipeline.unet.eval()
     pipeline.set_progress_bar_config(disable=True)
-    shape = (1, pipeline.unet.config.in_channels, config.height // 8, config.width // 8)
-    pictures = []
+    shape = (pipeline.unet.config.in_channels, config.height // 8, config.width // 8)
+    # A seed of its own for each picture, so that it does not depend on the others.
+    seeds = [config.seed + i for i in range(len(prompts))]
+    noise = [torch.randn(shape, generator=torch.Generator("cpu").manual_seed(s)) for s in seeds]
+
     set_lora_scale(adapter, config.lora_scale)
-    for i, prompt in enumerate(prompts):
-        # A seed of its own for each picture, so that it does not depend on the others.
-        noise = torch.randn(shape, generator=torch.Generator("cpu").manual_seed(config.seed + i))
-        with torch.inference_mode():
-            result = pipeline(
-                prompt,
-                negative_prompt=config.negative_prompt,
-                num_inference_steps=config.num_inference_steps,
-                guidance_scale=config.guidance_scale,
-                height=config.height,
-                width=config.width,
-                latents=noise.to(pipeline.device),  # (1, 4, H/8, W/8)
-            )
-        pictures.append(result.images[0])
+    with torch.inference_mode():
+        result = pipeline(
+            list(prompts),
+            negative_prompt=[config.negative_prompt] * len(prompts),
+            num_inference_steps=config.num_inference_steps,
+            guidance_scale=config.guidance_scale,
+            height=config.height,
+            width=config.width,
+            latents=torch.stack(noise).to(pipeline.device),  # (pictures, 4, H/8, W/8)
+        )
     set_lora_scale(adapter, 1.0)
-    return pictures
+    return result.images
