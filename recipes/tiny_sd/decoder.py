@@ -42,7 +42,7 @@ def train_decoder(corpus: Corpus, recipe: Recipe, run: Path) -> None:
                 latents = vae.encode(pixel_values).latent_dist.mode().float()  # (B, 4, H/8, W/8)
                 latents += LATENT_NOISE / SCALING_FACTOR * torch.randn_like(latents)
             reconstruction = vae.decode(latents).sample  # (B, 3, H, W)
-        difference = reconstruction.float() - pixel_values
+        difference: torch.Tensor = reconstruction.float() - pixel_values
         return difference.square().mean() + settings.l1_weight * difference.abs().mean()
 
     def preview(step: int) -> dict[str, float]:

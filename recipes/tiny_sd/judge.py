@@ -39,7 +39,7 @@ class Judge:
         )  # ImageNet's, as the network was trained
         std = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
         parts = []
-        for batch in pixel_values.split(JUDGE_BATCH):
+        for batch in torch.split(pixel_values, JUDGE_BATCH):
             large = functional.interpolate(batch, size=(JUDGE_PX, JUDGE_PX), mode="bicubic")
             normal = ((large.clamp(-1, 1) + 1) / 2 - mean) / std  # (B, 3, 224, 224)
             maps = self._network.extract_features(normal.to(self._device))  # (B, 1280, 7, 7)

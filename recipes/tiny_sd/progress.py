@@ -6,12 +6,12 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from tqdm import tqdm
+from tqdm import tqdm  # type: ignore[import-untyped]
 
 Item = TypeVar("Item")
 
 
-def progress(items: Sequence[Item] | range, label: str, done: int = 0) -> Iterable[Item]:
+def progress(items: Sequence[Item], label: str, done: int = 0) -> Iterable[Item]:
     """Show a bar with rate and time left while going through `items`.
 
     Args:

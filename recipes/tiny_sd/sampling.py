@@ -60,5 +60,5 @@ def sample_pictures(
             without, towards = both.chunk(2)  # (B, 4, 8, 8) each
             noise_pred = without + guidance_scale * (towards - without)
         latents = scheduler.step(noise_pred, timestep, latents).prev_sample
-    decoded = [vae.decode(part / SCALING_FACTOR).sample for part in latents.split(32)]
+    decoded = [vae.decode(part / SCALING_FACTOR).sample for part in torch.split(latents, 32)]
     return torch.cat(decoded).clamp(-1, 1).cpu()

@@ -82,7 +82,8 @@ def lora_step(pipeline: StableDiffusionPipeline) -> Callable[[], object]:
             latents = latents * pipeline.vae.config.scaling_factor
             hidden = pipeline.text_encoder(ids).last_hidden_state  # (B, S, D)
         timesteps = torch.randint(0, steps_total, (8,), device=pipeline.device)
-        noise_loss(pipeline.unet, scheduler, latents, hidden, timesteps, weights).backward()
+        loss = noise_loss(pipeline.unet, scheduler, latents, hidden, timesteps, weights)
+        torch.autograd.backward(loss)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 

@@ -157,7 +157,7 @@ def _take_step(state: TrainState, loss_of: LossFunction, schedule: Schedule, ste
     for group in state.optimizer.param_groups:
         group["lr"] = schedule.rate(step)
     loss = loss_of(step, random.Random(f"{schedule.seed}/{step}"))
-    loss.backward()
+    torch.autograd.backward(loss)
     torch.nn.utils.clip_grad_norm_(state.parameters.values(), 1.0)
     state.optimizer.step()
     state.optimizer.zero_grad(set_to_none=True)

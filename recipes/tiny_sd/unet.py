@@ -42,7 +42,7 @@ PREVIEW_PROMPTS = (
 
 def snr_weights(scheduler: DDPMScheduler, gamma: float) -> torch.Tensor:
     """Return each timestep's min-SNR weight (https://arxiv.org/abs/2303.09556), (T,)."""
-    alphas = scheduler.alphas_cumprod
+    alphas: torch.Tensor = scheduler.alphas_cumprod  # (T,)
     snr = alphas / (1 - alphas)  # (T,)
     return snr.clamp(max=gamma) / snr
 
@@ -72,7 +72,7 @@ def noise_loss(
     noisy_latents = scheduler.add_noise(latents, noise, timesteps)
     noisy_latents = noisy_latents.contiguous(memory_format=torch.channels_last)
     noise_pred = unet(noisy_latents, timesteps, encoder_hidden_states).sample  # (B, 4, 8, 8)
-    error = (noise_pred.float() - noise).square().mean((1, 2, 3))  # (B,)
+    error: torch.Tensor = (noise_pred.float() - noise).square().mean((1, 2, 3))  # (B,)
     return (error * weights[timesteps]).mean()
 
 

@@ -45,10 +45,11 @@ def vae_loss(
     with torch.autocast(pixel_values.device.type, torch.bfloat16):
         posterior = vae.encode(pixel_values).latent_dist
         reconstruction = vae.decode(posterior.sample()).sample  # (B, 3, H, W)
-    difference = reconstruction.float() - pixel_values
+    difference: torch.Tensor = reconstruction.float() - pixel_values
     mean, logvar = posterior.mean.float(), posterior.logvar.float()  # (B, 4, H/8, W/8)
-    kl = 0.5 * (mean.square() + logvar.exp() - 1.0 - logvar).mean()
-    return difference.square().mean() + l1_weight * difference.abs().mean() + kl_weight * kl
+    kl: torch.Tensor = 0.5 * (mean.square() + logvar.exp() - 1.0 - logvar).mean()
+    loss: torch.Tensor = difference.square().mean() + l1_weight * difference.abs().mean()
+    return loss + kl_weight * kl
 
 
 def held_out_pictures(corpus: Corpus, count: int) -> torch.Tensor:
@@ -70,7 +71,7 @@ def held_out_pictures(corpus: Corpus, count: int) -> torch.Tensor:
 @torch.no_grad()
 def reconstruct(vae: AutoencoderKL, pixel_values: torch.Tensor) -> torch.Tensor:
     """Encode to the mean and decode, (B, 3, H, W) in [-1, 1]."""
-    batches = pixel_values.split(32)
+    batches = torch.split(pixel_values, 32)
     return torch.cat(
         [vae.decode(vae.encode(batch).latent_dist.mode()).sample.clamp(-1, 1) for batch in batches]
     )
