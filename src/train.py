@@ -191,10 +191,11 @@ def train(
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         grad_norm = nn.utils.clip_grad_norm_(parameters, config.max_grad_norm)
-        loss_value = loss.item()
-        if not math.isfinite(loss_value + grad_norm.item()):
+        # Both numbers in one go: on a GPU each .item() would wait for everything before it.
+        loss_value, norm_value = torch.stack((loss.detach(), grad_norm)).tolist()
+        if not math.isfinite(loss_value + norm_value):
             raise FloatingPointError(
-                f"Step {step}: loss {loss_value}, gradient norm {grad_norm.item()}. "
+                f"Step {step}: loss {loss_value}, gradient norm {norm_value}. "
                 f"A smaller learning rate than {config.learning_rate} usually helps."
             )
         for group in optimizer.param_groups:

@@ -417,9 +417,9 @@ def test_one_picture_is_learnt(main, pipeline, data_dir, reporter):
     dataset = [main.make_dataset(data_dir, 64)[0]]
     torch.manual_seed(0)
     adapter = main.make_lora(pipeline, MANY_LAYERS)
-    config = TrainConfig(steps=60, batch_size=4, seed=0, learning_rate=1e-2, caption_dropout=0)
+    config = TrainConfig(steps=40, batch_size=4, seed=0, learning_rate=1e-2, caption_dropout=0)
     losses = main.train(pipeline, dataset, adapter, config, reporter).losses
-    assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
+    assert sum(losses[-10:]) < 0.85 * sum(losses[:10])
 
 
 def test_warm_up_is_a_straight_line():
@@ -452,12 +452,12 @@ def test_train_loop_learns_one_picture_and_prints_each_epoch(
     loader = DataLoader(dataset, batch_size=4, collate_fn=to_batch)
     optimizer = torch.optim.AdamW(adapter.parameters(), lr=1e-2)
     parts = (pipeline.unet, pipeline.text_encoder, pipeline.vae, noise_scheduler, optimizer)
-    train_loop(loader, *parts, "cpu", 60)
+    train_loop(loader, *parts, "cpu", 40)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("Epoch 1/60, Loss: ")
+    assert lines[0].startswith("Epoch 1/40, Loss: ")
     losses = [float(line.rsplit(" ", 1)[1]) for line in lines]
-    assert len(losses) == 60
-    assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
+    assert len(losses) == 40
+    assert sum(losses[-10:]) < 0.85 * sum(losses[:10])
     moved = {k for k, v in pipeline.unet.state_dict().items() if not torch.equal(v, before[k])}
     assert moved
     assert all(".lora." in key for key in moved)
