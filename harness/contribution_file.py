@@ -141,6 +141,8 @@ def _syntax_fault(message: str, text: str) -> _Unreadable:
     found = re.search(r"\(at line (\d+), column (\d+)\)", message)
     line = int(found[1]) if found else text.rstrip("\n").count("\n") + 1
     reason = re.sub(r"\s*\(at .*?\)$", "", message)
+    if "digits" in reason:  # int() speaks of Python's settings here.
+        reason = "A number has thousands of digits"
     fix = 'Texts need quotes, lists need [ ], tables start with [settings.train]: name = "MyIdea".'
     if "overwrite" in reason or "declare" in reason:
         fix = "Each field and each table stands in the file once."

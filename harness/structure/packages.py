@@ -6,8 +6,7 @@ import re
 import sys
 import tomllib
 from functools import cache
-
-from harness import paths
+from pathlib import Path
 
 # The one list of extra packages. All contributions share one environment, so each has exactly
 # one version; a maintainer raises it for everybody at once. Value: what `import` calls it.
@@ -32,6 +31,9 @@ _IMPORT_NAMES = {
     "typing-extensions": ("typing_extensions",),
 }
 
+# This installation's own lock, also for folders that are checked in another root.
+_ROOT = Path(__file__).resolve().parents[2]
+
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*(?:==|@|;|$)")
 
 
@@ -43,12 +45,12 @@ def normalised(name: str) -> str:
 @cache
 def locked() -> frozenset[str]:
     """Return the import names of everything in the hub's lock."""
-    lock = paths.ROOT / "requirements.txt"
+    lock = _ROOT / "requirements.txt"
     if lock.is_file():
         requirements = lock.read_text(encoding="utf-8").splitlines()
     else:
         # A checkout whose lock has not been compiled yet still knows its direct dependencies.
-        project = tomllib.loads((paths.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+        project = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
         requirements = project["project"]["dependencies"]
     names: set[str] = set()
     for requirement in requirements:

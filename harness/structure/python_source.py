@@ -224,6 +224,9 @@ def _children(statement: Statement) -> Iterator[Statement]:
         for handler in node.handlers:
             yield from (Statement(child, inner) for child in handler.body)
         yield from (Statement(child, context) for child in (*node.orelse, *node.finalbody))
+    elif isinstance(node, ast.With):
+        inner = replace(context, optional=context.optional or _suppresses_import_error(node))
+        yield from (Statement(child, inner) for child in node.body)
     elif isinstance(node, ast.Match):
         yield from (Statement(child, context) for case in node.cases for child in case.body)
     else:
@@ -249,6 +252,15 @@ def _catches_import_error(node: ast.Try | ast.TryStar) -> bool:
         if names & caught:
             return True
     return False
+
+
+def _suppresses_import_error(node: ast.With) -> bool:
+    names = {
+        getattr(part, "id", None) or getattr(part, "attr", "")
+        for item in node.items
+        for part in ast.walk(item.context_expr)
+    }
+    return "suppress" in names and bool(names & {"ImportError", "ModuleNotFoundError"})
 
 
 def _bound_names(node: ast.stmt) -> Iterator[str]:

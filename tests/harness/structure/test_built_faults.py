@@ -30,7 +30,9 @@ def add_picture(folder: Path, name: str, data: bytes) -> Path:
 
 def png_header(width: int, height: int) -> bytes:
     def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 99)) + chunk(b"IEND", b"")
@@ -234,9 +236,7 @@ def test_hub408_invisible(folder, look, name, character):
 
 def test_hub408_leaves_real_writing_alone(folder, look):
     text = "# می‌خواهم שלום 👩‍🚀 क्‍ष 日本語 é ️❤️ 🏴\U000e0067\U000e0062\U000e007f\n"
-    (folder / "README.md").write_text(
-        (folder / "README.md").read_text() + text, encoding="utf-8"
-    )
+    (folder / "README.md").write_text((folder / "README.md").read_text() + text, encoding="utf-8")
     assert look(folder) == []
 
 
