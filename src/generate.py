@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from harness.records import GenerateConfig
 
-# Pictures drawn at once: enough to be quick, few enough for a small graphics card at 512 px.
-BATCH_SIZE = 8
+# Pictures drawn at once: twice as fast as one by one, and memory grows with it.
+BATCH_SIZE = 4
 
 
 def generate_image(
@@ -71,7 +71,7 @@ def generate(
                 guidance_scale=config.guidance_scale,
                 height=config.height,
                 width=config.width,
-                latents=noise[first : first + BATCH_SIZE],  # (up to 8, 4, h, w)
+                latents=noise[first : first + BATCH_SIZE],  # (up to BATCH_SIZE, 4, h, w)
             ).images
     return pictures
 

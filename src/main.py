@@ -2,12 +2,14 @@
 
     python -m src.main --data src/Dataset --prompt "a sks robot on a beach"
 
-The way of one run is the body of `finetune` below; each of its steps has a file of its own:
+The way of one run is the body of `finetune` below; each of its steps has a file of its own, here in
+the order to read them:
 
     dataset.py   pictures and captions  ->  tensors
     lora.py      the small trainable correction beside the frozen layers
     encode.py    pictures to latents, captions to embeddings, by the frozen VAE and text encoder
     train.py     the loop: add noise, predict it, improve the correction
+    draws.py     everything random about one step of that loop
     generate.py  draw with the result
     files.py     write the LoRA as a file that other programs load
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from harness.hookspecs import HOOK_NAMES
 from harness.records import GenerateConfig
-from tests.src.support import Steps
+from tests.src.support import IMPLEMENTATIONS, Steps
 
 CONFIG = GenerateConfig(num_inference_steps=3, guidance_scale=3.0, height=64, width=48, seed=7)
 
@@ -98,6 +99,22 @@ def test_it_is_quiet_and_leaves_no_gradients(main, pipeline, trained, capfd):
     assert not pipeline.unet.training
 
 
+@pytest.mark.parametrize("swapped", ["make_dataset", "make_lora", "train", "generate"])
+def test_any_hook_works_with_the_other_implementations(
+    swapped, pipeline, data_dir, lora_config, train_config
+):
+    reference, example = (importlib.import_module(f"{name}.main") for name in IMPLEMENTATIONS)
+    hooks = {hook: getattr(example if hook == swapped else reference, hook) for hook in HOOK_NAMES}
+    dataset = hooks["make_dataset"](data_dir, 64)
+    adapter = hooks["make_lora"](pipeline, lora_config)
+    hooks["train"](pipeline, dataset, adapter, train_config, Steps())
+    pictures = [
+        hooks["generate"](pipeline, adapter, ["a"], CONFIG.model_copy(update={"lora_scale": scale}))
+        for scale in (0.0, 1.0)
+    ]
+    assert not np.array_equal(pictures[0][0], pictures[1][0])
+
+
 def test_any_adapter_is_drawn_at_full_strength(main, pipeline, trained):
     foreign = torch.nn.ModuleList([torch.nn.Linear(2, 2)])
     assert len(main.generate(pipeline, foreign, ["a"], CONFIG)) == 1
@@ -105,7 +122,7 @@ def test_any_adapter_is_drawn_at_full_strength(main, pipeline, trained):
         main.generate(pipeline, foreign, ["a"], CONFIG.model_copy(update={"lora_scale": 0.5}))
 
 
-@pytest.mark.parametrize("package", ["src", "CONTRIBUTIONS.Example1.src"])
+@pytest.mark.parametrize("package", IMPLEMENTATIONS)
 def test_generate_image_of_the_first_document(package, pipeline):
     generate_image = importlib.import_module(f"{package}.generate").generate_image
     pipeline.set_progress_bar_config(disable=True)

@@ -16,7 +16,9 @@ def learning_rate_at(step, config):
     Large steps at first, to get near the goal; small ones at the end, because each batch pulls in
     a direction of its own and small steps average over them.
     """
-    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - 1) / config.steps))
+    warm_up = min(1.0, step / max(1, config.lr_warmup_steps))
+    cosine = 0.5 * (1 + math.cos(math.pi * (step - 1) / config.steps))  # from 1 to nearly 0
+    return config.learning_rate * warm_up * cosine
 
 
 @hookimpl
