@@ -10,6 +10,7 @@ write        one row, one page, one sheet of pictures        -> Run
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -62,7 +63,7 @@ class Run:
 
     row: Row
     folder: Path
-    hints: tuple[Finding, ...]
+    findings: tuple[Finding, ...]
     reused: bool = False
 
 
@@ -85,13 +86,12 @@ def run_contribution(
 
     folder, reference_folder = folder_of(contribution), folder_of(reference) / "train"
     folder.mkdir(parents=True, exist_ok=True)
-    findings = _findings(contribution)
-    hints = tuple(finding for finding in findings if finding.severity == "hint")
+    findings = tuple(_findings(contribution))
     try:
         with FileLock(f"{folder}.lock", timeout=0):
             row = None if options.fresh else finished_row(folder)
             if row is not None:
-                return Run(row, folder, hints, reused=True)
+                return Run(row, folder, findings, reused=True)
             attempt = _Attempt(
                 contribution, reference, track, seeds, options, folder, reference_folder, progress
             )
@@ -103,7 +103,7 @@ def run_contribution(
             where=str(folder),
             fix="Wait for that run to end, or stop it.",
         ) from error
-    return Run(row, folder, hints)
+    return Run(row, folder, findings)
 
 
 def _findings(contribution: Contribution) -> list[Finding]:
@@ -130,7 +130,7 @@ class _Attempt:
     def is_reference(self) -> bool:
         return self.contribution.name == registry.REFERENCE_NAME
 
-    def row(self, findings: list[Finding]) -> Row:
+    def row(self, findings: Sequence[Finding]) -> Row:
         """Do the steps and write row, sheet and page, whatever the outcome."""
         pictures: list[tuple[str, list[Path]]] = []
         try:
@@ -313,7 +313,7 @@ class _Attempt:
         return columns
 
 
-def _require_clean(name: str, findings: list[Finding]) -> None:
+def _require_clean(name: str, findings: Sequence[Finding]) -> None:
     errors = tuple(finding for finding in findings if finding.severity == "error")
     if errors:
         count = f"{len(errors)} error" + ("s" if len(errors) > 1 else "")

@@ -63,7 +63,7 @@ def load(name: str) -> Contribution:
     if name == REFERENCE_NAME:
         return load_reference()
     folder = find_folder(name)
-    file, findings = read_contribution_file(folder / "contribution.toml")
+    file, findings = read_contribution_file(folder / "contribution.toml", root=paths.ROOT)
     if file is None:
         raise StructureError(f"{folder.name}/contribution.toml cannot be used.", tuple(findings))
     return describe(file, folder)

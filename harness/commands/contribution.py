@@ -15,6 +15,7 @@ from harness.pipeline import Options, Run, run_contribution
 from harness.progress import create_progress
 from harness.records import Row
 from harness.run_folders import PAGE_FILE, SHEET_FILE
+from harness.structure.render import render_text
 from harness.track import DEFAULT_TRACK, load_track
 
 
@@ -67,9 +68,8 @@ def record(finished: Run) -> None:
 def show(finished: Run, console: Console) -> None:
     """Print what happened: figures and a sentence, or the fault with its remedy."""
     row = finished.row
-    for hint in finished.hints:
-        place = f"{hint.path}:{hint.line}" if hint.line else hint.path
-        console.print(f"hint {hint.rule} {escape(place)}: {escape(hint.message)}", style="yellow")
+    if finished.findings:
+        console.print(render_text(finished.findings), markup=False, soft_wrap=True)
     if row.status != "ok" or row.verdict is None:
         show_failure(finished, console)
         return

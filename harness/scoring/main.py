@@ -25,11 +25,11 @@ BASE_LABEL = "base"
 def main(job_file: Path) -> None:
     """Read the job, score, write ``answer.json`` beside it."""
     job = ScoreJob.model_validate_json(job_file.read_bytes())
-    events = EventWriter(job.out / EVENTS_FILE)
-    try:
-        answer = score(job, events)
-    except HubError as error:
-        answer = ScoreAnswer(error=report(error))
+    with EventWriter(job.out / EVENTS_FILE) as events:
+        try:
+            answer = score(job, events)
+        except HubError as error:
+            answer = ScoreAnswer(error=report(error))
     atomic.write_text(job.out / ANSWER_FILE, answer.model_dump_json())
 
 

@@ -10,14 +10,20 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 
 class EventWriter:
-    """The worker's end. It is also the ``reporter`` that the ``train`` hook is handed."""
+    """The worker's end."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("a", encoding="utf-8", buffering=1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._file.close()
 
     def phase(self, text: str, done: float) -> None:
         """Say what happens now.

@@ -17,13 +17,13 @@ from harness.worker.jobs import ANSWER_FILE, EVENTS_FILE, Answer, AnyJob, TrainJ
 def main(job_file: Path) -> None:
     """Read the job, run it, write ``answer.json`` beside it. Faults are answers too."""
     job: AnyJob = TypeAdapter(AnyJob).validate_json(job_file.read_bytes())
-    events = EventWriter(job.out / EVENTS_FILE)
-    try:
-        answer = run(job, events)
-    except HubError as error:
-        # The parent shows the message; the log keeps the traceback for whoever wants it.
-        traceback.print_exc()
-        answer = Answer(error=report(error))
+    with EventWriter(job.out / EVENTS_FILE) as events:
+        try:
+            answer = run(job, events)
+        except HubError as error:
+            # The parent shows the message; the log keeps the traceback for whoever wants it.
+            traceback.print_exc()
+            answer = Answer(error=report(error))
     atomic.write_text(job.out / ANSWER_FILE, answer.model_dump_json())
 
 

@@ -134,6 +134,12 @@ def keep(
             fix="Freeze pipeline.vae: pipeline.vae.requires_grad_(False).",
         )
     deltas = {part: effective_delta(getattr(base, part), getattr(pipeline, part)) for part in PARTS}
+    if not all(bool(d.isfinite().all()) for delta in deltas.values() for d in delta.values()):
+        raise HookResultError(
+            "The trained weights hold NaN or infinity.",
+            where=job.contribution.path,
+            fix="Lower the learning rate, or look for a division by zero in the loss.",
+        )
     error = measure_merge_error(base, pipeline, deltas)
     if error > TOLERANCE:
         raise ArtefactError(

@@ -1,0 +1,139 @@
+"""The main job from end to end: real base, real workers, real scorer."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness import paths
+from harness.results import read_row
+
+BUDGET = ("--seeds", "0")
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    """A copy of the repository as a clone would have it, with a small budget."""
+    root = tmp_path_factory.mktemp("clone") / "hub"
+    ignore = shutil.ignore_patterns(".git", ".nox", "runs", "__pycache__", ".*_cache", "venv")
+    shutil.copytree(paths.ROOT, root, ignore=ignore)
+    track = root / "tracks" / "robot" / "track.toml"
+    text = track.read_text(encoding="utf-8")
+    track.write_text(text.replace("steps = 120", "steps = 4"), encoding="utf-8")
+    return root
+
+
+def harness(hub, *arguments):
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    return subprocess.run(
+        [sys.executable, "-m", "harness", *arguments],
+        cwd=hub,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+
+
+def row_of(hub, name):
+    (path,) = (hub / "runs" / "robot" / name).glob("*/row.json")
+    return read_row(path)
+
+
+def test_a_new_contribution_is_green_at_once(hub):
+    assert harness(hub, "new", "Foo").returncode == 0
+    result = harness(hub, "contribution", "Foo", *BUDGET)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "Foo lowers the held-out loss" in result.stdout
+    row = row_of(hub, "Foo")
+    assert row.status == "ok"
+    assert row.own_hooks == ("make_lora",)
+    folder = next((hub / "runs" / "robot" / "Foo").glob("*/page.html")).parent
+    assert (folder / "sheet.webp").stat().st_size < 60_000
+
+    # The scaffold is the reference's own method, so it has to get the reference's own figures.
+    assert row.verdict.difference == pytest.approx(0, abs=1e-3)
+
+    # The reference is trained once and then shared; an unchanged contribution answers at once.
+    again = harness(hub, "contribution", "Foo", *BUDGET)
+    assert "Nothing has changed" in again.stdout
+    assert row_of(hub, "Foo") == row
+
+    # What was recorded appears where the leaderboard keeps it.
+    recorded = harness(hub, "contribution", "Foo", *BUDGET, "--record")
+    assert recorded.returncode == 0
+    assert read_row(hub / "leaderboard" / "results" / "robot" / "Foo.json") == row
+
+
+def test_generate_uses_the_newest_adapter_and_trains_first_when_there_is_none(hub):
+    out = hub / "pictures"
+    arguments = ["--prompt", "a sks robot", "--count", "2", "--steps", "3", "--seed", "5"]
+    result = harness(hub, "generate", "Example1", *arguments, "--out", str(out))
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "training it first" in result.stdout
+    names = sorted(path.name for path in out.iterdir())
+    assert names == ["a-sks-robot-5.png", "a-sks-robot-6.png"]
+    first = (out / names[0]).read_bytes()
+
+    again = harness(hub, "generate", "Example1", *arguments, "--out", str(out))
+    assert "training it first" not in again.stdout
+    assert (out / names[0]).read_bytes() == first  # same adapter, same seed, same picture
+
+    base = harness(
+        hub, "generate", "Example1", *arguments, "--scale", "0", "--out", str(hub / "base")
+    )
+    assert base.returncode == 0
+    assert (hub / "base" / names[0]).read_bytes() != first
+
+
+def test_a_contribution_that_raises_leaves_a_failed_row_and_exits_non_zero(hub):
+    source = hub / "tests" / "fixtures" / "contributions" / "RaisesInTrain"
+    shutil.copytree(source, hub / "CONTRIBUTIONS" / "RaisesInTrain")
+    result = harness(hub, "contribution", "RaisesInTrain", *BUDGET)
+    assert result.returncode == 1
+    assert "hook 'train' raised ZeroDivisionError" in result.stdout
+    assert "CONTRIBUTIONS/RaisesInTrain/src/main.py:12" in result.stdout
+    row = row_of(hub, "RaisesInTrain")
+    assert row.status == "failed"
+    assert row.error.kind == "HookError"
+    assert any("the second step went wrong" in line for line in row.error.log_tail)
+    page = next((hub / "runs" / "robot" / "RaisesInTrain").glob("*/page.html"))
+    assert "<script>" not in page.read_text(encoding="utf-8")
+
+
+def test_a_folder_with_faults_is_not_run_and_all_faults_are_shown(hub):
+    folder = hub / "CONTRIBUTIONS" / "Broken"
+    shutil.copytree(hub / "tests/fixtures/contributions/StopsEarly", folder)
+    text = (folder / "contribution.toml").read_text().replace("StopsEarly", "Broken")
+    (folder / "contribution.toml").write_text(text)
+    shutil.rmtree(folder / "Dataset")
+    (folder / "src" / "main.py").write_text("from lora import make_lora\n")
+    result = harness(hub, "contribution", "Broken", *BUDGET)
+    assert result.returncode == 1
+    assert result.stdout.count("HUB") + result.stderr.count("HUB") >= 2
+    assert row_of(hub, "Broken").error.kind == "StructureError"
+    assert not list((hub / "runs" / "robot" / "Broken").glob("*/train"))
+
+
+def test_nothing_is_written_outside_the_run_folder(hub):
+    before = {p: p.stat().st_mtime_ns for p in source_files(hub)}
+    assert harness(hub, "contribution", "Example1", "--seeds", "1").returncode == 0
+    assert {p: p.stat().st_mtime_ns for p in source_files(hub)} == before
+
+
+def source_files(hub: Path):
+    for path in hub.rglob("*"):
+        inside = path.relative_to(hub).parts
+        if path.is_file() and inside[0] != "runs" and "__pycache__" not in inside:
+            yield path
+
+
+def test_rows_are_plain_json(hub):
+    (path,) = (hub / "runs" / "robot" / "Foo").glob("*/row.json")
+    assert json.loads(path.read_text())["schema_version"] == 1
+    assert path.stat().st_size < 20_000

@@ -1,0 +1,57 @@
+"""Pictures come from strangers: limits before pixels."""
+
+import io
+import struct
+import zlib
+
+import pytest
+from PIL import Image
+
+from harness.errors import UsageError
+from harness.pictures import a1111_parameters, open_picture, save_generated
+from harness.records import GenerateConfig
+
+
+def png_header(width, height):
+    """A PNG that promises a size and holds no pixels."""
+
+    def chunk(kind, data):
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("size", [(5000, 5000), (20000, 20000), (60000, 60000)])
+def test_a_picture_bomb_is_refused_by_its_header(tmp_path, size):
+    path = tmp_path / "bomb.png"
+    path.write_bytes(png_header(*size))
+    with pytest.raises(UsageError) as caught:
+        open_picture(path)
+    assert str(path) in str(caught.value)
+
+
+def test_truncated_and_foreign_files_are_refused(tmp_path):
+    buffer = io.BytesIO()
+    Image.effect_noise((64, 64), 50).save(buffer, "PNG")
+    truncated, gif, text = (tmp_path / name for name in ("a.png", "b.png", "c.png"))
+    truncated.write_bytes(buffer.getvalue()[:-2000])
+    Image.new("RGB", (8, 8)).save(gif, "GIF")
+    text.write_text("no picture")
+    for path in (truncated, gif, text, tmp_path / "missing.png"):
+        with pytest.raises(UsageError):
+            open_picture(path)
+
+
+def test_generated_pictures_carry_what_made_them(tmp_path):
+    config = GenerateConfig(seed=7, negative_prompt="blur", guidance_scale=3.5, lora_scale=0.5)
+    path = tmp_path / "out" / "a.png"
+    save_generated(Image.new("RGB", (64, 64)), path, "a robot", config, "tiny-sd + Foo")
+    with Image.open(path) as picture:
+        assert picture.info["parameters"] == (
+            "a robot\nNegative prompt: blur\nSteps: 20, CFG scale: 3.5, Seed: 7, Size: 64x64, "
+            "Model: tiny-sd + Foo, LoRA scale: 0.5"
+        )
+    assert "Negative" not in a1111_parameters("x", GenerateConfig(), "m")
