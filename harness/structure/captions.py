@@ -19,7 +19,7 @@ def stem(name: str) -> str:
 
 def picture_files(folder: Folder) -> Iterator[Entry]:
     """Yield the files that loaders take for pictures, whatever is inside them."""
-    for entry in folder.files:
+    for entry in folder.examined:
         if (
             entry.parent == limits.IMAGES
             and entry.suffix in limits.PICTURE_FORMATS
@@ -30,7 +30,7 @@ def picture_files(folder: Folder) -> Iterator[Entry]:
 
 def caption_files(folder: Folder) -> Iterator[Entry]:
     """Yield the files that loaders take for captions."""
-    for entry in folder.files:
+    for entry in folder.examined:
         if (
             entry.parent == limits.CAPTIONS
             and entry.name.endswith(".txt")

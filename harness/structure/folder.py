@@ -20,6 +20,7 @@ Kind = Literal["file", "folder", "symlink", "other"]
 TOML = "contribution.toml"
 MAIN = "src/main.py"
 _READ_LIMIT = 4 * limits.MIB
+_HEAD = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +88,17 @@ class Folder:
         """The regular files among the entries."""
         return tuple(entry for entry in self.entries if entry.kind == "file")
 
+    @property
+    def examined(self) -> tuple[Entry, ...]:
+        """As many files as a folder may have: a hostile one must not fill the memory."""
+        return self.files[: limits.MAX_FILES]
+
     @cached_property
     def texts(self) -> tuple[Entry, ...]:
         """The files that are meant to be text and are small enough to look at."""
         return tuple(
             entry
-            for entry in self.files
+            for entry in self.examined
             if entry.suffix in limits.TEXT_SUFFIXES and entry.size <= limits.MAX_FILE_BYTES
         )
 
@@ -106,8 +112,20 @@ class Folder:
                 self._bytes[entry.path] = b""
         return self._bytes[entry.path]
 
+    def head(self, entry: Entry) -> bytes:
+        """Return a file's first 4 KiB, enough to tell what it is."""
+        if entry.path in self._bytes:
+            return self._bytes[entry.path][:_HEAD]
+        try:
+            with entry.file.open("rb") as file:
+                return file.read(_HEAD)
+        except OSError:
+            return b""
+
     def text(self, entry: Entry) -> str | None:
-        """Return a file's text without a byte-order mark, or None when it is not UTF-8."""
+        """Return a file's text without a byte-order mark; None when too large or not UTF-8."""
+        if entry.size > limits.MAX_FILE_BYTES:
+            return None
         try:
             return self.read(entry).decode("utf-8").removeprefix("\ufeff")
         except UnicodeDecodeError:
@@ -206,7 +224,7 @@ class Folder:
         """The files in Dataset/Images with a picture's extension and an acceptable size."""
         return tuple(
             Picture(entry.path, entry.suffix, self.read(entry))
-            for entry in self.files
+            for entry in self.examined
             if entry.parent == limits.IMAGES
             and entry.suffix in limits.PICTURE_FORMATS
             and not is_junk(entry.path)

@@ -9,12 +9,14 @@ from harness.structure.python_source import Module
 
 # As texts, because a line per name would bury the reasons beside them.
 _PURE_NAMES = """
-    abs bool bytes complex dict divmod enumerate float frozenset int len list max min pow range
+    abs all any bool bytes chr complex getattr hasattr isinstance object ord dict
+    divmod enumerate float frozenset int len list max min pow range
     repr round set slice sorted str sum tuple zip type property staticmethod classmethod
     re.compile logging.getLogger warnings.filterwarnings warnings.simplefilter
     warnings.catch_warnings contextlib.suppress
     collections.namedtuple collections.OrderedDict collections.defaultdict
-    types.MappingProxyType functools.partial operator.itemgetter operator.attrgetter
+    importlib.metadata.version itertools.count itertools.chain types.MappingProxyType
+    functools.partial operator.itemgetter operator.attrgetter
     typing.TypeVar typing.NewType typing.cast typing.ParamSpec math.sqrt math.log math.exp
     os.path.join os.path.dirname os.path.abspath os.getenv os.environ.get
     torch.device torch.Size torch.finfo torch.cuda.is_available torch.no_grad
@@ -23,7 +25,8 @@ _PURE_NAMES = """
 # Methods of values that are already there: "a b".split(), Path(...).resolve(), logger.setLevel().
 _PURE_METHOD_NAMES = """
     split join format strip lower upper replace encode decode resolve absolute joinpath with_name
-    with_suffix relative_to keys values items get copy setLevel addHandler append extend update
+    with_suffix relative_to add discard pop setdefault sort
+    keys values items get copy setLevel addHandler append extend update
 """
 
 # Read files, start downloads, build models or set seeds: never on import.
@@ -35,6 +38,8 @@ _HEAVY_NAMES = """
 
 _PURE = frozenset(_PURE_NAMES.split()) | {MARKER}
 _PURE_METHODS = frozenset(_PURE_METHOD_NAMES.split())
+# Under whatever module's name.
+_PURE_ANYWHERE = frozenset({"field", "Field", "get_logger", "getLogger"})
 _HEAVY = frozenset(_HEAVY_NAMES.split())
 
 
@@ -47,7 +52,7 @@ def is_harmless_call(module: Module, call: ast.Call) -> bool:
     is_method = isinstance(call.func, ast.Attribute) and call.func.attr in _PURE_METHODS
     if is_method and not _is_of_a_module(module, call.func):
         return True  # requests.get(...) is no method of a value.
-    return name in _PURE or last[:1].isupper() or last in {"field", "Field"}
+    return name in _PURE or last.lstrip("_")[:1].isupper() or last in _PURE_ANYWHERE
 
 
 def _is_of_a_module(module: Module, node: ast.expr) -> bool:

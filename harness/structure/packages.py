@@ -20,15 +20,15 @@ ALLOWED = {
 
 # Distributions whose import name is not their own name with underscores.
 _IMPORT_NAMES = {
-    "jinja2": ("jinja2",),
+    "attrs": ("attr", "attrs"),
     "markdown-it-py": ("markdown_it",),
+    "opencv-python-headless": ("cv2",),
     "pillow": ("PIL",),
     "python-dateutil": ("dateutil",),
     "python-dotenv": ("dotenv",),
     "pyyaml": ("yaml",),
-    "pygments": ("pygments",),
-    "markupsafe": ("markupsafe",),
-    "typing-extensions": ("typing_extensions",),
+    "scikit-image": ("skimage",),
+    "scikit-learn": ("sklearn",),
 }
 
 # This installation's own lock, also for folders that are checked in another root.

@@ -35,7 +35,7 @@ class Rule(Protocol):
 
 
 @runtime_checkable
-class FixableRule(Protocol):
+class FixableRule(Rule, Protocol):
     """A rule that can also mend what it finds."""
 
     def mend(self, file: Path) -> None:

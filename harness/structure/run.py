@@ -40,14 +40,15 @@ def fix_folder(folder: Path, *, root: Path = paths.ROOT) -> list[Finding]:
 
     Files are replaced whole or not at all, and only those that a finding names.
     """
+    view = Folder(folder.absolute(), root.absolute())
+    if view.path.is_symlink():
+        return []  # What is behind it may be anything.
     mended = []
-    rules = {rule.ID: rule for rule in RULES}
-    for finding in check_folder(folder, root=root):
-        rule = rules[finding.rule]
-        if not finding.fixable or not isinstance(rule, FixableRule):
-            continue
-        rule.mend(folder.absolute() / Path(finding.path).relative_to(_shown(folder, root)))
-        mended.append(finding)
+    for rule in RULES:
+        if isinstance(rule, FixableRule):
+            for problem in rule.check(view):
+                rule.mend(view.path / problem.path)
+                mended.append(_finding(rule, problem, view))
     return mended
 
 

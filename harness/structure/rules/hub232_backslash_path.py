@@ -17,6 +17,7 @@ FIXABLE = False
 # As typed between the quotes: parts joined by one or two back-slashes.
 _PATH = re.compile(r"(?:\.{1,2}\\{1,2})*[\w .-]+(?:\\{1,2}[\w .-]+)*\\{0,2}")
 _EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,10}$")
+_BACK_REFERENCE = re.compile(r"\\\d")  # re.sub's "\1"
 _OWN_FOLDERS = ("Dataset", "Images", "ImageCaptions", "src", "CONTRIBUTIONS", "tracks", "models")
 
 
@@ -37,11 +38,15 @@ def check(folder: Folder) -> Iterator[Problem]:
 def _is_path(found: PathText) -> bool:
     if not _PATH.fullmatch(found.typed):
         return False
+    if _BACK_REFERENCE.search(found.typed) and not found.is_path_argument:
+        return False
     parts = re.split(r"\\+", found.typed)
     # "a\tb" is an ordinary text with a tab; a folder of ours or a file name gives a path away.
     return (
         found.is_path_argument
-        or parts[0] in {".", "..", *_OWN_FOLDERS}
+        or parts[0] in _OWN_FOLDERS
+        # ".\\d" is a regular expression.
+        or (parts[0] in {".", ".."} and len(parts) > 1 and len(parts[1]) > 1)
         or (bool(_EXTENSION.search(found.typed)) and "\\" in found.value)
     )
 

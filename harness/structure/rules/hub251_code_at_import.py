@@ -35,7 +35,7 @@ def check(folder: Folder) -> Iterator[Problem]:
 def _what_runs(module: Module, statement: Statement) -> str | None:
     node = statement.node
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-        name = module.dotted(node.value.func)
+        name = module.dotted(node.value.func).lstrip(".")
         if is_harmless_call(module, node.value) or name.startswith(("sys.path.", "site.")):
             return None  # sys.path is HUB225's.
         return f"{name}() runs" if name else "A call runs"

@@ -29,7 +29,7 @@ def check(folder: Folder) -> Iterator[Problem]:
                 or first_heavy_call(module, node)
             ):
                 continue
-            name = module.dotted(node.value.func) or "a call"
+            name = module.dotted(node.value.func).lstrip(".") or "a call"
             yield Problem(
                 f"{name}() runs when the module is imported.",
                 "If it is slow or looks at the machine, move it into the function that needs it.",

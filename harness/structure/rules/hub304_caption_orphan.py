@@ -18,7 +18,7 @@ def check(folder: Folder) -> Iterator[Problem]:
     """Look at everything below Dataset/ImageCaptions."""
     stems = {captions.stem(entry.name) for entry in captions.picture_files(folder)}
     prefix = f"{limits.CAPTIONS}/"
-    for entry in folder.files:
+    for entry in folder.examined:
         if not entry.path.startswith(prefix) or is_junk(entry.path) or entry.name == ".gitkeep":
             continue
         if entry.parent != limits.CAPTIONS or not entry.name.endswith(".txt"):

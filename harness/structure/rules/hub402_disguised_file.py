@@ -24,7 +24,7 @@ def check(folder: Folder) -> Iterator[Problem]:
     for entry in folder.files:
         if entry.suffix in FORBIDDEN or entry.name in SECRET_NAMES or is_junk(entry.path):
             continue
-        data = folder.read(entry)
+        data = folder.head(entry)
         kind = kind_by_content(data)
         if kind is None and entry.suffix == ".safetensors" and not is_safetensors(data, entry.size):
             kind = "not a safetensors file"

@@ -27,7 +27,8 @@ def check(folder: Folder) -> Iterator[Problem]:
     if count > limits.MAX_FILES:
         more = "more than " if len(folder.entries) >= limits.MAX_LISTED else ""
         yield Problem(
-            f"The folder has {more}{count} files; at most {limits.MAX_FILES} are allowed.",
+            f"The folder has {more}{count} files; at most {limits.MAX_FILES} are allowed (and only "
+            "as many were looked into).",
             "Use fewer pictures: 5 to 20 are enough for LoRA.",
         )
     deep = [e for e in folder.entries if e.path.count("/") >= limits.MAX_DEPTH]

@@ -126,7 +126,8 @@ WORD = re.compile(r"C:\\temp\w+|/home/\d+/x")
 NAMES = {name: len(name) for name in ("a/b", "c")}
 SLASH, ROOT_ROUTE, URL = "/", "/api/", "https://example.org/home/x.png"
 TABS, LATEX, NEWLINES = "name\tage\tcity", r"\alpha\beta", "one\ntwo\nthree"
-PATTERN = r"\d+\.\d+"
+PATTERN, ANY_DIGIT = r"\d+\.\d+", r".\d"
+REPLACEMENT = "blocks.\1.linear"
 MIME, RATIO, DATE, ETA = "image/png", "3/4", "01/02/2026", "12:30 / 13:40"
 TARGETS = ("to_q", "to_out.0", "unet/down_blocks")
 for _name in ("x", "y"):

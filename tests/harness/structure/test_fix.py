@@ -84,6 +84,16 @@ def test_interrupted_write_leaves_the_old_file(folder, tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_a_linked_contribution_is_not_mended(folder, tmp_path):
+    spoil(folder)
+    link = folder.with_name("Link")
+    link.symlink_to(folder)
+    once = snapshot(folder)
+    assert fix_folder(link, root=tmp_path) == []
+    assert snapshot(folder) == once
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
 def test_nothing_is_written_through_a_link(folder, tmp_path):
     outside = tmp_path / "outside.txt"
     outside.write_bytes(b"a\r\nb\r\n")

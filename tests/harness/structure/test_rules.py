@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.structure import check_folder
+from harness.structure import check_folder, check_many
 from harness.structure.rules import RULES
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "structure"
@@ -72,3 +72,16 @@ def test_faults_of_all_kinds_are_reported_at_once(tmp_path: Path, lay_over: Any)
     (folder / "Dataset/ImageCaptions/robot1.txt").write_text("")
     rules = {finding.rule for finding in check_folder(folder, root=tmp_path)}
     assert {"HUB004", "HUB102", "HUB201", "HUB303"} <= rules
+
+
+def test_many_folders_are_judged_like_each_alone(tmp_path: Path, copy_clean: Any):
+    one, two = copy_clean(name="One"), copy_clean(name="Two")
+    both = check_many([one, two], root=tmp_path)
+    assert both == check_folder(one, root=tmp_path) + check_folder(two, root=tmp_path)
+    assert [finding.rule for finding in both] == ["HUB003", "HUB003"]
+
+
+def test_folder_outside_the_repository_is_shown_by_its_name(tmp_path: Path, copy_clean: Any):
+    folder = copy_clean(name="Other")
+    (finding,) = check_folder(folder, root=tmp_path / "elsewhere")
+    assert finding.path == "Other/contribution.toml"
