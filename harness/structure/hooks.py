@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MAIN = "src/main.py"
 MARKER = "harness.hookimpl"
 _LONGEST_CHAIN = 100
+_CALL = "hookimpl("
+_MOST_CALLS = 8
 
 
 class Marked(NamedTuple):
@@ -194,8 +196,8 @@ def _follow_value(
         return
     if isinstance(value, ast.Call) and value.args and isinstance(value.args[0], ast.Name):
         is_marker, call = marker_call(folder, module, value.func)
-        if is_marker:  # train = hookimpl(my_train)
-            for item in follow(folder, module, value.args[0].id, seen):
+        if is_marker:
+            for item in _follow_marked(folder, module, value.args[0].id, seen):
                 if isinstance(item, Plain):
                     yield Marked(item.module, item.function, call, at_top=True)
                 else:
@@ -203,6 +205,25 @@ def _follow_value(
             return
     name = module.dotted(value)
     yield Elsewhere(name) if name == MARKER else Lost(reported=False)
+
+
+def _follow_marked(
+    folder: Folder, module: Module, name: str, seen: set[tuple[str, str]]
+) -> list[Meaning]:
+    """Follow ``name`` in ``train = hookimpl(name)``, where it may be ``train`` itself again.
+
+    So it starts anew, but each such call is entered once: the search still ends, and soon.
+    """
+    call = f"{_CALL}{name})"
+    if (module.path, call) in seen:
+        return []
+    seen.add((module.path, call))
+    inner = {key for key in seen if key[1].startswith(_CALL)}
+    if len(inner) > _MOST_CALLS:
+        return [Lost(reported=False)]
+    meanings = list(follow(folder, module, name, inner))
+    seen |= {key for key in inner if key[1].startswith(_CALL)}
+    return meanings
 
 
 def _follow_import(

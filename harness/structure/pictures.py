@@ -122,7 +122,9 @@ def container_fault(kind: str, data: bytes) -> str | None:
     if kind == "PNG":
         return _png_fault(data)
     if kind == "JPEG":
-        return None if b"\xff\xd9" in data[2:] else "its end is missing"
+        # The end mark has to follow the last scan: a thumbnail in the header has its own.
+        ends = data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda") > 0
+        return None if ends else "its end is missing"
     size = struct.unpack_from("<I", data, 4)[0] + 8
     return None if size <= len(data) + 1 else "its end is missing"
 

@@ -102,6 +102,17 @@ def test_hub307_empty_flipped_and_trailing(folder, look, picture_bytes):
     assert "hidden behind its end" in messages[2]
 
 
+def test_hub307_truncated_jpeg_with_a_whole_thumbnail(folder, look, picture_bytes):
+    thumbnail = picture_bytes((40, 30), kind="JPEG")
+    extra = b"\xff\xe1" + struct.pack(">H", len(thumbnail) + 2) + thumbnail
+    data = picture_bytes((640, 480), kind="JPEG")
+    data = data[:2] + extra + data[2:]
+    add_picture(folder, "robot2.jpg", data)
+    assert look(folder) == []
+    add_picture(folder, "robot2.jpg", data[:-200])
+    only(look(folder), "HUB307")
+
+
 def test_hub308_small(folder, look, picture_bytes):
     add_picture(folder, "robot2.png", picture_bytes((64, 63)))
     (finding,) = only(look(folder), "HUB308")

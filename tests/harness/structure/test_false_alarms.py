@@ -209,6 +209,12 @@ def test_declared_extras_may_be_imported(folder, look):
     assert look(folder) == []
 
 
+def test_unreadable_toml_does_not_make_every_extra_a_fault(folder, look):
+    (folder / "contribution.toml").write_text("name = \n")
+    write(folder, "locon.py", "from lycoris import create_lycoris\n\nMAKE = create_lycoris\n")
+    assert {finding.rule for finding in look(folder)} == {"HUB101"}
+
+
 def test_records_for_running_alone_may_be_imported(folder, look):
     write(folder, "alone.py", "from harness.records import LoraConfig, TrainConfig\n\nLoraConfig\n")
     assert look(folder) == []

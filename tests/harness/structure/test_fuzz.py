@@ -133,6 +133,13 @@ def test_hostile_import_graph_ends():
         check_folder(folder, root=Path(name))
 
 
+def test_hostile_marker_calls_end():
+    names = [f"n{i}" for i in range(40)]
+    lines = [f"{one} = hookimpl({other})" for one in names for other in names]
+    text = "from harness import hookimpl\n" + "\n".join(lines) + "\ntrain = n0\n"
+    look_at(main=text.encode())
+
+
 def test_module_with_many_names_is_scanned_once():
     module = Module("src/a.py", "import torch as t\nt.load('x')\n")
     assert module.calls[0][0] == "torch.load"
