@@ -33,7 +33,8 @@ SEED_FILES = {"main", "dataset", "lora", "train", "generate", "scraping", "utils
 @pytest.fixture(scope="module")
 def base_dir(tmp_path_factory):
     folder = tmp_path_factory.mktemp("base")
-    build_pipeline().save_pretrained(folder)
+    # In half precision, as models are shipped.
+    build_pipeline().to(torch.float16).save_pretrained(folder)
     return folder
 
 
@@ -73,6 +74,12 @@ def test_a_run_writes_an_adapter_and_samples_and_the_same_again(
     first = {path.name: path.read_bytes() for path in out.iterdir()}
     assert main(arguments + more) == 0
     assert {path.name: path.read_bytes() for path in out.iterdir()} == first
+
+
+def test_a_base_in_half_precision_is_trained_in_float32(base_dir):
+    pipeline = load_pipeline(base_dir)
+    for model in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
+        assert {p.dtype for p in model.parameters()} == {torch.float32}
 
 
 @pytest.mark.parametrize(
