@@ -84,6 +84,26 @@ def _pair(value: int | str | tuple[int, ...]) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else (value[0], value[1])
 
 
+@torch.no_grad()
+def affinity_error(live: nn.Module, affine: Affine, original: nn.Linear | nn.Conv2d) -> float:
+    """Return the relative error of ``W x + b`` against the live module on random input.
+
+    Probing reads *some* W and b off any module; only here does a layer that squares its input, or
+    looks at its neighbours in the batch, show itself.
+    """
+    generator = torch.Generator().manual_seed(0)
+    plain = copy.deepcopy(original)
+    plain.weight.copy_(affine.weight)
+    if plain.bias is not None and affine.bias is not None:
+        plain.bias.copy_(affine.bias)
+    if isinstance(original, nn.Linear):
+        x = torch.randn(2, 8, original.in_features, generator=generator)  # (B, S, in)
+    else:
+        x = torch.randn(2, original.in_channels, 8, 8, generator=generator)  # (B, in, H, W)
+    x = x.to(original.weight)
+    return relative_error(plain(x), live(x))
+
+
 def is_untouched(live: nn.Module, original: nn.Module) -> bool:
     """Tell whether a module is the plain original, so that reading its parameters is enough."""
     hooked = live._forward_hooks or live._forward_pre_hooks or "forward" in vars(live)
@@ -115,10 +135,18 @@ def effective_delta(clean: nn.Module, live: nn.Module) -> dict[str, Tensor]:
         probe = probe_linear if isinstance(original, nn.Linear) else probe_conv
         try:
             affine = probe(counterpart, original)  # type: ignore[arg-type]
+            error = affinity_error(counterpart, affine, original)
         except (RuntimeError, TypeError, ValueError, IndexError) as error:
             raise ArtefactError(
                 f"the module that replaced {name!r} does not accept its input: {error}"
             ) from error
+        # NaN compares as False with everything: it is reported as such further on.
+        if error > TOLERANCE:
+            raise ArtefactError(
+                f"the layer {name!r} is no longer an affine map of its input: relative error "
+                f"{error:.1e}, allowed {TOLERANCE:.0e}",
+                fix="Each adapted layer must stay y = W x + b, with W and b free of x.",
+            )
         effective[f"{name}.weight"] = affine.weight
         if affine.bias is not None:
             effective[f"{name}.bias"] = affine.bias

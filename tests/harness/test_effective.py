@@ -64,7 +64,7 @@ def peft_config(kind):
 )
 def test_the_change_of_any_peft_adapter_is_recovered(kind, unet):
     live = copy.deepcopy(unet)
-    peft.inject_adapter_in_model(peft_config(kind), live)
+    peft.get_peft_model(live, peft_config(kind))  # replaces the layers of `live` in place
     shake(live)
     error, _ = error_of(unet, live)
     assert error < 1e-4
@@ -133,9 +133,19 @@ def test_a_patched_forward_counts_as_touched():
     assert not is_untouched(layer, original)
 
 
-def test_what_no_weight_can_express_shows_as_a_large_error(unet):
+@pytest.mark.parametrize("layer", ["conv_in", "mid_block.attentions.0.proj_in", "to_q"])
+def test_a_layer_that_is_no_longer_affine_is_named(unet, layer):
     live = copy.deepcopy(unet)
-    live.conv_in.register_forward_hook(lambda module, inputs, output: output + output.square())
+    name = next(name for name, _ in live.named_modules() if name.endswith(layer))
+    live.get_submodule(name).register_forward_hook(lambda m, i, output: output + output.square())
+    with pytest.raises(ArtefactError, match=f"{name}' is no longer an affine map"):
+        effective_delta(unet, live)
+
+
+def test_a_change_outside_the_layers_shows_as_a_large_error(unet):
+    live = copy.deepcopy(unet)
+    live.conv_in.weight.data.mul_(1.1)
+    live.mid_block.register_forward_hook(lambda module, inputs, output: output * 5)
     error, _ = error_of(unet, live)
     assert error > 1e-2
 

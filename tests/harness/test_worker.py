@@ -67,14 +67,14 @@ def test_the_reference_trains_and_leaves_its_files(random_base, tmp_path):
 
 
 FAULTS = {
-    "RaisesInDataset": ("HookError", "make_dataset", "src/main.py:13 in open_pictures"),
+    "RaisesInDataset": ("HookError", "make_dataset", "src/main.py:12 in open_pictures"),
     "RaisesInLora": ("HookError", "make_lora", "src/main.py:8 in make_lora"),
     "RaisesInTrain": ("HookError", "train", "src/main.py:12 in train"),
     "RaisesInGenerate": ("HookError", "generate", "src/main.py:8 in"),
     "ReturnsNone": ("HookResultError", "make_lora", ""),
     "StopsEarly": ("HookResultError", "1 losses", ""),
     "ChangesTheVae": ("HookResultError", "VAE", ""),
-    "NotAffine": ("ArtefactError", "relative error", ""),
+    "NotAffine": ("ArtefactError", "no longer an affine map", ""),
     "Explodes": ("HookResultError", "NaN", ""),
 }
 
