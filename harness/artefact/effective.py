@@ -135,16 +135,16 @@ def effective_delta(clean: nn.Module, live: nn.Module) -> dict[str, Tensor]:
         probe = probe_linear if isinstance(original, nn.Linear) else probe_conv
         try:
             affine = probe(counterpart, original)  # type: ignore[arg-type]
-            error = affinity_error(counterpart, affine, original)
+            deviation = affinity_error(counterpart, affine, original)
         except (RuntimeError, TypeError, ValueError, IndexError) as error:
             raise ArtefactError(
                 f"the module that replaced {name!r} does not accept its input: {error}"
             ) from error
         # NaN compares as False with everything: it is reported as such further on.
-        if error > TOLERANCE:
+        if deviation > TOLERANCE:
             raise ArtefactError(
                 f"the layer {name!r} is no longer an affine map of its input: relative error "
-                f"{error:.1e}, allowed {TOLERANCE:.0e}",
+                f"{deviation:.1e}, allowed {TOLERANCE:.0e}",
                 fix="Each adapted layer must stay y = W x + b, with W and b free of x.",
             )
         effective[f"{name}.weight"] = affine.weight

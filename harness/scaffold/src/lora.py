@@ -47,9 +47,7 @@ def make_lora(pipeline, config):
 
     adapter = nn.ModuleDict()
     for name, layer in chosen:
-        lora = LoRALayer(
-            layer.in_features, layer.out_features, config.rank, config.effective_alpha
-        )
+        lora = LoRALayer(layer.in_features, layer.out_features, config.rank, config.effective_alpha)
         layer.lora = lora.to(layer.weight.device)  # now it is a part of the U-Net...
         layer.register_forward_hook(add_lora)  # ...and this makes the U-Net call it
         adapter[name.replace(".", "_")] = layer.lora
