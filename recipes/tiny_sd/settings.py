@@ -63,7 +63,7 @@ class Recipe:
 
     merges: int = 1000
     icon_px: int = 96
-    composites: int = 48_000
+    composites: int = 32_000
     checkpoint_every: int = 250
     preview_every: int = 500
     share_cpu: bool = False

@@ -1,0 +1,36 @@
+"""The options reach the recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from recipes.tiny_sd.__main__ import chosen_recipe, parser
+from recipes.tiny_sd.settings import Recipe
+from recipes.tiny_sd.stages import STAGES
+
+
+def test_steps_belong_to_the_chosen_stage_only() -> None:
+    arguments = parser().parse_args(["unet", "--steps", "7", "--decay-steps", "3", "--share-cpu"])
+    recipe = chosen_recipe(arguments)
+    assert (recipe.unet.train_steps, recipe.unet.decay_steps) == (7, 3)
+    assert recipe.vae == Recipe().vae
+    assert recipe.share_cpu
+
+
+def test_toy_is_small() -> None:
+    recipe = chosen_recipe(parser().parse_args(["all", "--toy", "--run", "x"]))
+    assert recipe == Recipe.toy()
+    assert recipe.unet.train_steps < 10
+
+
+def test_every_stage_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "base_model.md").read_text(encoding="utf-8")
+    assert all(f"| `{name}` |" in page for name in STAGES)
+
+
+def test_an_unknown_stage_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args(["train"])
+    assert "unet" in capsys.readouterr().err
