@@ -12,10 +12,11 @@ from harness import paths, registry
 from harness.commands.contribution import show
 from harness.errors import HubError
 from harness.pictures import open_picture, save_generated
-from harness.pipeline import THREADS, Options, run_contribution
+from harness.pipeline import Options, run_contribution
 from harness.progress import Progress, create_progress
 from harness.records import Contribution, GenerateConfig
 from harness.run_folders import newest_adapter
+from harness.steps.attempt import THREADS
 from harness.track import DEFAULT_TRACK, Track, load_track
 from harness.worker.jobs import Answer, GenerateJob
 from harness.worker.process import Child, run_children

@@ -81,6 +81,7 @@ class Child(Generic[A]):
         self.out = out
         self.outcome: Outcome[A] | None = None
         self._read_answer = read_answer
+        self._ended = False
         if out.exists():
             shutil.rmtree(out)  # What an interrupted run left must not pass for this one's.
         (out / "tmp").mkdir(parents=True)
@@ -115,7 +116,13 @@ class Child(Generic[A]):
         return True
 
     def kill(self) -> None:
-        """End the whole process group, whatever state it is in, and reap the child."""
+        """End the whole process group, whatever state it is in, and reap the child.
+
+        Once only: later the number of the group may belong to somebody else.
+        """
+        if self._ended:
+            return
+        self._ended = True
         if hasattr(os, "killpg"):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -124,6 +131,16 @@ class Child(Generic[A]):
         self._process.wait()
         if self._process.stdin:
             self._process.stdin.close()
+
+    def ended(self) -> Outcome[A]:
+        """Return how the child ended.
+
+        Raises:
+            HubError: It was stopped because another one failed.
+        """
+        if self.outcome is None:
+            raise HubError(f"{self.label} was stopped before it ended.")
+        return self.outcome
 
     def _conclude(self, code: int | None) -> Outcome[A]:
         if code is None:

@@ -1,0 +1,44 @@
+"""What all steps of one run share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.progress import Progress
+from harness.records import Contribution
+from harness.registry import REFERENCE_NAME
+from harness.track import Track
+
+# One thread per process: figures do not depend on how many cores a machine has, and contribution
+# and reference train side by side.
+THREADS = 1
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try at one run: who, on what, with which seeds, where the files go."""
+
+    contribution: Contribution
+    reference: Contribution
+    track: Track
+    seeds: tuple[int, ...]
+    device: str
+    folder: Path
+    reference_folder: Path
+    progress: Progress
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether the contribution is the reference itself."""
+        return self.contribution.name == REFERENCE_NAME
+
+    @property
+    def own_training(self) -> Path:
+        """Folder of the contribution's training."""
+        return self.folder / "train"
+
+    @property
+    def reference_training(self) -> Path:
+        """Folder of the reference's training, shared by all runs with the same key."""
+        return self.reference_folder / "train"
