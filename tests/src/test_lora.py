@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 
 import peft
 import pytest
@@ -163,6 +164,11 @@ def test_adapter_shares_its_parameters_with_the_unet(pipeline, lora_config):
     assert {id(p) for p in adapter.parameters()} <= unet_parameters
     assert len(adapter) == 128
     assert "down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_out_0" in adapter
+
+
+def test_example1_adapts_the_feed_forward_layers_too(pipeline, lora_config):
+    example = importlib.import_module("CONTRIBUTIONS.Example1.src.main")
+    assert len(example.make_lora(pipeline, lora_config)) == 128 + 2 * 16
 
 
 def test_alpha_defaults_to_the_rank(pipeline):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import math
 from types import SimpleNamespace
 
@@ -417,7 +416,7 @@ def test_one_picture_is_learnt(main, pipeline, data_dir, reporter):
     dataset = [main.make_dataset(data_dir, 64)[0]]
     torch.manual_seed(0)
     adapter = main.make_lora(pipeline, MANY_LAYERS)
-    config = TrainConfig(steps=60, batch_size=4, seed=0, learning_rate=1e-2, caption_dropout=0)
+    config = TrainConfig(steps=45, batch_size=4, seed=0, learning_rate=1e-2, caption_dropout=0)
     losses = main.train(pipeline, dataset, adapter, config, reporter).losses
     assert sum(losses[-10:]) < 0.85 * sum(losses[:10])
 
@@ -426,16 +425,6 @@ def test_warm_up_is_a_straight_line():
     config = TrainConfig(learning_rate=1e-2, lr_warmup_steps=4)
     rates = [learning_rate_at(step, config) for step in range(1, 7)]
     assert rates == pytest.approx([0.0025, 0.005, 0.0075, 0.01, 0.01, 0.01])
-
-
-def test_the_cosine_of_example1_falls_from_the_full_rate_to_nearly_zero():
-    rate = importlib.import_module("CONTRIBUTIONS.Example1.src.train").learning_rate_at
-    config = TrainConfig(learning_rate=1e-2, steps=100)
-    rates = [rate(step, config) for step in range(1, 101)]
-    assert rates[0] == 1e-2
-    assert rates[50] == pytest.approx(5e-3)
-    assert 0 < rates[-1] < 1e-5
-    assert rates == sorted(rates, reverse=True)
 
 
 # --- the loop of the first document -------------------------------------------------------------

@@ -1,24 +1,11 @@
 """Training: put noise on the pictures, let the U-Net predict it, improve the LoRA a little."""
 
-import math
-
 import torch
 from diffusers import DDPMScheduler
 from torch import nn
 from torch.nn import functional as F
 
 from harness import TrainResult, hookimpl
-
-
-def learning_rate_at(step, config):
-    """What this contribution changes: the learning rate falls to zero along half a cosine.
-
-    Large steps at first, to get near the goal; small ones at the end, because each batch pulls in
-    a direction of its own and small steps average over them.
-    """
-    warm_up = min(1.0, step / max(1, config.lr_warmup_steps))
-    cosine = 0.5 * (1 + math.cos(math.pi * (step - 1) / config.steps))  # from 1 to nearly 0
-    return config.learning_rate * warm_up * cosine
 
 
 @hookimpl
@@ -72,7 +59,8 @@ def train(pipeline, dataset, adapter, config, reporter):
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, config.max_grad_norm, error_if_nonfinite=True)
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate_at(step, config)
+            # Rises during the warm-up, then stays.
+            group["lr"] = config.learning_rate * min(1.0, step / max(1, config.lr_warmup_steps))
         optimizer.step()
 
         losses.append(loss.item())
