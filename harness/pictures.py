@@ -63,7 +63,8 @@ def comparison_sheet(
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=12)
     for column, (heading, pictures) in enumerate(columns):
         left = GAP_PX + column * step
-        pen.text((left + side_px // 2, 3), heading, "black", font, anchor="mt")
+        shown = shortened(heading, side_px, font)
+        pen.text((left + side_px // 2, 3), shown, "black", font, anchor="mt")
         for row, picture in enumerate(pictures):
             top = LABEL_PX + row * (step + CAPTION_PX)
             # Nearest neighbour: an enlarged 64 px picture should show its pixels as they are.
@@ -73,6 +74,15 @@ def comparison_sheet(
         top = LABEL_PX + row * (step + CAPTION_PX) + side_px
         pen.text((width // 2, top + 3), caption, "dimgrey", font, anchor="mt")
     return sheet
+
+
+def shortened(text: str, width_px: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+    """Cut a text so that it fits a width, with an ellipsis where something was left out."""
+    if font.getlength(text) <= width_px:
+        return text
+    while text and font.getlength(f"{text}…") > width_px:
+        text = text[:-1]
+    return f"{text}…"
 
 
 def save_generated(

@@ -152,5 +152,5 @@ def picture_columns(attempt: Attempt, own: Answer, scored: ScoreAnswer) -> Colum
         (label, [folder / name for name in names]) for label, names in scored.pictures.items()
     ]
     drawn = [attempt.own_training / name for name in own.pictures]
-    columns.append((f"{attempt.contribution.name}: its own generate", drawn))
+    columns.append(("its own generate", drawn))
     return columns

@@ -5,10 +5,10 @@ import struct
 import zlib
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageFont
 
 from harness.errors import UsageError
-from harness.pictures import a1111_parameters, open_picture, save_generated
+from harness.pictures import a1111_parameters, open_picture, save_generated, shortened
 from harness.records import GenerateConfig
 
 
@@ -55,3 +55,11 @@ def test_generated_pictures_carry_what_made_them(tmp_path):
             "Model: tiny-sd + Foo, LoRA scale: 0.5"
         )
     assert "Negative" not in a1111_parameters("x", GenerateConfig(), "m")
+
+
+def test_long_headings_are_cut_to_their_column():
+    font = ImageFont.load_default(size=12)
+    assert shortened("base", 128, font) == "base"
+    cut = shortened("A" * 39, 128, font)
+    assert cut.endswith("…")
+    assert font.getlength(cut) <= 128
