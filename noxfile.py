@@ -64,7 +64,10 @@ def doctor(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def base_model(session: nox.Session) -> None:
-    """Measure the embedded base model (--evaluate), or make it again: recipes/tiny_sd."""
+    """Measure the embedded base model (--evaluate, --fit), or make it again (its stages)."""
+    if "--fit" in session.posargs:
+        python(session, "-m", "recipes.fit_for_purpose")
+        return
     arguments = ["evaluate" if a == "--evaluate" else a for a in session.posargs]
     python(session, "-m", "recipes.tiny_sd", *arguments)
 

@@ -75,6 +75,7 @@ def make_lora(pipeline: StableDiffusionPipeline, config: LoraConfig) -> nn.Modul
         A module that holds exactly the trainable parameters. They must be part of
         ``pipeline.unet`` (or ``pipeline.text_encoder``), so that calling the model uses them, and
         ``load_state_dict(state_dict())`` of the returned module must restore the adapter.
+        Layers that can be turned up and down have an attribute ``lora_scale``: 1 as trained, 0 off.
         Before training the pipeline has to predict what the base predicts.
 
     Must not return None.
@@ -117,7 +118,8 @@ def generate(
 
     Args:
         pipeline: The base model with the adapter attached.
-        adapter: What ``make_lora`` returned, trained.
+        adapter: What ``make_lora`` returned, trained. To honour ``config.lora_scale``, set the
+            attribute ``lora_scale`` of its layers, and refuse other values than 1 when it has none.
         prompts: The texts to draw, one picture each.
         config: Steps, guidance, size, seed and ``lora_scale``. Picture ``i`` starts from noise
             drawn with seed ``config.seed + i``, so a picture does not depend on its neighbours.
