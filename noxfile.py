@@ -84,7 +84,7 @@ def lint(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run lint, types and tests: what CI runs."""
     lint(session)
-    python(session, "-m", "pytest", *session.posargs)
+    python(session, "-m", "pytest", "--numprocesses", "auto", *session.posargs)
 
 
 @nox.session(python=False)

@@ -16,6 +16,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from harness import base_model, registry, results
+from harness.dependencies import require_installed
 from harness.errors import HubError, StructureError, UsageError
 from harness.page import write_page, write_sheet
 from harness.progress import Progress
@@ -61,9 +62,12 @@ def run_contribution(
     Raises:
         UsageError: Another run of the same contribution is going on.
         BaseModelError: The track's base model is missing or incomplete.
+        EnvironmentFault: A package that the contribution declares is not installed.
     """
     base_model.check_folder(track.base_model)
     findings = tuple(check(contribution))
+    if all(finding.severity == "hint" for finding in findings):
+        require_installed(contribution)
     attempt = plan(contribution, track, options, progress)
     attempt.folder.mkdir(parents=True, exist_ok=True)
     try:

@@ -13,7 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import atomic, paths, registry, results
-from harness.errors import HubError, ResultFileError, StructureError, UsageError
+from harness.dependencies import require_installed
+from harness.errors import (
+    EnvironmentFault,
+    HubError,
+    ResultFileError,
+    StructureError,
+    UsageError,
+)
 from harness.records import Row
 from harness.run_folders import finished_row, newest_adapter, prune
 from harness.run_key import run_key
@@ -294,6 +301,20 @@ def test_a_contribution_with_four_hooks_does_not_depend_on_the_reference():
     assert run_key(reference, reference, track, (0,), "cpu") == run_key(
         reference, other, track, (0,), "cpu"
     )
+
+
+# --- dependencies --------------------------------------------------------------------------------
+
+
+def test_missing_packages_are_all_named_with_the_command_that_installs_them():
+    reference = registry.load_reference()
+    lines = ("pluggy==1.7.0", "pluggy-of-another-kind==1.0", "pydantic==0.1")
+    file = reference.file.model_copy(update={"dependencies": lines})
+    with pytest.raises(EnvironmentFault, match="pydantic==0.1") as caught:
+        require_installed(reference.model_copy(update={"file": file}))
+    assert "pip install pluggy-of-another-kind==1.0 pydantic==0.1" in str(caught.value)
+    assert "pluggy==1.7.0" not in str(caught.value)
+    require_installed(reference)
 
 
 # --- tracks and errors ---------------------------------------------------------------------------
