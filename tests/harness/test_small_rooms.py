@@ -310,7 +310,7 @@ def test_missing_packages_are_all_named_with_the_command_that_installs_them():
     reference = registry.load_reference()
     lines = ("pluggy==1.7.0", "pluggy-of-another-kind==1.0", "pydantic==0.1")
     file = reference.file.model_copy(update={"dependencies": lines})
-    with pytest.raises(EnvironmentFault, match="pydantic==0.1") as caught:
+    with pytest.raises(EnvironmentFault, match=r"pydantic==0\.1") as caught:
         require_installed(reference.model_copy(update={"file": file}))
     assert "pip install pluggy-of-another-kind==1.0 pydantic==0.1" in str(caught.value)
     assert "pluggy==1.7.0" not in str(caught.value)
