@@ -16,7 +16,8 @@ Each file of this package holds one idea:
     write.py     memory -> kohya, diffusers or PEFT
     factors.py   low-rank factors and singular values
     weights.py   whole models, tensor by tensor
-    merge.py, extract.py, resize.py, report.py    the operations; render.py prints, cli.py asks
+    merge.py, extract.py, resize.py, report.py    the operations; render.py prints
+    arguments.py, cli.py    the command line
 
 Importing the package wakes nothing: names, layouts and headers need no torch.
 """

@@ -1,4 +1,4 @@
-"""The command line: what can be asked, and how the answer is printed.
+"""The command line: run what was asked, print the answer, turn faults into exit codes.
 
 Only the command that was typed wakes torch; `--help` and wrong calls answer at once.
 """
@@ -6,6 +6,7 @@ Only the command that was typed wakes torch; `--help` and wrong calls answer at 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import HubError, UsageError
 
+from .arguments import build_parser
 from .layout import Layout, read_layout
 
 if TYPE_CHECKING:
@@ -21,94 +23,15 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser with its five commands."""
-    parser = argparse.ArgumentParser(
-        prog="python -m lora_files",
-        description="Look at, convert, merge, make and shrink LoRA files of Stable Diffusion 1.x.",
-        epilog="Exit code: 0 done, 1 the file is at fault, 2 the call is. See docs/lora_files.md.",
-    )
-    commands = parser.add_subparsers(dest="command", metavar="command", required=True)
-
-    inspect = _command(commands, "inspect", "show what is in a file and which programs load it")
-    inspect.add_argument("file", type=Path, nargs="+", help="files or folders")
-    inspect.add_argument("--json", action="store_true", help="print JSON, one list of reports")
-    _add_base(inspect)
-
-    convert = _command(commands, "convert", "change the format")
-    convert.add_argument("file", type=Path, help="a LoRA in any of the three formats")
-    _add_output(convert)
-
-    merge = _command(commands, "merge", "add several LoRAs up into one, exactly")
-    merge.add_argument("file", type=Path, nargs="+", help="the LoRAs")
-    merge.add_argument("--weights", type=float, nargs="+", help="one for each file (default: 1)")
-    _add_output(merge)
-
-    extract = _command(commands, "extract", "make a LoRA of what was trained in full")
-    extract.add_argument("source", type=Path, help="a delta file, or the base model")
-    extract.add_argument("tuned", type=Path, nargs="?", help="the model trained from that base")
-    _add_size(extract)
-    _add_output(extract)
-
-    resize = _command(commands, "resize", "keep the strongest part of a LoRA, at a smaller rank")
-    resize.add_argument("file", type=Path, help="a LoRA in any of the three formats")
-    _add_size(resize)
-    _add_output(resize)
-    return parser
-
-
-def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str
-) -> argparse.ArgumentParser:
-    return commands.add_parser(
-        name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
-    )
-
-
-def _add_base(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--base",
-        type=Path,
-        help="folder of the base model, when its layers are not those of SD 1.x",
-    )
-
-
-def _add_size(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--rank", type=int, help="at most this rank in each layer")
-    parser.add_argument(
-        "--energy",
-        type=float,
-        help="in each layer the smallest rank that keeps this share of its squared norm, e.g. 0.95",
-    )
-
-
-def _add_output(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, required=True, help="file to write (peft: a folder)")
-    parser.add_argument(
-        "--to",
-        choices=("kohya", "diffusers", "peft"),
-        default="kohya",
-        help="format; kohya loads in diffusers, A1111 and ComfyUI (default)",
-    )
-    parser.add_argument(
-        "--dtype", choices=("fp16", "bf16", "fp32"), default="fp16", help="of the factors"
-    )
-    parser.add_argument(
-        "--alpha",
-        choices=("fold", "metadata"),
-        default="fold",
-        help="diffusers only: put the scale into the factors, or alpha into the header",
-    )
-    parser.add_argument("--title", help="the LoRA's new name in its metadata")
-    parser.add_argument("--force", action="store_true", help="replace an existing file")
-    _add_base(parser)
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code."""
     parsed = build_parser().parse_args(argv)
     try:
         COMMANDS[parsed.command](parsed)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # `inspect ... | head` closes the pipe early: no fault, and Python must not try again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except HubError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -181,7 +104,7 @@ def _merge(parsed: argparse.Namespace) -> None:
     _write(merged, parsed)
     # What counts is what the file does: read back, rounding included.
     error = sum_error(read_lora(parsed.out, layout), loras, weights)
-    print(f"rank {max(merged.ranks())}; the file is the sum of the deltas to {error:.1e}")
+    print(f"{_ranks(merged)}; the file is the sum of the deltas to {error:.1e}")
     if not error < TOLERANCE:
         raise HubError(
             f"The written file is not the sum of its parts: off by {error:.1e} in one layer.",
@@ -205,7 +128,7 @@ def _extract(parsed: argparse.Namespace) -> None:
     deltas = read_deltas(parsed.source, parsed.tuned, _show_progress)
     found = extract_lora(deltas, parsed.rank, parsed.energy, _layout(parsed))
     _write(found.lora, parsed)
-    print(f"ranks up to {max(found.lora.ranks())}; relative error {found.relative_error:.1e}")
+    print(f"{_ranks(found.lora)}; relative error {found.relative_error:.3g}")
     if found.left_out:
         print(
             f"warning: {len(found.left_out)} parameters changed that no LoRA holds (biases, norms, "
@@ -213,6 +136,11 @@ def _extract(parsed: argparse.Namespace) -> None:
             f"{found.left_out[0]}",
             file=sys.stderr,
         )
+
+
+def _ranks(lora: Lora) -> str:
+    low, high = min(lora.ranks()), max(lora.ranks())
+    return f"rank {low}" if low == high else f"ranks {low} to {high}"
 
 
 def _is_delta(path: Path) -> bool:
@@ -236,8 +164,7 @@ def _resize(parsed: argparse.Namespace) -> None:
     check_size(parsed.rank, parsed.energy)
     resized = resize_lora(read_lora(parsed.file, _layout(parsed)), parsed.rank, parsed.energy)
     _write(resized.lora, parsed)
-    ranks = resized.lora.ranks()
-    print(f"ranks {min(ranks)} to {max(ranks)}; relative error {resized.relative_error:.1e}")
+    print(f"{_ranks(resized.lora)}; relative error {resized.relative_error:.3g}")
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {

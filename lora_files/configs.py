@@ -20,6 +20,8 @@ from .memory import Lora, LoraLayer
 from .names import TEXT_MODEL
 
 HEADER_KEY: Final = "lora_adapter_metadata"
+# Our note in diffusers' files that alpha = rank is the truth and not a guess.
+FOLDED_KEY, FOLDED = "hub.alpha", "folded into the factors"
 
 # With these set, the two factors alone are not the adapter.
 CHANGES_THE_ADAPTER: Final = (

@@ -18,7 +18,7 @@ from typing import Final
 from safetensors.torch import save
 from torch import Tensor
 
-from .configs import HEADER_KEY, layers_of
+from .configs import FOLDED_KEY, HEADER_KEY, layers_of
 from .layout import PARTS
 from .memory import Lora
 
@@ -28,6 +28,7 @@ LEGACY_START, LEGACY_END = 0x100000, 0x110000
 # Entries about the tensors of the file they were in: in any other one they must be made anew.
 STALE: Final = (
     HEADER_KEY,
+    FOLDED_KEY,
     "sshs_model_hash",
     "sshs_legacy_hash",
     "modelspec.hash_sha256",

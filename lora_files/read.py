@@ -17,7 +17,7 @@ from torch import Tensor
 
 from harness.errors import HubError
 
-from .configs import HEADER_KEY, AlphaRule, parse_config, parse_header_entry
+from .configs import FOLDED, FOLDED_KEY, HEADER_KEY, AlphaRule, parse_config, parse_header_entry
 from .header import FLOATS, PICKLE_SUFFIXES, Header, read_header
 from .layout import PARTS, TEXT_ENCODER, UNET, Layout, sd1_layout
 from .memory import Lora, LoraLayer, assemble_layer
@@ -153,7 +153,9 @@ def _read_tensors(
     except (SafetensorError, OSError) as error:
         raise HubError(f"The tensors cannot be read: {error}") from error
     stated = rules is not None or all("alpha" in pieces for pieces in found.values())
-    dtypes = tuple(sorted({entry.dtype for entry in header.tensors.values()}))
+    stated = stated or header.metadata.get(FOLDED_KEY) == FOLDED
+    factors = [p[piece] for p in found.values() for piece in ("down", "up")]
+    dtypes = tuple(sorted({header.tensors[key].dtype for key in factors}))
     return Lora(layers, header.metadata, form, dtypes, alpha_stated=stated)
 
 

@@ -164,14 +164,30 @@ def _verdicts(keys: list[str], lora: Lora) -> dict[str, str]:
             verdicts[program] = "no: it knows none of the keys, and nothing happens"
         else:
             verdicts[program] = f"partly: it ignores {len(keys) - count} of {len(keys)} tensors"
-    mixed = any(len(Lora(layers_of(lora, part)).alphas()) > 1 for part in PARTS)
-    if lora.source == "kohya" and mixed:
+    if lora.source == "kohya" and _diffusers_misreads(lora):
         verdicts["diffusers"] = "at a wrong strength: it mixes up alphas that differ; `convert` it"
     elif lora.source == "peft":
         verdicts["diffusers"] = "no: it finds no key and goes on; load it with PEFT"
     else:
         verdicts["diffusers"] = "yes"
     return verdicts
+
+
+def _diffusers_misreads(lora: Lora) -> bool:
+    """Tell whether diffusers gives layers of a kohya file the wrong alpha (seen in 0.42.1).
+
+    It takes the commonest alpha of each model for all of its layers, and the others by a layer's
+    name; but the names it has for attention and text-encoder layers are none that exist.
+    """
+    for part in PARTS:
+        layers = layers_of(lora, part)
+        common = Lora(layers).alphas().most_common(2)
+        if len(common) < 2:
+            continue
+        fragile = {x.alpha for n, x in layers.items() if part != UNET or ".attn" in n}
+        if fragile and (fragile != {common[0][0]} or common[0][1] == common[1][1]):
+            return True
+    return False
 
 
 def _warn_of_content(report: Report, lora: Lora) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor
 from harness import atomic
 from harness.errors import HubError
 
-from .configs import config_of, header_entry_of, layers_of
+from .configs import FOLDED, FOLDED_KEY, config_of, header_entry_of, layers_of
 from .factors import folded, with_one_alpha
 from .layout import PARTS
 from .memory import Lora
@@ -99,9 +99,10 @@ def diffusers_tensors(
     lora: Lora, dtype: DtypeName, alpha: AlphaMode
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Return tensors and metadata of a diffusers file: two for each layer, and no alpha."""
-    if alpha == "fold":
-        lora = Lora({n: folded(layer) for n, layer in lora.layers.items()}, lora.metadata)
     metadata = {**kept_metadata(lora), "format": "pt"}
+    if alpha == "fold":
+        lora = Lora({n: folded(layer) for n, layer in lora.layers.items()})
+        metadata[FOLDED_KEY] = FOLDED
     # Of several ranks older versions of diffusers take one for all alphas, unless told.
     if alpha == "metadata" or len(lora.ranks()) > 1:
         metadata |= {"lora_adapter_metadata": header_entry_of(lora)}

@@ -10,11 +10,11 @@ from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from harness.errors import HubError
-from lora_files.layout import SD1_TEXT_ENCODER, SD1_UNET, sd1_layout, unet_layers
+from lora_files.layout import SD1_TEXT_ENCODER, SD1_UNET, read_layout, sd1_layout, unet_layers
 from lora_files.ldm import unet_by_ldm_name
 from lora_files.names import diffusers_name, guess_format, kohya_name, parse_key, peft_name
 from lora_files.programs import accepted_by_a1111, accepted_by_comfyui
-from tests.lora_files.support import TINY_UNET
+from tests.lora_files.support import TINY_UNET, tiny_layout
 
 PIECES = ("lora_down.weight", "lora_up.weight", "alpha")
 ATTENTION = "unet.mid_block.attentions.0.transformer_blocks.0.attn1"
@@ -238,3 +238,18 @@ def test_other_models_are_no_lora_of_sd_1x():
 def test_a_unet_of_another_kind_is_refused(change):
     with pytest.raises(HubError):
         unet_layers({**TINY_UNET, **change})
+
+
+def test_a_saved_base_model_gives_its_layout(pristine, tmp_path):
+    pristine.unet.save_config(tmp_path / "unet")
+    pristine.text_encoder.config.save_pretrained(tmp_path / "text_encoder")
+    assert read_layout(tmp_path).layers == tiny_layout().layers
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"in_channels": 4}', '{"block_out_channels": [1]}'])
+def test_a_base_model_without_a_useful_configuration_is_refused(text, tmp_path):
+    for part in ("unet", "text_encoder"):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "config.json").write_text(text, encoding="utf-8")
+    with pytest.raises(HubError, match="config"):
+        read_layout(tmp_path)

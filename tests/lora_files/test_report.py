@@ -7,7 +7,7 @@ import math
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from harness.errors import HubError
 from lora_files.layout import sd1_layout
@@ -15,7 +15,15 @@ from lora_files.memory import Lora, LoraLayer
 from lora_files.render import render
 from lora_files.report import inspect_lora
 from lora_files.write import kohya_tensors, write_lora
-from tests.lora_files.support import UNET_LAYERS, random_layer, random_lora, tiny_layout
+from tests.lora_files.support import (
+    UNET_LAYERS,
+    copy_of,
+    outputs,
+    random_layer,
+    random_lora,
+    tiny_layout,
+    with_update,
+)
 
 NAMES = (
     "unet.down_blocks.0.attentions.0.proj_in",
@@ -73,7 +81,10 @@ def test_diffusers_files_are_partly_unknown_elsewhere(tmp_path):
     # ComfyUI knows proj_in and the text encoder with dots, and not attention; A1111 nothing.
     assert report.loads_in["ComfyUI"] == "partly: it ignores 2 of 6 tensors"
     assert report.loads_in["A1111"].startswith("no")
-    assert "does not say its alpha" in "\n".join(report.warnings)
+    assert report.warnings == []
+    tensors = load_file(tmp_path / "x.safetensors")
+    # The same tensors without our note, as diffusers' own scripts save them.
+    assert "does not say its alpha" in warnings_of(tensors, tmp_path)
     write_lora(true_size_lora(), tmp_path / "y.safetensors", "diffusers", alpha="metadata")
     assert inspect_lora(tmp_path / "y.safetensors").warnings == []
 
@@ -85,9 +96,36 @@ def test_peft_folders_load_in_none_of_the_programs(tmp_path):
     assert "PEFT's own format" in report.warnings[0]
 
 
-def test_alphas_that_differ_are_reported_for_diffusers(tmp_path):
-    save_file(kohya_tensors(random_lora(mixed=True)), tmp_path / "x.safetensors")
-    assert "wrong strength" in inspect_lora(tmp_path / "x.safetensors").loads_in["diffusers"]
+def with_alphas(choose):
+    lora = random_lora()
+    return Lora({n: LoraLayer(x.down, x.up, choose(n)) for n, x in lora.layers.items()})
+
+
+@pytest.mark.filterwarnings("ignore:The following alpha_pattern keys")
+@pytest.mark.parametrize(
+    ("choose", "right"),
+    [
+        (lambda name: 2.0, True),
+        # Each model its own alpha, or only layers outside attention another one: read rightly.
+        (lambda name: 2.0 if name.startswith("unet.") else 5.0, True),
+        (lambda name: 5.0 if "time_embedding" in name else 2.0, True),
+        (lambda name: 5.0 if ".attn2." in name else 2.0, False),
+        (lambda name: 5.0 if name.endswith("fc1") else 2.0, False),
+    ],
+)
+def test_the_verdict_on_alphas_that_differ_is_what_diffusers_does(
+    choose, right, pristine, tmp_path
+):
+    lora = with_alphas(choose)
+    # Not through write_lora, which gives each model one alpha for this very reason.
+    save_file(kohya_tensors(lora, "fp32"), tmp_path / "x.safetensors")
+    verdict = inspect_lora(tmp_path / "x.safetensors").loads_in["diffusers"]
+    assert verdict == "yes" if right else "wrong strength" in verdict
+    loaded = copy_of(pristine)
+    loaded.load_lora_weights(tmp_path, weight_name="x.safetensors")
+    pairs = zip(outputs(loaded), outputs(with_update(pristine, lora)), strict=True)
+    error = max(float((one - other).abs().max()) for one, other in pairs)
+    assert (error < 1e-4) == right, error
 
 
 def test_each_fault_has_its_warning(tmp_path):
