@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,8 +23,9 @@ def hub(tmp_path_factory):
     ignore = shutil.ignore_patterns(".git", ".nox", "runs", "__pycache__", ".*_cache", "venv")
     shutil.copytree(paths.ROOT, root, ignore=ignore)
     track = root / "tracks" / "robot" / "track.toml"
-    text = track.read_text(encoding="utf-8")
-    track.write_text(text.replace("steps = 120", "steps = 4"), encoding="utf-8")
+    text, count = re.subn(r"(?m)^steps = \d+", "steps = 4", track.read_text(encoding="utf-8"))
+    assert count == 1
+    track.write_text(text, encoding="utf-8")
     return root
 
 
