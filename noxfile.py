@@ -63,10 +63,17 @@ def doctor(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def lora(session: nox.Session) -> None:
+    """Look at or change a LoRA file of any trainer: nox -s lora -- inspect FILE."""
+    python(session, "-m", "lora_files", *session.posargs)
+
+
+@nox.session(python=False)
 def base_model(session: nox.Session) -> None:
     """Measure the embedded base model (--evaluate, --fit), or make it again (its stages)."""
     if "--fit" in session.posargs:
-        python(session, "-m", "recipes.fit_for_purpose")
+        rest = [argument for argument in session.posargs if argument != "--fit"]
+        python(session, "-m", "recipes.fit_for_purpose", *rest)
         return
     arguments = ["evaluate" if a == "--evaluate" else a for a in session.posargs]
     python(session, "-m", "recipes.tiny_sd", *arguments)
@@ -84,7 +91,8 @@ def lint(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run lint, types and tests: what CI runs."""
     lint(session)
-    python(session, "-m", "pytest", "--numprocesses", "auto", *session.posargs)
+    workers = ("--numprocesses", "auto", "--dist", "loadfile")
+    python(session, "-m", "pytest", *workers, *session.posargs)
 
 
 @nox.session(python=False)

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import BaseModelError
+from harness.errors import BaseModelError, EnvironmentFault
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -46,6 +46,7 @@ def load_pipeline(folder: Path, device: str = "cpu") -> StableDiffusionPipeline:
 
     Raises:
         BaseModelError: The folder is missing, incomplete or damaged.
+        EnvironmentFault: There is no such device.
     """
     check_folder(folder)
     import torch
@@ -57,6 +58,11 @@ def load_pipeline(folder: Path, device: str = "cpu") -> StableDiffusionPipeline:
     # Two bars for five small files tell nobody anything; the hub shows its own progress.
     diffusers_logging.disable_progress_bar()
     transformers_logging.disable_progress_bar()
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise EnvironmentFault(
+            f"The device {device!r} was asked for, but torch finds no CUDA graphics card.",
+            fix="Leave --device out; `nox -s doctor` shows what torch can compute on.",
+        )
     try:
         pipeline = StableDiffusionPipeline.from_pretrained(
             str(folder),

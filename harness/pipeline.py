@@ -21,7 +21,14 @@ from harness.errors import HubError, StructureError, UsageError
 from harness.page import write_page, write_sheet
 from harness.progress import Progress
 from harness.records import Contribution, Finding, Row
-from harness.run_folders import PAGE_FILE, ROW_FILE, finished_row, prune, run_folder
+from harness.run_folders import (
+    PAGE_FILE,
+    ROW_FILE,
+    SHEET_FILE,
+    finished_row,
+    prune,
+    run_folder,
+)
 from harness.run_key import run_key
 from harness.scoring.jobs import ScoreAnswer
 from harness.steps.attempt import Attempt
@@ -30,7 +37,7 @@ from harness.steps.score import score
 from harness.steps.train import train
 from harness.structure import check_folder
 from harness.track import Track
-from harness.worker.jobs import Answer
+from harness.worker.jobs import picture_file
 
 Columns = list[tuple[str, list[Path]]]
 
@@ -72,11 +79,13 @@ def run_contribution(
     attempt.folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(f"{attempt.folder}.lock", timeout=0):
-            row = None if options.fresh else finished_row(attempt.folder)
+            known = finished_row(attempt.folder, attempt.reference.content_hash)
+            row = None if options.fresh else known
             if row is not None:
                 return Run(row, attempt.folder, findings, reused=True)
             row = run_attempt(attempt, findings)
-            prune(track.file.name, contribution.name)
+            for name in {contribution.name, registry.REFERENCE_NAME}:
+                prune(track.file.name, name)
     except Timeout as error:
         raise UsageError(
             f"{contribution.name} is being run by somebody else right now.",
@@ -88,7 +97,7 @@ def run_contribution(
 
 def check(contribution: Contribution) -> list[Finding]:
     """Check a contribution's folder; the reference is not a contribution folder."""
-    if contribution.name == registry.REFERENCE_NAME:
+    if registry.is_reference(contribution):
         return []
     return check_folder(registry.find_folder(contribution.path))
 
@@ -110,6 +119,7 @@ def plan(contribution: Contribution, track: Track, options: Options, progress: P
         device=options.device,
         folder=folder_of(contribution),
         reference_folder=folder_of(reference),
+        fresh=options.fresh,
         progress=progress,
     )
 
@@ -117,6 +127,7 @@ def plan(contribution: Contribution, track: Track, options: Options, progress: P
 def run_attempt(attempt: Attempt, findings: Sequence[Finding]) -> Row:
     """Do the steps and write row, sheet and page, whatever the outcome."""
     columns: Columns = []
+    (attempt.folder / SHEET_FILE).unlink(missing_ok=True)  # of an earlier run
     try:
         require_clean(attempt.contribution.name, findings)
         own, reference = train(attempt)
@@ -124,8 +135,11 @@ def run_attempt(attempt: Attempt, findings: Sequence[Finding]) -> Row:
             row = failed_row(attempt, own if own.error else reference)
         else:
             scored = score(attempt)
-            row = ok_row(attempt, own.answer, scored)
-            columns = picture_columns(attempt, own.answer, scored)
+            if scored.answer is None:
+                row = failed_row(attempt, scored)
+            else:
+                row = ok_row(attempt, own.answer, scored.answer)
+                columns = picture_columns(attempt, scored.answer)
     except HubError as error:
         row = row_of_error(attempt, error)
     results.write_row(attempt.folder / ROW_FILE, row)
@@ -149,12 +163,13 @@ def require_clean(name: str, findings: Sequence[Finding]) -> None:
         )
 
 
-def picture_columns(attempt: Attempt, own: Answer, scored: ScoreAnswer) -> Columns:
+def picture_columns(attempt: Attempt, scored: ScoreAnswer) -> Columns:
     """List the columns of the comparison: heading and one file per prompt."""
     folder = attempt.folder / "score"
     columns = [
         (label, [folder / name for name in names]) for label, names in scored.pictures.items()
     ]
-    drawn = [attempt.own_training / name for name in own.pictures]
+    numbers = range(len(attempt.track.file.prompts))
+    drawn = [picture_file(attempt.own_training, number) for number in numbers]
     columns.append(("its own generate", drawn))
     return columns

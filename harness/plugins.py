@@ -11,6 +11,8 @@ from __future__ import annotations
 import importlib
 import inspect
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +21,7 @@ from typing import Any
 import pluggy
 
 from harness import PROJECT, hookspecs, paths
-from harness.errors import HookError, HookResultError, PluginError
+from harness.errors import HookError, HookResultError, HubError, PluginError
 from harness.hookspecs import HOOK_NAMES, HookName
 from harness.records import Contribution
 
@@ -28,8 +30,16 @@ FORBIDDEN_OPTIONS = ("wrapper", "hookwrapper", "tryfirst", "trylast", "optionalh
 
 @dataclass(frozen=True)
 class Hooks:
-    """The four hooks of one run, each with the name of the contribution it comes from."""
+    """The four hooks of one run, each with the contribution it comes from.
 
+    Args:
+        owner: The contribution that is run; its code may also be at fault inside somebody else's
+            hook, for instance when the reference's ``train`` calls its adapter.
+        managers: Hook name -> the manager that calls it.
+        origins: Hook name -> the contribution it comes from.
+    """
+
+    owner: Contribution
     managers: dict[HookName, pluggy.PluginManager]
     origins: dict[HookName, Contribution]
 
@@ -41,34 +51,55 @@ class Hooks:
             HookResultError: The hook returned None.
         """
         origin = self.origins[hook]
-        try:
+        with self.blaming(hook):
             result = getattr(self.managers[hook].hook, hook)(**arguments)
-        except Exception as error:
-            raise HookError(
-                f"{origin.name}'s hook {hook!r} raised {type(error).__name__}: {error}",
-                where=blame(error, origin),
-                fix="The traceback is in the log below; run the same hook by hand with "
-                f"python -m {origin.module}",
-            ) from error
         if result is None:
             raise HookResultError(
                 f"{origin.name}'s hook {hook!r} returned None.",
-                where=f"{origin.path}/src/main.py" if origin.path != "src" else "src/main.py",
+                where=main_file(origin),
                 fix=f"Return what harness/hookspecs.py describes for {hook!r}.",
             )
         return result
 
+    @contextmanager
+    def blaming(self, hook: HookName) -> Iterator[None]:
+        """Turn what is raised inside into a HookError that points at the line at fault.
 
-def blame(error: BaseException, origin: Contribution) -> str:
-    """Return ``file:line`` of the innermost frame that lies in the contribution's folder."""
+        The owner's own code is looked for first, then the hook's.
+        """
+        try:
+            yield
+        except HubError:
+            raise
+        except Exception as error:
+            origin = self.origins[hook]
+            own = innermost(error, self.owner)
+            what = f"{type(error).__name__}: {error}"
+            if own is not None and origin.path != self.owner.path:
+                story = f"{self.owner.name}'s code, called by the {origin.name}'s hook {hook!r},"
+            else:
+                story = f"{origin.name}'s hook {hook!r}"
+            raise HookError(
+                f"{story} raised {what}",
+                where=own or innermost(error, origin) or origin.path,
+                fix="The end of the log has the traceback; mend that line and run again.",
+            ) from error
+
+
+def main_file(origin: Contribution) -> str:
+    """Return the path of a contribution's main.py."""
+    return "src/main.py" if origin.path == "src" else f"{origin.path}/src/main.py"
+
+
+def innermost(error: BaseException, origin: Contribution) -> str | None:
+    """Return ``file:line in function`` of the innermost frame in a contribution's folder."""
     folder = (paths.ROOT / origin.path).resolve()
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if Path(f.filename).resolve().is_relative_to(folder)]
     if not own:
-        return origin.path
-    last = own[-1]
-    name = Path(last.filename).resolve().relative_to(paths.ROOT).as_posix()
-    return f"{name}:{last.lineno} in {last.name}"
+        return None
+    name = Path(own[-1].filename).resolve().relative_to(paths.ROOT).as_posix()
+    return f"{name}:{own[-1].lineno} in {own[-1].name}"
 
 
 def load_hooks(contribution: Contribution, reference: Contribution) -> Hooks:
@@ -89,7 +120,7 @@ def load_hooks(contribution: Contribution, reference: Contribution) -> Hooks:
             raise PluginError(f"Nobody provides the hook {hook!r}.", where=contribution.path)
         managers[hook] = manager
         origins[hook] = contribution if declared else reference
-    return Hooks(managers, origins)
+    return Hooks(contribution, managers, origins)
 
 
 def load_manager(contribution: Contribution) -> pluggy.PluginManager:
@@ -99,8 +130,7 @@ def load_manager(contribution: Contribution) -> pluggy.PluginManager:
         PluginError: See the module's rules; every message says what to write instead.
     """
     module = import_main(contribution)
-    where = f"{Path(contribution.path).as_posix()}/{'' if contribution.path == 'src' else 'src/'}"
-    where += "main.py"
+    where = main_file(contribution)
     check_options(module, where)
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(hookspecs)
@@ -136,7 +166,7 @@ def import_main(contribution: Contribution) -> ModuleType:
     except Exception as error:
         raise PluginError(
             f"{contribution.name} cannot be imported: {type(error).__name__}: {error}",
-            where=blame(error, contribution),
+            where=innermost(error, contribution) or main_file(contribution),
             fix=f"It must work by itself: python -c 'import {contribution.module}'",
         ) from error
 

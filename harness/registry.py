@@ -57,7 +57,7 @@ def load(name: str) -> Contribution:
     """Read one contribution's description; ``reference`` is ``src/``.
 
     Raises:
-        UsageError: There is no such contribution.
+        UsageError: There is no such contribution, or it gives another name than its folder's.
         StructureError: Its contribution.toml has faults.
     """
     if name == REFERENCE_NAME:
@@ -66,7 +66,18 @@ def load(name: str) -> Contribution:
     file, findings = read_contribution_file(folder / "contribution.toml", root=paths.ROOT)
     if file is None:
         raise StructureError(f"{folder.name}/contribution.toml cannot be used.", tuple(findings))
+    if file.name != folder.name:
+        raise UsageError(
+            f"The folder is called {folder.name}, its contribution.toml says {file.name}.",
+            where=f"{folder.name}/contribution.toml",
+            fix=f'Write name = "{folder.name}", or rename the folder.',
+        )
     return describe(file, folder)
+
+
+def is_reference(contribution: Contribution) -> bool:
+    """Tell by its place, which nobody can choose, whether a contribution is the reference."""
+    return contribution.path == paths.REFERENCE.name
 
 
 def describe(file: ContributionFile, folder: Path) -> Contribution:

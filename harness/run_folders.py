@@ -9,7 +9,7 @@ from harness import paths
 from harness.errors import ResultFileError
 from harness.records import Row
 from harness.results import read_row
-from harness.worker.jobs import ADAPTER_FILE, seed_folder
+from harness.worker.jobs import ADAPTER_FILE, ANSWER_FILE, Answer, seed_folder
 
 ROW_FILE = "row.json"
 PAGE_FILE = "page.html"
@@ -22,8 +22,11 @@ def run_folder(track: str, name: str, key: str) -> Path:
     return paths.RUNS / track / name / key[:12]
 
 
-def finished_row(folder: Path) -> Row | None:
-    """Return the row of a finished, successful run, or None. Failures are never reused."""
+def finished_row(folder: Path, reference_hash: str) -> Row | None:
+    """Return the row of a finished, successful run, or None. Failures are never reused.
+
+    A verdict is good only for the reference it was measured against.
+    """
     path = folder / ROW_FILE
     if not path.is_file() or not (folder / PAGE_FILE).is_file():
         return None
@@ -31,7 +34,7 @@ def finished_row(folder: Path) -> Row | None:
         row = read_row(path)
     except ResultFileError:
         return None  # Made by another version of the hub: run again.
-    return row if row.status == "ok" else None
+    return row if row.status == "ok" and row.reference_hash == reference_hash else None
 
 
 def newest_adapter(track: str, name: str) -> Path | None:
@@ -39,7 +42,7 @@ def newest_adapter(track: str, name: str) -> Path | None:
     found = [
         path
         for path in (paths.RUNS / track / name).glob(f"*/train/seed-*/{ADAPTER_FILE}")
-        if (path.parent.parent / "answer.json").is_file()
+        if ended_well(path.parent.parent / ANSWER_FILE)
     ]
     if not found:
         return None
@@ -48,9 +51,17 @@ def newest_adapter(track: str, name: str) -> Path | None:
     return seed_folder(newest, seeds[0]) / ADAPTER_FILE
 
 
+def ended_well(answer: Path) -> bool:
+    """Tell whether a worker's answer is there and reports no fault."""
+    try:
+        return Answer.model_validate_json(answer.read_bytes()).error is None
+    except (OSError, ValueError):
+        return False
+
+
 def prune(track: str, name: str) -> None:
     """Keep the newest few runs of a contribution and remove older ones."""
-    folders = [p for p in (paths.RUNS / track / name).iterdir() if p.is_dir()]
+    folders = [p for p in (paths.RUNS / track / name).glob("*") if p.is_dir()]
     folders.sort(key=lambda p: p.stat().st_mtime, reverse=True)
     for folder in folders[KEPT_RUNS:]:
         shutil.rmtree(folder)

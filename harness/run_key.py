@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import platform
 from collections.abc import Sequence
 from pathlib import Path
 
 from harness import paths
 from harness.hookspecs import HOOK_NAMES
+from harness.machine import installed_versions
 from harness.records import Contribution
 from harness.registry import content_hash
 from harness.track import Track
@@ -16,7 +18,18 @@ LOCK = paths.ROOT / "requirements.txt"
 
 # The parts of the harness that a figure passes through. The rest (checks, pages, commands) may
 # change without making anybody train again.
-MEASURING = ("worker", "artefact", "scoring", "records.py", "plugins.py", "base_model.py")
+MEASURING = (
+    "worker",
+    "artefact",
+    "scoring",
+    "steps",
+    "comparison.py",
+    "records.py",
+    "plugins.py",
+    "base_model.py",
+    "pictures.py",
+    "track.py",
+)
 
 
 def run_key(
@@ -29,7 +42,8 @@ def run_key(
     """Return a hex digest over code, settings, protocol, packages, harness, seeds and device.
 
     The reference counts only when one of its hooks is used, so that work on ``src/`` does not make
-    a contribution with four hooks of its own train again.
+    a contribution with four hooks of its own train again. Its verdict is another matter: see
+    ``run_folders.finished_row``.
     """
     uses_reference = set(contribution.file.hooks) != set(HOOK_NAMES)
     parts = [
@@ -40,6 +54,8 @@ def run_key(
         *(file_or_folder_hash(paths.ROOT / "harness" / part) for part in MEASURING),
         repr(tuple(seeds)),
         device,
+        platform.python_version(),
+        str(installed_versions(("torch",))),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

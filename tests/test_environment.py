@@ -37,6 +37,13 @@ def test_it_is_made_once_and_again_only_when_the_lock_changes(root, monkeypatch,
     assert environment.is_ready()
     assert marker.exists()
 
+    pip = next(environment.ENVIRONMENT.rglob("pip/__init__.py")).parent
+    pip.rename(pip.with_name("pop"))  # interrupted even earlier: a Python without pip
+    environment.STAMP.unlink()
+    environment.prepare()
+    assert environment.is_ready()
+    marker.touch()
+
     lock_hash = environment.wanted_stamp().partition(" ")[0]
     environment.STAMP.write_text(f"{lock_hash} 3.10")  # another Python's packages do not fit
     environment.prepare()

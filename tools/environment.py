@@ -62,28 +62,47 @@ def check_python() -> None:
         )
 
 
+def has_pip() -> bool:
+    """Tell whether the environment's Python starts and has pip.
+
+    An interruption while the environment is made leaves a Python without pip.
+    """
+    if not environment_python().exists():
+        return False
+    question = [str(environment_python()), "-c", "import pip"]
+    return subprocess.call(question, stderr=subprocess.DEVNULL) == 0  # noqa: S603
+
+
+def remove_other_python() -> None:
+    """Take an environment of another Python away: its packages do not fit this one."""
+    if not STAMP.is_file():
+        return
+    if STAMP.read_text(encoding="utf-8").endswith(wanted_stamp().partition(" ")[2]):
+        return
+    STAMP.unlink()  # first: what is half deleted must not pass for complete
+    shutil.rmtree(ENVIRONMENT)
+
+
 def prepare() -> None:
     """Create or update the environment, showing pip's progress."""
     check_python()
-    same_python = not STAMP.is_file() or STAMP.read_text(encoding="utf-8").endswith(
-        wanted_stamp().partition(" ")[2]
-    )
-    if not same_python:
-        shutil.rmtree(ENVIRONMENT)
+    remove_other_python()
     print(
-        "Setting up the hub's environment in .nox/hub: once, about 1 GB, a few minutes.\n"
+        "Setting up the hub's environment in .nox/hub: once, a few minutes. It takes 1.5 GB,\n"
+        "or several with the CUDA build of torch, which is the usual one on Linux.\n"
         "It is safe to press Ctrl-C: the next call goes on from there.",
         flush=True,
     )
     STAMP.unlink(missing_ok=True)
-    if not environment_python().exists():
-        venv.create(ENVIRONMENT, with_pip=True, clear=ENVIRONMENT.exists())
+    if not has_pip():
+        # Links, as `python -m venv` makes them: a copied interpreter may not find its library.
+        venv.create(ENVIRONMENT, with_pip=True, clear=True, symlinks=os.name != "nt")
     pip = [str(environment_python()), "-m", "pip", "--disable-pip-version-check"]
     code = subprocess.call([*pip, "install", "--requirement", str(LOCK)])  # noqa: S603
     if code != 0:
         raise SystemExit(
             f"error: pip ended with code {code}; its message is above.\n"
-            "  fix  Check the network and the free disk space (2 GB), then call again."
+            "  fix  Check the network and the free disk space, then call again."
         )
     temporary = STAMP.with_suffix(".tmp")
     temporary.write_text(wanted_stamp(), encoding="utf-8")

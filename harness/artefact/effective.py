@@ -31,6 +31,7 @@ class Affine:
 
     weight: Tensor
     bias: Tensor | None
+    added_bias: float = 0.0  # largest offset of a layer that has no bias to hold it
 
 
 @torch.no_grad()
@@ -44,7 +45,7 @@ def probe_linear(live: nn.Module, original: nn.Linear) -> Affine:
     identity = torch.eye(size, dtype=weight.dtype, device=weight.device)[None]  # (1, in, in)
     offset = live(torch.zeros_like(identity[:, :1]))  # (1, 1, out)
     columns = live(identity) - offset  # (1, in, out)
-    return Affine(columns[0].T.contiguous(), offset[0, 0] if original.bias is not None else None)
+    return affine_of(columns[0].T.contiguous(), offset[0, 0], original)
 
 
 @torch.no_grad()
@@ -75,7 +76,14 @@ def probe_conv(live: nn.Module, original: nn.Conv2d) -> Affine:
         found.append(live(impulses)[:, :, output[0], output[1]] - offset)  # (n, out)
     answers = torch.cat(found).T  # (out, in * kh * kw)
     shaped = answers.reshape(original.out_channels, channels, *kernel).contiguous()
-    return Affine(shaped, offset if original.bias is not None else None)
+    return affine_of(shaped, offset, original)
+
+
+def affine_of(weight: Tensor, offset: Tensor, original: nn.Linear | nn.Conv2d) -> Affine:
+    """Put weight and offset together; an offset without a bias to hold it is noted."""
+    if original.bias is None:
+        return Affine(weight, None, float(offset.abs().max()))
+    return Affine(weight, offset)
 
 
 def _pair(value: int | str | tuple[int, ...]) -> tuple[int, int]:
@@ -122,7 +130,8 @@ def effective_delta(clean: nn.Module, live: nn.Module) -> dict[str, Tensor]:
         Parameter name of ``clean`` -> float32 delta on the CPU, only where it is not zero.
 
     Raises:
-        ArtefactError: A parameter of the base has no counterpart in the live model.
+        ArtefactError: A part of the base has no counterpart in the live model, or is no longer an
+            affine map.
     """
     parameters = dict(clean.named_parameters())
     effective: dict[str, Tensor] = {}
@@ -132,36 +141,58 @@ def effective_delta(clean: nn.Module, live: nn.Module) -> dict[str, Tensor]:
         counterpart = _submodule(live, name)
         if is_untouched(counterpart, original):
             continue
-        probe = probe_linear if isinstance(original, nn.Linear) else probe_conv
-        try:
-            affine = probe(counterpart, original)  # type: ignore[arg-type]
-            deviation = affinity_error(counterpart, affine, original)
-        except (RuntimeError, TypeError, ValueError, IndexError) as error:
-            raise ArtefactError(
-                f"the module that replaced {name!r} does not accept its input: {error}"
-            ) from error
-        # NaN compares as False with everything: it is reported as such further on.
-        if deviation > TOLERANCE:
-            raise ArtefactError(
-                f"the layer {name!r} is no longer an affine map of its input: relative error "
-                f"{deviation:.1e}, allowed {TOLERANCE:.0e}",
-                fix="Each adapted layer must stay y = W x + b, with W and b free of x.",
-            )
+        affine = probe_layer(name, counterpart, original)
         effective[f"{name}.weight"] = affine.weight
         if affine.bias is not None:
             effective[f"{name}.bias"] = affine.bias
     live_parameters = dict(live.named_parameters())
-    for name in parameters:
+    for name, parameter in parameters.items():
         if name in effective:
             continue
-        if name not in live_parameters:
-            raise ArtefactError(f"the trained model has no parameter {name!r} any more")
+        if name not in live_parameters or live_parameters[name].shape != parameter.shape:
+            raise ArtefactError(
+                f"the trained model has no parameter {name!r} of shape {tuple(parameter.shape)}"
+            )
         effective[name] = live_parameters[name]
     deltas = {
         name: (value.float().cpu() - parameters[name].float().cpu())
         for name, value in effective.items()
     }
     return {name: delta for name, delta in deltas.items() if bool(delta.any())}
+
+
+def probe_layer(name: str, live: nn.Module, original: nn.Linear | nn.Conv2d) -> Affine:
+    """Read the affine map off a live layer, and make sure that it is one.
+
+    Raises:
+        ArtefactError: It does not accept the original's input, adds a bias where the base has
+            none, or is not affine.
+    """
+    try:
+        if isinstance(original, nn.Linear):
+            affine = probe_linear(live, original)
+        else:
+            affine = probe_conv(live, original)
+        deviation = affinity_error(live, affine, original)
+    except ArtefactError:
+        raise
+    except Exception as error:  # a stranger's forward may raise anything
+        raise ArtefactError(
+            f"the module that replaced {name!r} does not accept its input: {error}"
+        ) from error
+    if affine.added_bias > TOLERANCE:
+        raise ArtefactError(
+            f"the layer {name!r} has no bias in the base, and the adapter adds one",
+            fix="Leave the bias out, or adapt a layer that has one.",
+        )
+    # NaN compares as False with everything: it is reported as such further on.
+    if deviation > TOLERANCE:
+        raise ArtefactError(
+            f"the layer {name!r} is no longer an affine map of its input: relative error "
+            f"{deviation:.1e}, allowed {TOLERANCE:.0e}",
+            fix="Each adapted layer must stay y = W x + b, with W and b free of x.",
+        )
+    return affine
 
 
 def _submodule(live: nn.Module, name: str) -> nn.Module:

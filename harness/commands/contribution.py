@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from harness import registry, results
+from harness import atomic, registry, results
 from harness.pipeline import Options, Run, run_contribution
 from harness.progress import create_progress
 from harness.records import Row
 from harness.run_folders import PAGE_FILE, SHEET_FILE
 from harness.structure.render import render_text
 from harness.track import DEFAULT_TRACK, load_track
+
+DEVICES = ("cpu", "cuda")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seeds", type=parse_seeds, help="seeds, such as 0,1,2 (default: the track's)"
     )
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
+    parser.add_argument(
+        "--device", default="cpu", choices=DEVICES, help="where to compute (default: %(default)s)"
+    )
     parser.add_argument("--fresh", action="store_true", help="run again even if nothing changed")
     parser.add_argument(
         "--record", action="store_true", help="also store the row in leaderboard/results"
@@ -36,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def parse_seeds(text: str) -> tuple[int, ...]:
     """Read ``0,1,2``; argparse turns the ValueError into a message."""
     seeds = tuple(int(part) for part in text.split(","))
-    if len(set(seeds)) != len(seeds) or min(seeds) < 0:
+    if len(set(seeds)) != len(seeds) or min(seeds) < 0 or max(seeds) >= 2**31:
         raise ValueError
     return seeds
 
@@ -62,7 +65,7 @@ def record(finished: Run) -> None:
     results.write_row(path, finished.row)
     sheet = finished.folder / SHEET_FILE
     if sheet.is_file():
-        shutil.copyfile(sheet, path.with_suffix(".webp"))
+        atomic.write_bytes(path.with_suffix(".webp"), sheet.read_bytes())
 
 
 def show(finished: Run, console: Console) -> None:

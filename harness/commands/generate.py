@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
+import shutil
 from pathlib import Path
 
+from pydantic import ValidationError
 from rich.console import Console
 
 from harness import paths, registry
-from harness.commands.contribution import show
-from harness.errors import HubError
+from harness.commands.contribution import DEVICES, show
+from harness.errors import HubError, UsageError
 from harness.pictures import open_picture, save_generated
 from harness.pipeline import Options, run_contribution
 from harness.progress import Progress, create_progress
@@ -18,7 +21,7 @@ from harness.records import Contribution, GenerateConfig
 from harness.run_folders import newest_adapter
 from harness.steps.attempt import THREADS
 from harness.track import DEFAULT_TRACK, Track, load_track
-from harness.worker.jobs import Answer, GenerateJob
+from harness.worker.jobs import Answer, GenerateJob, picture_file
 from harness.worker.process import Child, run_children
 
 
@@ -32,10 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--guidance", type=float, help="guidance scale; 1 switches guidance off")
     add("--scale", type=float, help="strength of the adapter; 0 is the base")
     add("--negative", help="what the picture should not show")
-    add("--count", type=int, default=1, help="pictures per prompt (default: %(default)s)")
+    add("--count", type=positive, default=1, help="pictures per prompt (default: %(default)s)")
     add("--out", type=Path, help="folder for the pictures (default: runs/generated/NAME)")
     add("--track", default=DEFAULT_TRACK, help="trained on which track (default: %(default)s)")
-    add("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
+    add("--device", default="cpu", choices=DEVICES, help="where to compute (default: %(default)s)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -61,13 +64,18 @@ def run(args: argparse.Namespace) -> int:
         target = out / f"{slug(prompt)}-{own.seed}.png"
         save_generated(open_picture(path), target, prompt, own, model)
         console.print(str(target), soft_wrap=True, markup=False)
+    shutil.rmtree(drawn[0].parent)
     return 0
 
 
 def sampling_config(
     args: argparse.Namespace, contribution: Contribution, track: Track
 ) -> GenerateConfig:
-    """Lay the typed options over the contribution's own settings."""
+    """Lay the typed options over the contribution's own settings.
+
+    Raises:
+        UsageError: An option is out of its range.
+    """
     typed = {
         "num_inference_steps": args.steps,
         "guidance_scale": args.guidance,
@@ -78,7 +86,22 @@ def sampling_config(
         "width": track.file.resolution,
     }
     chosen = {name: value for name, value in typed.items() if value is not None}
-    return GenerateConfig(**(contribution.file.settings.generate.model_dump() | chosen))
+    try:
+        return GenerateConfig(**(contribution.file.settings.generate.model_dump() | chosen))
+    except ValidationError as error:
+        faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
+        raise UsageError(
+            f"These options cannot be used: {faults}.",
+            fix="python -m harness generate --help lists them.",
+        ) from error
+
+
+def positive(text: str) -> int:
+    """Read a whole number of at least 1; argparse turns the ValueError into a message."""
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
 
 
 def expanded(prompts: list[str], count: int) -> tuple[str, ...]:
@@ -100,7 +123,8 @@ def draw(  # everything a job needs, said once
     Raises:
         HubError: The worker failed; the message says in what.
     """
-    out = paths.RUNS / "generated" / contribution.name / "job"
+    # A folder of its own per call: two calls at once must not empty each other's.
+    out = paths.RUNS / "generated" / contribution.name / f"job-{os.getpid()}"
     job = GenerateJob(
         contribution=contribution,
         reference=registry.load_reference(),
@@ -126,7 +150,7 @@ def draw(  # everything a job needs, said once
         error = outcome.error if outcome else None
         what = error.what if error else "The worker was cut short."
         raise HubError(what, where=error.where if error else None, fix=error.fix if error else None)
-    return [out / name for name in outcome.answer.pictures]
+    return [picture_file(out, number) for number in range(len(prompts))]
 
 
 def slug(prompt: str) -> str:

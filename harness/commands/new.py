@@ -15,6 +15,7 @@ from pathlib import Path
 from harness import paths, registry
 from harness.errors import UsageError
 from harness.records import NAME_PATTERN, TrainSettings
+from harness.structure import limits
 
 SCAFFOLD = paths.ROOT / "harness" / "scaffold"
 
@@ -52,15 +53,15 @@ def check_name(name: str) -> None:
     Raises:
         UsageError: The name is malformed, reserved or taken.
     """
-    if not NAME_PATTERN.fullmatch(name) or keyword.iskeyword(name) or is_reserved(name):
-        suggestion = "".join(part.capitalize() for part in _words(name)) or "MyIdea"
+    if not can_be_a_name(name):
+        suggestion = "".join(part.capitalize() for part in _words(name))
+        suggestion = suggestion if can_be_a_name(suggestion) else "MyIdea"
         raise UsageError(
             f"{name!r} cannot be the name of a contribution.",
             fix="Use 2 to 39 letters, digits and _, starting with a letter; for instance "
             f"{suggestion}",
         )
     taken = {other.casefold(): other for other in registry.contribution_names()}
-    taken |= {registry.REFERENCE_NAME: registry.REFERENCE_NAME}
     if name.casefold() in taken:
         raise UsageError(
             f"There is already a contribution named {taken[name.casefold()]}.",
@@ -69,24 +70,30 @@ def check_name(name: str) -> None:
         )
 
 
+def can_be_a_name(name: str) -> bool:
+    """Tell whether a name can be a folder, a module and a row of its own."""
+    return (
+        NAME_PATTERN.fullmatch(name) is not None
+        and not keyword.iskeyword(name)
+        and not is_reserved(name)
+    )
+
+
 def _words(name: str) -> list[str]:
     letters = "".join(c if c.isascii() and c.isalnum() else " " for c in name)
     return letters.lstrip("0123456789 ").split()
 
 
 def is_reserved(name: str) -> bool:
-    """Tell whether Windows reserves the name for a device."""
-    stem = name.lower()
-    return stem in {"con", "prn", "aux", "nul"} or (
-        len(stem) == 4 and stem[:3] in {"com", "lpt"} and stem[3].isdigit()
-    )
+    """Tell whether Windows reserves the name for a device, or the hub for a row of its own."""
+    return name.casefold() in limits.WINDOWS_RESERVED | limits.ROWS_OF_THE_HUB
 
 
 def write_folder(folder: Path, name: str) -> None:
     """Fill in the scaffold and add a few of the hub's own pictures."""
     values = {
         "name": name,
-        "author": json.dumps(guess_author())[1:-1],
+        "author": json.dumps(guess_author(), ensure_ascii=False)[1:-1],
         "learning_rate": f"{TrainSettings().learning_rate:g}",
     }
     for source in sorted(p for p in SCAFFOLD.rglob("*") if p.is_file() and p.suffix != ".pyc"):

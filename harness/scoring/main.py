@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,10 @@ def main(job_file: Path) -> None:
             answer = score(job, events)
         except HubError as error:
             answer = ScoreAnswer(error=report(error))
+        except Exception as error:
+            traceback.print_exc()
+            fault = HubError(f"The scorer failed: {type(error).__name__}: {error}")
+            answer = ScoreAnswer(error=report(fault))
     atomic.write_text(job.out / ANSWER_FILE, answer.model_dump_json())
 
 
@@ -43,19 +48,20 @@ def score(job: ScoreJob, events: EventWriter) -> ScoreAnswer:
     from harness.scoring.pictures import read_folder
 
     torch.set_num_threads(job.threads)
+    torch.backends.cudnn.allow_tf32 = False
     pipeline = load_pipeline(Path(job.base_model), job.device)
     pixel_values, captions = read_folder(job.heldout_dir, job.resolution)
     grid = build_grid(pipeline, pixel_values, captions, job.grid)
     events.phase("measuring the base", 0.4)
     base = heldout_loss(pipeline, pipeline.unet, pipeline.text_encoder, grid)
-    pictures = {BASE_LABEL: draw(pipeline, job, BASE_LABEL)}
+    pictures = {BASE_LABEL: draw(pipeline, job, 0)}
     scores = []
     for number, entry in enumerate(job.entries):
         share = 0.5 + 0.5 * number / len(job.entries)
         events.phase(f"measuring {entry.label}, seed {entry.seed}", share)
         first = all(entry.label != earlier.label for earlier in job.entries[:number])
         try:
-            result, drawn = score_entry(pipeline, job, entry, grid, first)
+            result, drawn = score_entry(pipeline, job, entry, grid, number + 1 if first else None)
         except ArtefactError as error:
             scores.append(EntryScore(label=entry.label, seed=entry.seed, error=report(error)))
             continue
@@ -65,9 +71,9 @@ def score(job: ScoreJob, events: EventWriter) -> ScoreAnswer:
 
 
 def score_entry(
-    pipeline: StableDiffusionPipeline, job: ScoreJob, entry: Entry, grid: Grid, with_pictures: bool
+    pipeline: StableDiffusionPipeline, job: ScoreJob, entry: Entry, grid: Grid, slot: int | None
 ) -> tuple[EntryScore, dict[str, tuple[str, ...]]]:
-    """Add one delta to the clean base, measure, and draw the track's prompts.
+    """Add one delta to the clean base, measure, and draw the track's prompts unless slot is None.
 
     Raises:
         ArtefactError: The delta does not fit the base.
@@ -82,12 +88,12 @@ def score_entry(
     merged = {part: add_delta(clean[part], delta[part]) for part in PARTS}
     loss = heldout_loss(pipeline, merged["unet"], merged["text_encoder"], grid)
     drawn = {}
-    if with_pictures:
-        drawn[entry.label] = draw(with_models(pipeline, **merged), job, entry.label)
+    if slot is not None:
+        drawn[entry.label] = draw(with_models(pipeline, **merged), job, slot)
     return EntryScore(label=entry.label, seed=entry.seed, loss=loss), drawn
 
 
-def draw(pipeline: StableDiffusionPipeline, job: ScoreJob, label: str) -> tuple[str, ...]:
+def draw(pipeline: StableDiffusionPipeline, job: ScoreJob, slot: int) -> tuple[str, ...]:
     """Draw the prompts with the trusted sampler; picture i starts from seed + i for everybody."""
     import torch
 
@@ -106,7 +112,7 @@ def draw(pipeline: StableDiffusionPipeline, job: ScoreJob, label: str) -> tuple[
     ).images
     names = []
     for number, image in enumerate(images):
-        name = f"{'contribution' if label not in (BASE_LABEL, 'reference') else label}-{number}.png"
+        name = f"{slot}-{number}.png"
         with atomic.replacing(job.out / name) as temporary:
             image.save(temporary, "PNG")
         names.append(name)

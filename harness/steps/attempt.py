@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.progress import Progress
 from harness.records import Contribution
-from harness.registry import REFERENCE_NAME
+from harness.registry import is_reference
 from harness.track import Track
 
 # One thread per process: figures do not depend on how many cores a machine has, and contribution
@@ -26,12 +26,13 @@ class Attempt:
     device: str
     folder: Path
     reference_folder: Path
+    fresh: bool
     progress: Progress
 
     @property
     def is_reference(self) -> bool:
         """Whether the contribution is the reference itself."""
-        return self.contribution.name == REFERENCE_NAME
+        return is_reference(self.contribution)
 
     @property
     def own_training(self) -> Path:

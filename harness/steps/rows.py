@@ -12,7 +12,7 @@ from harness.records import ErrorReport, Row, SeedScores, Status
 from harness.registry import REFERENCE_NAME
 from harness.scoring.jobs import ScoreAnswer
 from harness.steps.attempt import THREADS, Attempt
-from harness.worker.jobs import Answer
+from harness.worker.jobs import ADAPTER_FILE, Answer, seed_folder
 from harness.worker.process import SANDBOX, Outcome
 
 
@@ -35,7 +35,7 @@ def common_row(attempt: Attempt, status: Status, **rest: Any) -> Row:
     )
 
 
-def failed_row(attempt: Attempt, outcome: Outcome[Answer]) -> Row:
+def failed_row(attempt: Attempt, outcome: Outcome[Any]) -> Row:
     """Say how a worker ended and why."""
     status: Status = "failed" if outcome.status == "ok" else outcome.status
     return common_row(attempt, status, error=outcome.error)
@@ -57,6 +57,7 @@ def ok_row(attempt: Attempt, own: Answer, scored: ScoreAnswer) -> Row:
     """
     scores = seed_scores(attempt, own, scored)
     first = own.seeds[0]
+    adapter = seed_folder(attempt.own_training, first.seed) / ADAPTER_FILE
     return common_row(
         attempt,
         "ok",
@@ -65,7 +66,7 @@ def ok_row(attempt: Attempt, own: Answer, scored: ScoreAnswer) -> Row:
         verdict=compare(attempt.contribution.name, scores, is_reference=attempt.is_reference),
         losses=first.losses,
         trainable_parameters=first.trainable_parameters,
-        adapter_bytes=first.adapter_bytes,
+        adapter_bytes=adapter.stat().st_size,
         changed_modules=first.changed_modules,
     )
 
@@ -73,10 +74,16 @@ def ok_row(attempt: Attempt, own: Answer, scored: ScoreAnswer) -> Row:
 def seed_scores(attempt: Attempt, own: Answer, scored: ScoreAnswer) -> tuple[SeedScores, ...]:
     """Pair each seed of the contribution with the same seed of the reference."""
     losses = {(entry.label, entry.seed): entry.loss for entry in scored.entries}
+    if tuple(outcome.seed for outcome in own.seeds) != attempt.seeds:
+        raise HubError(
+            "The worker answers for other seeds than it was given.",
+            where=attempt.contribution.path,
+            fix="Nothing but the harness may write answer.json.",
+        )
     scores = []
     for outcome in own.seeds:
-        heldout = losses[attempt.contribution.name, outcome.seed]
-        reference = losses[REFERENCE_NAME, outcome.seed]
+        heldout = losses.get((attempt.contribution.name, outcome.seed))
+        reference = losses.get((REFERENCE_NAME, outcome.seed))
         if scored.base is None or heldout is None or reference is None:
             raise HubError("The scorer left out a figure.", where="harness/scoring/main.py")
         base = scored.base.mean

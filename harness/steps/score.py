@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from harness.errors import HubError
-from harness.records import ErrorReport, GenerateConfig
+from harness.records import GenerateConfig
 from harness.registry import REFERENCE_NAME
 from harness.scoring.jobs import Entry, ScoreAnswer, ScoreJob
 from harness.steps.attempt import THREADS, Attempt
 from harness.worker.jobs import DELTA_FILE, seed_folder
-from harness.worker.process import Child, run_children
+from harness.worker.process import Child, Outcome, run_children
 
 TIMEOUT_S = 600
 
 
-def score(attempt: Attempt) -> ScoreAnswer:
-    """Start the scorer and return its figures.
-
-    Raises:
-        HubError: The scorer failed, or refused a delta.
-    """
+def score(attempt: Attempt) -> Outcome[ScoreAnswer]:
+    """Start the scorer and return its figures; a delta that it refuses is a failure."""
     file = attempt.track.file
     out = attempt.folder / "score"
     job = ScoreJob(
@@ -38,12 +33,11 @@ def score(attempt: Attempt) -> ScoreAnswer:
     )
     run_children([child], attempt.progress)
     outcome = child.ended()
-    if outcome.answer is None:
-        raise as_exception(outcome.error)
-    for entry in outcome.answer.entries:
-        if entry.error is not None:
-            raise as_exception(entry.error)
-    return outcome.answer
+    refused = [entry.error for entry in outcome.answer.entries] if outcome.answer else []
+    for error in refused:
+        if error is not None:
+            return Outcome(None, error, "failed")
+    return outcome
 
 
 def entries(attempt: Attempt) -> tuple[Entry, ...]:
@@ -56,10 +50,3 @@ def entries(attempt: Attempt) -> tuple[Entry, ...]:
         for label, out in sources
         for seed in attempt.seeds
     )
-
-
-def as_exception(report: ErrorReport | None) -> HubError:
-    """Turn a child's report back into an exception."""
-    if report is None:
-        return HubError("The scorer ended without an answer.")
-    return HubError(report.what, where=report.where, fix=report.fix)

@@ -21,15 +21,20 @@ def train(attempt: Attempt) -> Trained:
         return outcome, outcome
     attempt.reference_folder.mkdir(parents=True, exist_ok=True)
     # Somebody else's run may be training the same reference right now: wait for it, then share.
+    attempt.progress.update(attempt.reference.name, 0.0, "waiting for its turn")
     with FileLock(f"{attempt.reference_folder}.lock"):
-        known = read_finished(attempt.reference_training)
+        known = read_finished(attempt.reference_training, attempt.seeds)
         if known is None:
             return train_both(attempt)
+    attempt.progress.finish(attempt.reference.name, ok=True)
     return train_alone(attempt), Outcome(known, None, "ok")
 
 
 def train_alone(attempt: Attempt) -> Outcome[Answer]:
-    """Train the contribution only."""
+    """Train the contribution only; what the same key has trained already is taken as it is."""
+    known = None if attempt.fresh else read_finished(attempt.own_training, attempt.seeds)
+    if known is not None:
+        return Outcome(known, None, "ok")
     child = train_child(attempt, attempt.contribution, attempt.own_training)
     run_children([child], attempt.progress)
     return child.ended()
@@ -40,8 +45,9 @@ def train_both(attempt: Attempt) -> Trained:
     own = train_child(attempt, attempt.contribution, attempt.own_training)
     reference = train_child(attempt, attempt.reference, attempt.reference_training)
     run_children([own, reference], attempt.progress)
-    if own.outcome is not None and own.outcome.error is not None:
-        return own.outcome, own.outcome
+    for outcome in (own.outcome, reference.outcome):
+        if outcome is not None and outcome.error is not None:
+            return outcome, outcome
     return own.ended(), reference.ended()
 
 
@@ -72,7 +78,7 @@ def train_child(attempt: Attempt, contribution: Contribution, out: Path) -> Chil
     )
 
 
-def read_finished(folder: Path) -> Answer | None:
+def read_finished(folder: Path, seeds: tuple[int, ...]) -> Answer | None:
     """Return the answer of a finished training, or None when there is none that can be used."""
     path = folder / ANSWER_FILE
     if not path.is_file():
@@ -81,6 +87,7 @@ def read_finished(folder: Path) -> Answer | None:
         answer = Answer.model_validate_json(path.read_bytes())
     except ValueError:
         return None  # Of another version of the hub: train again.
-    deltas = [seed_folder(folder, outcome.seed) / DELTA_FILE for outcome in answer.seeds]
-    whole = answer.error is None and deltas and all(delta.is_file() for delta in deltas)
+    deltas = [seed_folder(folder, seed) / DELTA_FILE for seed in seeds]
+    same_seeds = tuple(outcome.seed for outcome in answer.seeds) == seeds
+    whole = answer.error is None and same_seeds and all(delta.is_file() for delta in deltas)
     return answer if whole else None

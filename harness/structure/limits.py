@@ -33,3 +33,6 @@ WINDOWS_RESERVED = frozenset(
     | {f"com{digit}" for digit in "123456789¹²³"}
     | {f"lpt{digit}" for digit in "123456789¹²³"}
 )
+
+# Names that the hub's own rows have: src/ and the untouched base model.
+ROWS_OF_THE_HUB = frozenset({"reference", "base"})

@@ -1,7 +1,7 @@
-"""First code of a child process: ``python -I harness/worker/boot.py <module> <job.json>``.
+"""First code of a child process: ``python <FLAGS> harness/worker/boot.py <module> <job.json>``.
 
-Isolated mode (``-I``) ignores the user's site-packages, PYTHON* variables and the current folder,
-so what is imported is this repository and the hub's environment, nothing else.
+The flags (worker/process.py) and a built environment take the user's site-packages, variables and
+current folder out of the search: what is imported is this repository and the hub's environment.
 """
 
 import os

@@ -8,9 +8,20 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
+
+# Read at most this much at a time, bytes.
+CHUNK = 1 << 20
+
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def without_control(text: str) -> str:
+    """Take escape sequences and control characters out of a stranger's text, line ends excepted."""
+    return _CONTROL.sub("", text)
 
 
 class EventWriter:
@@ -76,13 +87,18 @@ class EventReader:
             return
         with self._path.open("rb") as file:
             file.seek(self._offset)
-            chunk = file.read(1 << 20)
+            chunk = file.read(CHUNK)
         end = chunk.rfind(b"\n") + 1
+        if end == 0 and len(chunk) == CHUNK:
+            end = CHUNK  # a line that long is none of ours
         self._offset += end
         for line in chunk[:end].splitlines():
             try:
                 message = json.loads(line)
                 text, done = str(message["phase"]), float(message["done"])
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
                 continue
-            yield text[:120], min(max(done, 0.0), 1.0) if math.isfinite(done) else 0.0
+            yield (
+                without_control(text)[:120],
+                min(max(done, 0.0), 1.0) if math.isfinite(done) else 0.0,
+            )

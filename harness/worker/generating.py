@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-
 from harness.base_model import load_pipeline
-from harness.errors import ArtefactError
 from harness.plugins import load_hooks
+from harness.worker.copies import seed_everything
 from harness.worker.events import EventWriter
 from harness.worker.jobs import Answer, GenerateJob
+from harness.worker.keeping import load_adapter
 from harness.worker.results import check_adapter
-from harness.worker.training import draw, seed_everything
+from harness.worker.training import draw
 
 
 def run_generate_job(job: GenerateJob, events: EventWriter) -> Answer:
@@ -27,14 +25,7 @@ def run_generate_job(job: GenerateJob, events: EventWriter) -> Answer:
     seed_everything(0)
     adapter = hooks.call("make_lora", pipeline=pipeline, config=job.lora_config())
     check_adapter(adapter, hooks.origins["make_lora"].path)
-    try:
-        adapter.load_state_dict(load_file(job.adapter))
-    except (RuntimeError, SafetensorError, OSError) as error:
-        raise ArtefactError(
-            f"The trained weights do not fit this adapter: {error}",
-            where=str(job.adapter),
-            fix="The code or its settings changed since training: train again.",
-        ) from error
+    load_adapter(adapter, job.adapter)
     events.phase("drawing", 0.5)
-    pictures = draw(hooks, pipeline, adapter, job.prompts, job.config, job.out)
-    return Answer(pictures=pictures)
+    draw(hooks, pipeline, adapter, job.prompts, job.config, job.out)
+    return Answer()

@@ -92,7 +92,6 @@ class SeedOutcome(Record):
     losses: tuple[float, ...]
     train_seconds: float
     trainable_parameters: int
-    adapter_bytes: int
     changed_modules: int
     merge_error: float
 
@@ -102,7 +101,11 @@ class Answer(Record):
 
     error: ErrorReport | None = None
     seeds: tuple[SeedOutcome, ...] = ()
-    pictures: tuple[str, ...] = Field(default=(), description="PNG files, relative to the job")
+
+
+def picture_file(out: Path, number: int) -> Path:
+    """Return where a job keeps the n-th picture of the contribution's own ``generate``."""
+    return out / f"own-{number}.png"
 
 
 def seed_folder(out: Path, seed: int) -> Path:

@@ -8,8 +8,8 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from harness import atomic
-from harness.errors import HubError
-from harness.records import ErrorReport
+from harness.errors import ContributionError, HubError
+from harness.records import Contribution, ErrorReport
 from harness.worker.events import EventWriter
 from harness.worker.jobs import ANSWER_FILE, EVENTS_FILE, Answer, AnyJob, TrainJob
 
@@ -24,6 +24,9 @@ def main(job_file: Path) -> None:
             # The parent shows the message; the log keeps the traceback for whoever wants it.
             traceback.print_exc()
             answer = Answer(error=report(error))
+        except Exception as error:
+            traceback.print_exc()
+            answer = Answer(error=report(unexpected(error, job.contribution)))
     atomic.write_text(job.out / ANSWER_FILE, answer.model_dump_json())
 
 
@@ -33,6 +36,7 @@ def run(job: AnyJob, events: EventWriter) -> Answer:
     import torch
 
     torch.set_num_threads(job.threads)
+    torch.backends.cudnn.allow_tf32 = False  # probing reads weights to float32 precision
     if isinstance(job, TrainJob):
         from harness.worker.training import run_train_job
 
@@ -40,6 +44,17 @@ def run(job: AnyJob, events: EventWriter) -> Answer:
     from harness.worker.generating import run_generate_job
 
     return run_generate_job(job, events)
+
+
+def unexpected(error: Exception, contribution: Contribution) -> HubError:
+    """Describe a fault that no check foresaw, pointing into the contribution where possible."""
+    from harness.plugins import innermost
+
+    return ContributionError(
+        f"{type(error).__name__}: {error}",
+        where=innermost(error, contribution) or contribution.path,
+        fix="The end of the log has the traceback.",
+    )
 
 
 def report(error: HubError) -> ErrorReport:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -19,11 +18,15 @@ from harness import atomic, paths
 from harness.errors import HubError, WorkerCrash, WorkerTimeout
 from harness.progress import Progress
 from harness.records import ErrorReport, Record
-from harness.worker.events import EventReader
+from harness.worker.events import EventReader, without_control
 from harness.worker.jobs import ANSWER_FILE, EVENTS_FILE, JOB_FILE, LOG_FILE
 
 BOOT = paths.ROOT / "harness" / "worker" / "boot.py"
 POLL_S = 0.1
+
+# No user site-packages, no current folder on the path, no bytecode written; and bytecode that lies
+# about its source (the check and the content hash look at sources only) is compiled anew.
+FLAGS = ("-s", "-P", "-B", "--check-hash-based-pycs", "always")
 LOG_TAIL_LINES = 40
 ANSWER_LIMIT = 16 << 20
 
@@ -32,8 +35,6 @@ INHERITED = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "LD_LIBRARY_PATH", "CUDA_VI
 
 # The isolation that is really active, named in every row.
 SANDBOX = "process"
-
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class ChildAnswer(Protocol):
@@ -92,11 +93,11 @@ class Child(Generic[A]):
         threads = str(getattr(job, "threads", 1))
         with (out / LOG_FILE).open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603  # our own program, no shell
-                [sys.executable, "-s", "-P", "-B", str(BOOT), module, str(out / JOB_FILE)],
+                [sys.executable, *FLAGS, str(BOOT), module, str(out / JOB_FILE)],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                cwd=out,
+                cwd=out / "tmp",
                 env=child_environment(out, threads),
                 start_new_session=True,
             )
@@ -129,6 +130,8 @@ class Child(Generic[A]):
         elif self._process.poll() is None:
             self._process.kill()
         self._process.wait()
+        for leftover in self.out.rglob(".*.tmp"):  # writes that were cut short
+            leftover.unlink(missing_ok=True)
         if self._process.stdin:
             self._process.stdin.close()
 
@@ -145,7 +148,7 @@ class Child(Generic[A]):
     def _conclude(self, code: int | None) -> Outcome[A]:
         if code is None:
             error: HubError = WorkerTimeout(
-                f"{self.label} was stopped after {self._timeout_s:.0f} s, the track's limit.",
+                f"{self.label} was stopped after {self._timeout_s:.0f} s, its time limit.",
                 fix="Do less per step, or look in the log for what it was waiting for.",
             )
             return Outcome(None, self.report(error), "timeout")
@@ -169,8 +172,15 @@ class Child(Generic[A]):
             return Outcome(None, self.report(crash), "crashed")
         if answer.error is None:
             return Outcome(answer, None, "ok")
-        error_with_log = answer.error.model_copy(update={"log_tail": self.log_tail()})
-        return Outcome(None, error_with_log, "failed")
+        told = answer.error
+        safe = ErrorReport(
+            kind=without_control(told.kind)[:60],
+            what=without_control(told.what)[:2000],
+            where=without_control(told.where)[:300] if told.where else None,
+            fix=without_control(told.fix)[:1000] if told.fix else None,
+            log_tail=self.log_tail(),
+        )
+        return Outcome(None, safe, "failed")
 
     def report(self, error: HubError) -> ErrorReport:
         """Describe a fault together with the last lines of the child's log."""
@@ -190,7 +200,7 @@ class Child(Generic[A]):
         with path.open("rb") as log:
             log.seek(max(0, path.stat().st_size - (64 << 10)))
             text = log.read().decode("utf-8", errors="replace")
-        lines = [_CONTROL.sub("", line)[:300] for line in text.splitlines()]
+        lines = [without_control(line)[:300] for line in text.splitlines()]
         return tuple(line for line in lines if line.strip())[-LOG_TAIL_LINES:]
 
 
@@ -208,13 +218,14 @@ def child_environment(out: Path, threads: str) -> dict[str, str]:
     kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
     return kept | {
         "HOME": str(out / "tmp"),
+        "USERPROFILE": str(out / "tmp"),
         "TMPDIR": str(out / "tmp"),
         "TEMP": str(out / "tmp"),
         "TMP": str(out / "tmp"),
         "OMP_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,
         "PYTHONHASHSEED": "0",
-        "PYTHONIOENCODING": "utf-8",
+        "PYTHONUTF8": "1",
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",

@@ -36,14 +36,14 @@ def check_dataset(dataset: Any, resolution: int, where: str) -> None:
             where=where,
             fix="Look at how it lists data_dir/Images (upper-case extensions? a wrong folder?).",
         )
-    try:
-        pixel_values, caption = dataset[0]
-    except (TypeError, ValueError) as error:
+    item = dataset[0]
+    if not isinstance(item, (tuple, list)) or len(item) != 2:
         raise HookResultError(
-            f"An item of the dataset is not a pair (pixel_values, caption): {error}",
+            f"An item of the dataset is a {type(item).__name__}, not (pixel_values, caption).",
             where=where,
             fix=SPEC,
-        ) from error
+        )
+    pixel_values, caption = item
     wanted = (3, resolution, resolution)
     if not isinstance(pixel_values, torch.Tensor) or tuple(pixel_values.shape) != wanted:
         found = getattr(pixel_values, "shape", type(pixel_values).__name__)

@@ -170,8 +170,8 @@ def main() -> int:
         for pair in ((1, 16), (4,)):
             children = [train(track, rank) for rank in pair]
             run_children(children, progress)
-            for child in children:
-                error = child.ended().error
+            errors = [child.outcome.error for child in children if child.outcome]
+            for error in errors:
                 if error is not None:
                     raise HubError(error.what, where=error.where, fix=error.fix)
         write_random_adapters()

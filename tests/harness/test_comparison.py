@@ -2,6 +2,7 @@
 
 import math
 import random
+import statistics
 
 import pytest
 
@@ -48,6 +49,13 @@ def test_the_table_of_students_t_is_right():
         assert area == pytest.approx(0.475, abs=2e-4)
 
 
+def test_beyond_the_table_the_quantile_goes_on_smoothly():
+    values = [0.0, 2.0] * 16  # 31 degrees of freedom: 2.0395
+    low, high = t_interval(values)
+    deviation = statistics.stdev(values) / math.sqrt(32)
+    assert (high - low) / 2 / deviation == pytest.approx(2.0395, abs=0.005)
+
+
 def test_the_interval_covers_the_truth_in_95_percent_of_experiments():
     rng = random.Random(1)
     trials = 4000
@@ -88,7 +96,8 @@ def test_one_seed_cannot_tell_and_says_so():
 
 def test_a_contribution_that_makes_it_worse_is_told_so():
     sentence = compare("Foo", scores([(-0.1, 0.2)] * 2 + [(-0.11, 0.2)])).sentence
-    assert "raises the held-out loss by 10.3%" in sentence
+    assert "Foo raises the held-out loss by 10.3% of the base's" in sentence
+    assert "the reference lowers it by 20.0%" in sentence
 
 
 def test_the_reference_is_not_compared_with_itself():

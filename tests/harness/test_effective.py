@@ -173,3 +173,29 @@ def test_adding_a_delta_leaves_the_clean_model_alone(unet):
 
 def test_relative_error_is_what_it_says():
     assert relative_error(torch.tensor([3.0]), torch.tensor([2.0])) == pytest.approx(0.5)
+
+
+def test_a_bias_where_the_base_has_none_is_named_as_such(unet):
+    live = copy.deepcopy(unet)
+    name = next(name for name, _ in live.named_modules() if name.endswith("to_q"))
+    live.get_submodule(name).register_forward_hook(lambda m, i, output: output + 0.5)
+    with pytest.raises(ArtefactError, match="has no bias in the base"):
+        effective_delta(unet, live)
+
+
+def test_a_parameter_of_another_shape_is_named(unet):
+    live = copy.deepcopy(unet)
+    live.conv_norm_out.weight = nn.Parameter(torch.ones(1))
+    with pytest.raises(ArtefactError, match=r"conv_norm_out\.weight"):
+        effective_delta(unet, live)
+
+
+def test_whatever_a_replacement_raises_is_an_artefact_error(unet):
+    class Picky(nn.Module):
+        def forward(self, x):
+            assert x is None, "I take nothing"
+
+    live = copy.deepcopy(unet)
+    live.conv_in = Picky()
+    with pytest.raises(ArtefactError, match="I take nothing"):
+        effective_delta(unet, live)

@@ -54,6 +54,9 @@ def test_a_new_contribution_is_green_at_once(hub):
     assert "Foo lowers the held-out loss" in result.stdout
     row = row_of(hub, "Foo")
     assert row.status == "ok"
+    (path,) = (hub / "runs" / "robot" / "Foo").glob("*/row.json")
+    assert json.loads(path.read_text())["schema_version"] == 1
+    assert path.stat().st_size < 20_000
     assert row.own_hooks == ("make_lora",)
     folder = next((hub / "runs" / "robot" / "Foo").glob("*/page.html")).parent
     assert (folder / "sheet.webp").stat().st_size < 60_000
@@ -133,9 +136,3 @@ def source_files(hub: Path):
         inside = path.relative_to(hub).parts
         if path.is_file() and inside[0] != "runs" and "__pycache__" not in inside:
             yield path
-
-
-def test_rows_are_plain_json(hub):
-    (path,) = (hub / "runs" / "robot" / "Foo").glob("*/row.json")
-    assert json.loads(path.read_text())["schema_version"] == 1
-    assert path.stat().st_size < 20_000

@@ -137,6 +137,32 @@ def test_an_error_in_a_hook_names_the_hook_the_file_and_the_line(write):
     assert "Foo/src/main.py:6 in make_lora" in (caught.value.where or "")
 
 
+def test_own_code_at_fault_inside_the_references_hook_is_what_is_blamed(write, monkeypatch):
+    own = write(
+        """
+        from harness import hookimpl
+
+        def forward(x):
+            return x.no_such_attribute
+
+        @hookimpl
+        def make_lora(config):
+            return forward
+        """
+    )
+    calls_it = LORA.replace("make_lora(pipeline, config)", "train(adapter)").replace(
+        'return ("adapter of", __name__)', "return adapter(1)"
+    )
+    reference = write(LORA + calls_it, hooks=("make_lora", "train"), name="Reference")
+    monkeypatch.setattr("harness.plugins.HOOK_NAMES", ("make_lora", "train"))
+    hooks = load_hooks(own, reference)
+    adapter = hooks.call("make_lora", pipeline=None, config=None)
+    with pytest.raises(HookError, match="Foo's code, called by the Reference's hook 'train'") as e:
+        rest = dict.fromkeys(("pipeline", "dataset", "config", "reporter"))
+        hooks.call("train", adapter=adapter, **rest)
+    assert "Foo/src/main.py:5 in forward" in (e.value.where or "")
+
+
 def test_a_hook_that_returns_none_is_refused(write):
     hooks = load_hooks_of_one(write(LORA.replace('return ("adapter of", __name__)', "pass")))
     with pytest.raises(HookResultError, match="returned None"):
@@ -146,7 +172,9 @@ def test_a_hook_that_returns_none_is_refused(write):
 def load_hooks_of_one(contribution):
     from harness.plugins import Hooks
 
-    return Hooks({"make_lora": load_manager(contribution)}, {"make_lora": contribution})
+    return Hooks(
+        contribution, {"make_lora": load_manager(contribution)}, {"make_lora": contribution}
+    )
 
 
 def test_the_reference_is_no_fallback_for_a_contribution_that_declares_a_hook(write):

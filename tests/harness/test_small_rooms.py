@@ -111,6 +111,24 @@ def test_whatever_a_strangers_process_writes_is_survived(tmp_path_factory, data)
         assert 0 <= done <= 1
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"phase": "x", "done": ' + "1" * 400 + "}",
+        "[" * 100_000,
+        "x" * (2 << 20),
+        '{"phase": "\\u001b[2Jboo", "done": 0.5}',
+    ],
+)
+def test_hostile_lines_neither_kill_nor_freeze_the_parent(tmp_path, line):
+    path = tmp_path / "events.jsonl"
+    path.write_text(line + '\n{"phase": "good", "done": 1.0}\n')
+    reader = EventReader(path)
+    news = [text for _ in range(4) for text, _ in reader.new()]
+    assert news[-1] == "good"
+    assert not any("\x1b" in text for text in news)
+
+
 @given(
     value=st.one_of(st.floats(), st.integers(), st.text(max_size=5), st.none()),
     text=st.text(max_size=300),
@@ -178,30 +196,34 @@ def test_recorded_rows_come_best_first_and_failed_last(runs):
 
 
 def test_only_good_rows_of_this_version_are_reused(tmp_path):
-    assert finished_row(tmp_path) is None
+    assert finished_row(tmp_path, "sha256:bb") is None
     (tmp_path / "page.html").touch()
     results.write_row(tmp_path / "row.json", example_row())
-    assert finished_row(tmp_path) is not None
+    assert finished_row(tmp_path, "sha256:bb") is not None
+    assert finished_row(tmp_path, "another reference") is None  # its verdict is out of date
     error = {"kind": "HookError", "what": "it raised"}
     results.write_row(tmp_path / "row.json", example_row(status="failed", error=error))
-    assert finished_row(tmp_path) is None
+    assert finished_row(tmp_path, "sha256:bb") is None
     (tmp_path / "row.json").write_text("{}")
-    assert finished_row(tmp_path) is None
+    assert finished_row(tmp_path, "sha256:bb") is None
 
 
 def test_the_newest_finished_training_is_found_and_old_ones_go(runs):
     folder = runs / "robot" / "Foo"
-    for number, name in enumerate(["a", "b", "c", "d", "unfinished"]):
+    for number, name in enumerate(["a", "b", "c", "d", "failed", "unfinished"]):
         seed = folder / name / "train" / "seed-0"
         seed.mkdir(parents=True)
         (seed / "adapter.safetensors").touch()
         if name != "unfinished":
-            (seed.parent / "answer.json").touch()
+            (seed.parent / "answer.json").write_text("{}")
+        if name == "failed":
+            error = {"error": {"kind": "HookError", "what": "it raised"}}
+            (seed.parent / "answer.json").write_text(json.dumps(error))
         for path in (seed / "adapter.safetensors", folder / name):
             os.utime(path, (1000 + number, 1000 + number))
     assert newest_adapter("robot", "Foo") == folder / "d/train/seed-0/adapter.safetensors"
     prune("robot", "Foo")
-    assert sorted(p.name for p in folder.iterdir()) == ["c", "d", "unfinished"]
+    assert sorted(p.name for p in folder.iterdir()) == ["d", "failed", "unfinished"]
     assert newest_adapter("robot", "Nobody") is None
 
 
@@ -254,6 +276,14 @@ def test_an_unknown_name_gets_near_ones(hub):
     assert "Alpha" in str(caught.value)
 
 
+def test_a_folder_cannot_give_itself_another_name(hub):
+    folder = hub / "CONTRIBUTIONS" / "beta"
+    text = (folder / "contribution.toml").read_text().replace('"beta"', '"reference"')
+    (folder / "contribution.toml").write_text(text)
+    with pytest.raises(UsageError, match="says reference"):
+        registry.load("beta")
+
+
 def test_a_name_cannot_lead_out_of_the_repository(hub):
     for name in ("..", "../..", "/etc", ""):
         with pytest.raises(UsageError):
@@ -295,7 +325,7 @@ def test_a_run_key_changes_with_everything_a_figure_depends_on(monkeypatch):
     assert run_key(own, reference, track, (0, 1), "cpu") in keys
 
 
-def test_a_contribution_with_four_hooks_does_not_depend_on_the_reference():
+def test_the_training_of_four_own_hooks_does_not_depend_on_the_reference():
     track, reference = load_track("robot"), registry.load_reference()
     other = reference.model_copy(update={"content_hash": "x"})
     assert run_key(reference, reference, track, (0,), "cpu") == run_key(

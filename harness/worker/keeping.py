@@ -1,0 +1,172 @@
+"""After training: find what changed, prove that the files say the same, write them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from harness import atomic
+from harness.artefact.delta_file import PARTS, write_delta
+from harness.artefact.effective import TOLERANCE, effective_delta
+from harness.artefact.verify import merge_error, text_merge_error
+from harness.errors import ArtefactError, HookResultError
+from harness.plugins import Hooks
+from harness.worker.copies import fresh_copy, seed_everything
+from harness.worker.jobs import ADAPTER_FILE, DELTA_FILE, SeedOutcome, TrainJob, seed_folder
+
+if TYPE_CHECKING:
+    from diffusers import StableDiffusionPipeline
+
+Deltas = dict[str, dict[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One seed's training, finished."""
+
+    seed: int
+    pipeline: StableDiffusionPipeline
+    adapter: nn.Module
+    losses: tuple[float, ...]
+    seconds: float
+
+
+def keep(
+    job: TrainJob, hooks: Hooks, base: StableDiffusionPipeline, trained: Trained
+) -> SeedOutcome:
+    """Write the adapter and the effective change of the base; check that both tell the truth.
+
+    Raises:
+        ArtefactError: The change cannot be expressed as new weights of the base.
+        HookResultError: Training changed the autoencoder, left NaN, or trained something that is
+            not in the adapter.
+    """
+    folder = seed_folder(job.out, trained.seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    deltas = find_deltas(job, base, trained.pipeline)
+    error = difference(base, trained.pipeline, deltas)
+    if not error <= TOLERANCE:  # written so that NaN fails too
+        raise ArtefactError(
+            "Base + change does not compute what the trained model computes: relative error "
+            f"{error:.2e}, allowed {TOLERANCE:.0e}.",
+            where=job.contribution.path,
+            fix="Each adapted layer must stay an affine function of its input (y = W x + b).",
+        )
+    write_delta(folder / DELTA_FILE, deltas)
+    save_adapter(trained.adapter, folder / ADAPTER_FILE, job.contribution.name)
+    check_round_trip(job, hooks, base, trained)
+    return SeedOutcome(
+        seed=trained.seed,
+        losses=trained.losses,
+        train_seconds=trained.seconds,
+        trainable_parameters=sum(
+            p.numel() for p in trained.adapter.parameters() if p.requires_grad
+        ),
+        changed_modules=sum(len(delta) for delta in deltas.values()),
+        merge_error=error,
+    )
+
+
+def find_deltas(
+    job: TrainJob, base: StableDiffusionPipeline, pipeline: StableDiffusionPipeline
+) -> Deltas:
+    """Return what training changed in the U-Net and the text encoder.
+
+    Raises:
+        HookResultError: The autoencoder changed, or a weight is not finite.
+    """
+    for part in PARTS:
+        getattr(pipeline, part).eval()
+    if effective_delta(base.vae, pipeline.vae):
+        raise HookResultError(
+            "Training changed the autoencoder (VAE).",
+            where=job.contribution.path,
+            fix="Freeze pipeline.vae: pipeline.vae.requires_grad_(False).",
+        )
+    deltas = {part: effective_delta(getattr(base, part), getattr(pipeline, part)) for part in PARTS}
+    if not all(bool(d.isfinite().all()) for delta in deltas.values() for d in delta.values()):
+        raise HookResultError(
+            "The trained weights hold NaN or infinity.",
+            where=job.contribution.path,
+            fix="Lower the learning rate, or look for a division by zero in the loss.",
+        )
+    return deltas
+
+
+def difference(
+    clean: StableDiffusionPipeline, live: StableDiffusionPipeline, deltas: Deltas
+) -> float:
+    """Return the larger relative error, U-Net or text encoder, of ``clean + deltas``."""
+    config, tokens = clean.unet.config, clean.tokenizer.model_max_length
+    unet_error = merge_error(
+        clean.unet,
+        live.unet,
+        deltas["unet"],
+        sample_size=config.sample_size,
+        cross_attention_dim=config.cross_attention_dim,
+        tokens=tokens,
+    )
+    text_error = text_merge_error(
+        clean.text_encoder, live.text_encoder, deltas["text_encoder"], tokens
+    )
+    # max() would drop a NaN that comes second.
+    return unet_error if not unet_error <= text_error else text_error
+
+
+def check_round_trip(
+    job: TrainJob, hooks: Hooks, base: StableDiffusionPipeline, trained: Trained
+) -> None:
+    """Rebuild the trained model from the saved file alone, as ``generate`` will.
+
+    Raises:
+        HookResultError: The file does not hold all that was trained.
+    """
+    again = fresh_copy(base)
+    seed_everything(trained.seed + 1)  # what is random in make_lora must be in the file
+    adapter = hooks.call("make_lora", pipeline=again, config=job.lora_config())
+    load_adapter(adapter, seed_folder(job.out, trained.seed) / ADAPTER_FILE)
+    for part in PARTS:
+        getattr(again, part).eval()
+    error = difference(again, trained.pipeline, {part: {} for part in PARTS})
+    if not error <= TOLERANCE:
+        raise HookResultError(
+            "The saved adapter does not bring the trained model back: relative error "
+            f"{error:.2e}, allowed {TOLERANCE:.0e}.",
+            where=hooks.origins["make_lora"].path,
+            fix="Train only the parameters of the module that make_lora returns, and register "
+            "everything random in it as a parameter or buffer.",
+        )
+
+
+def save_adapter(adapter: nn.Module, path: Path, name: str) -> None:
+    """Write the adapter's own ``state_dict`` as safetensors.
+
+    Each tensor is copied: the format does not allow two names for one storage.
+    """
+    state = {
+        key: value.detach().cpu().clone().contiguous()
+        for key, value in adapter.state_dict().items()
+    }
+    with atomic.replacing(path) as temporary:
+        save_file(state, temporary, metadata={"format": "pt", "hub.name": name})
+
+
+def load_adapter(adapter: nn.Module, path: Path) -> None:
+    """Load a file of ``save_adapter`` into a freshly made adapter, strictly.
+
+    Raises:
+        ArtefactError: The weights do not fit the adapter that ``make_lora`` builds now.
+    """
+    try:
+        adapter.load_state_dict(load_file(path))
+    except (RuntimeError, SafetensorError, OSError) as error:
+        raise ArtefactError(
+            f"The trained weights do not fit this adapter: {error}",
+            where=path.name,
+            fix="The code or its settings changed since training: train again.",
+        ) from error
