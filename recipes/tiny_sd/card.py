@@ -51,7 +51,7 @@ def write_card(folder: Path) -> None:
 
 def quality_table(report: dict[str, Any]) -> str:
     """Lay out the main figures beside chance and the best possible."""
-    measured = report["guidance"][str(report["recommended"]["guidance_scale"])]
+    measured = report["guidance"][report["recommended"]["setting"]]
     rows = [
         ("background colour is the prompted one", "background"),
         (f"prompted concept in the judge's top 5 of {report['candidates']}", "concept_top5"),
@@ -69,10 +69,10 @@ def guidance_table(report: dict[str, Any]) -> str:
     """Lay out the guidance scales against each other."""
     lines = ["| guidance scale | background | concept top 5 | concept top 1 | style | prompts |"]
     lines.append("| --- | --- | --- | --- | --- | --- |")
-    for scale, figures in report["guidance"].items():
+    for setting, figures in report["guidance"].items():
         keys = ("background", "concept_top5", "concept_top1", "style")
         shares = " | ".join(f"{figures[key]:.0%}" for key in keys)
-        lines.append(f"| {float(scale):g} | {shares} | {figures['prompts']} |")
+        lines.append(f"| {setting} | {shares} | {figures['prompts']} |")
     return "\n".join(lines)
 
 
@@ -101,5 +101,5 @@ def print_table(report: dict[str, Any]) -> None:
     print()
     print(guidance_table(report))
     print()
-    print(f"8 pictures: {speed['sample_8_pictures_s']:.2f} s on {speed['threads']} threads")
+    print(f"8 pictures, 20 steps: {speed['sample_8_pictures_s']:.2f} s, {speed['threads']} threads")
     print(f"one rank-4 LoRA step, batch 8: {speed['lora_rank_4_batch_8_step_s']:.3f} s")

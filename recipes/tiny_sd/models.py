@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from diffusers import AutoencoderKL, DDPMScheduler, PNDMScheduler, UNet2DConditionModel
+from diffusers import (
+    AutoencoderKL,
+    DDIMScheduler,
+    DDPMScheduler,
+    PNDMScheduler,
+    UNet2DConditionModel,
+)
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from .settings import (
@@ -91,3 +97,8 @@ def sampling_scheduler() -> PNDMScheduler:
         steps_offset=1,
         prediction_type="epsilon",
     )
+
+
+def ddim_scheduler() -> DDIMScheduler:
+    """Build the DDIM sampler that a user makes from the default scheduler's config."""
+    return DDIMScheduler.from_config(sampling_scheduler().config, clip_sample=False)

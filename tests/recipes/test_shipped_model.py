@@ -16,7 +16,7 @@ from recipes.tiny_sd.export import PROVENANCE, file_hashes
 from recipes.tiny_sd.files import read_json
 from recipes.tiny_sd.measures import background_names
 from recipes.tiny_sd.reference import load_reference
-from recipes.tiny_sd.sampling import GUIDANCE_SCALE, INFERENCE_STEPS, sample_pictures
+from recipes.tiny_sd.sampling import sample_pictures
 from recipes.tiny_sd.settings import SCALING_FACTOR
 from recipes.tiny_sd.vae import psnr, reconstruct
 
@@ -128,7 +128,7 @@ def test_backgrounds_are_the_prompted_ones(pipeline: StableDiffusionPipeline) ->
     concepts = ["cat-face", "rocket", "red-apple", "robot"] * 3
     prompts = [caption(*pair) for pair in zip(concepts, colours, strict=True)]
     parts = (pipeline.vae, pipeline.unet, pipeline.text_encoder, pipeline.tokenizer)
-    pictures = sample_pictures(*parts, prompts, 1, GUIDANCE_SCALE, INFERENCE_STEPS)
+    pictures = sample_pictures(*parts, prompts, seed=1)
     named = background_names(pictures)
     right = sum(found == asked for found, asked in zip(named, colours, strict=True))
     assert right >= 9
