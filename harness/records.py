@@ -71,8 +71,8 @@ class TrainConfig(TrainSettings):
 class GenerateSettings(Record):
     """The part of the sampling settings that a contribution may choose."""
 
-    num_inference_steps: int = Field(default=20, ge=1, le=1000, description="denoising steps")
-    guidance_scale: float = Field(default=5.0, ge=0, description="1 switches guidance off")
+    num_inference_steps: int = Field(default=30, ge=1, le=1000, description="denoising steps")
+    guidance_scale: float = Field(default=3.0, ge=0, description="1 switches guidance off")
     negative_prompt: str = Field(default="", description="what the picture should not show")
     lora_scale: float = Field(default=1.0, description="strength of the adapter; 0 is the base")
 

@@ -51,7 +51,7 @@ def test_generated_pictures_carry_what_made_them(tmp_path):
     save_generated(Image.new("RGB", (64, 64)), path, "a robot", config, "tiny-sd + Foo")
     with Image.open(path) as picture:
         assert picture.info["parameters"] == (
-            "a robot\nNegative prompt: blur\nSteps: 20, CFG scale: 3.5, Seed: 7, Size: 64x64, "
+            "a robot\nNegative prompt: blur\nSteps: 30, CFG scale: 3.5, Seed: 7, Size: 64x64, "
             "Model: tiny-sd + Foo, LoRA scale: 0.5"
         )
     assert "Negative" not in a1111_parameters("x", GenerateConfig(), "m")
