@@ -53,7 +53,7 @@ class TrainSettings(Record):
     """The part of the training settings that a contribution may choose."""
 
     # Right for the embedded base at 64 px; the real SD 1.4 wants about a tenth of it (1e-4).
-    learning_rate: float = Field(default=2e-3, gt=0, le=1, description="of AdamW, after warm-up")
+    learning_rate: float = Field(default=1e-3, gt=0, le=1, description="of AdamW, after warm-up")
     weight_decay: float = Field(default=1e-2, ge=0, description="of AdamW")
     max_grad_norm: float = Field(default=1.0, gt=0, description="gradients are clipped to it")
     lr_warmup_steps: int = Field(default=0, ge=0, description="steps of linear warm-up")
