@@ -6,7 +6,9 @@ import torch
 from torch.nn import functional
 
 JUDGE_PX = 224
-JUDGE_BATCH = 50
+# Small batches: memory of larger ones goes back to the system after each
+# layer, which takes as long as the layer itself.
+JUDGE_BATCH = 10
 
 
 class Judge:
