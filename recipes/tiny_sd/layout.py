@@ -55,8 +55,16 @@ def save_pipeline(
     # transformers loads the stored type by default, diffusers float32: a plain from_pretrained
     # would mix them.
     _set(folder / "text_encoder" / "config.json", dtype="float32")
+    _forget_origin(folder / "vae" / "config.json")
     for path in folder.glob("*/*.safetensors"):
         path.chmod(0o644)
+
+
+def _forget_origin(path: Path) -> None:
+    """Take out the folder a component was loaded from: it is a path of the maker's machine."""
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config.pop("_name_or_path", None)
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _prefix_text_keys(path: Path) -> None:

@@ -136,3 +136,8 @@ def test_backgrounds_are_the_prompted_ones(pipeline: StableDiffusionPipeline) ->
 
 # Well below the measured mean (evaluation.json): a tripwire for a broken file, not a benchmark.
 PSNR_FLOOR_DB = 20.0
+
+
+def test_no_config_names_the_machine_it_was_made_on() -> None:
+    for path in MODEL.rglob("*.json"):
+        assert "_name_or_path" not in path.read_text(encoding="utf-8"), path
