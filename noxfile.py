@@ -57,6 +57,24 @@ def check(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def explain(session: nox.Session) -> None:
+    """Explain a check with wrong and right code: nox -s explain -- HUB204."""
+    harness(session, "explain")
+
+
+@nox.session(name="list", python=False)
+def list_contributions(session: nox.Session) -> None:
+    """List the contributions."""
+    harness(session, "list")
+
+
+@nox.session(python=False)
+def reference(session: nox.Session) -> None:
+    """Run the reference by itself, without the harness: nox -s reference -- --steps 50."""
+    python(session, "-m", "src.main", *session.posargs)
+
+
+@nox.session(python=False)
 def doctor(session: nox.Session) -> None:
     """Look at the machine and the installation."""
     harness(session, "doctor")

@@ -10,7 +10,13 @@ Importing ``harness`` costs milliseconds: it wakes neither torch nor pydantic.
 
 from typing import TYPE_CHECKING, Any
 
-import pluggy
+try:
+    import pluggy
+except ModuleNotFoundError:
+    raise ModuleNotFoundError(
+        "this Python lacks the hub's packages. Use a nox session (nox -s list, nox -s explain), "
+        "or the hub's own Python: .nox/hub/bin/python (Windows: .nox\\hub\\Scripts\\python)"
+    ) from None
 
 if TYPE_CHECKING:
     from harness.records import TrainResult

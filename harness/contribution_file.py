@@ -60,7 +60,7 @@ def read_contribution_file(
             severity="error",
             message=f"{shown} is missing.",
             path=shown,
-            fix="Add it; `python -m harness explain HUB004` shows a small one.",
+            fix="Add it; `nox -s explain -- HUB004` shows a small one.",
         )
         return None, [missing]
     try:

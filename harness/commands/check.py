@@ -124,6 +124,6 @@ def _print_text(results: list[tuple[Path, list[Finding]]], mended: list[Finding]
         print(render.render_summary(folder.name, findings, colour=colour))
     rules = sorted({finding.rule for _, findings in results for finding in findings})
     if rules:
-        print(f"More about a rule: python -m harness explain {rules[0]}")
+        print(f"More about a rule: nox -s explain -- {rules[0]}")
     if not results:
         print("There is nothing to check.")

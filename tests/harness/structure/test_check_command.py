@@ -59,7 +59,7 @@ def test_error_gives_one_and_hint_gives_zero(hub, capsys):
     assert run("--all") == 1
     out = capsys.readouterr().out
     assert "1 error, 1 hint in Beta" in out and "Alpha: all checks passed" in out
-    assert "python -m harness explain HUB004" in out
+    assert "nox -s explain -- HUB004" in out
 
 
 def test_unknown_name_suggests_near_ones(hub):
