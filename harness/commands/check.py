@@ -13,9 +13,6 @@ from harness.records import Finding
 from harness.structure import render
 from harness.structure.run import check_folder, fix_folder
 
-NAME = "check"
-HELP = "check folders without running their code"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``check``."""

@@ -9,9 +9,6 @@ from harness import paths
 from harness.errors import EnvironmentFault, UsageError
 from harness.structure.rules import RULES
 
-NAME = "explain"
-HELP = "explain a check, with wrong and right code"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``explain``."""

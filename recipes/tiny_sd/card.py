@@ -6,8 +6,10 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from harness.atomic import write_bytes
+
 from .export import PROVENANCE
-from .files import read_json, replace_bytes
+from .files import read_json
 from .packages import read_packages
 from .vocabulary import BACKGROUNDS, STYLES, spoken, taught_concepts
 
@@ -46,7 +48,7 @@ def write_card(folder: Path) -> None:
         hashes="\n".join(f"{value}  {key}" for key, value in training["files_sha256"].items()),
         shown=shown_prompts(report["shown_prompts"]),
     )
-    replace_bytes(folder / "README.md", text.encode())
+    write_bytes(folder / "README.md", text.encode())
 
 
 def quality_table(report: dict[str, Any]) -> str:

@@ -14,7 +14,9 @@ import numpy.typing as npt
 import resvg_py
 from PIL import Image
 
-from .files import read_json, replace_bytes, write_json
+from harness.atomic import write_bytes
+
+from .files import read_json, write_json
 from .packages import IconSet, Package, read_icon_set
 from .progress import progress
 from .vocabulary import CONCEPTS, STYLES, is_held_out
@@ -128,7 +130,7 @@ def save_corpus(corpus: Corpus, folder: Path) -> None:
     """Write ``corpus.npy`` and ``corpus.json`` into `folder`."""
     stream = io.BytesIO()
     np.save(stream, corpus.pixels)
-    replace_bytes(folder / "corpus.npy", stream.getvalue())
+    write_bytes(folder / "corpus.npy", stream.getvalue())
     description = {"sha256": corpus.sha256, "icons": [asdict(icon) for icon in corpus.entries]}
     write_json(folder / "corpus.json", description)
 

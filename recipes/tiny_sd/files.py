@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-
-def replace_bytes(path: Path, content: bytes) -> None:
-    """Write `content` so that `path` is always either the old or the new file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+from harness import atomic
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write readable JSON atomically."""
-    replace_bytes(path, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
+    atomic.write_bytes(path, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -13,10 +13,12 @@ import torch
 from diffusers import AutoencoderKL
 from safetensors.torch import load_file, save
 
+from harness.atomic import write_bytes
+
 from .captions import sample_caption
 from .composite import compose, sample_placement, to_tensor
 from .corpus import Corpus
-from .files import read_json, replace_bytes, write_json
+from .files import read_json, write_json
 from .models import build_vae
 from .progress import progress
 from .rescale import rescale_latents
@@ -117,7 +119,7 @@ def build_latents(corpus: Corpus, recipe: Recipe, run: Path) -> None:
     vae = frozen_vae(corpus, recipe, run)
     scenes, means = encode_scenes(vae, corpus, recipe.composites, "composites")
     tensors = {"latents": (means * SCALING_FACTOR).half()}
-    replace_bytes(run / "latents.safetensors", save(tensors))
+    write_bytes(run / "latents.safetensors", save(tensors))
     write_json(run / "latents.json", {"scenes": [asdict(scene) for scene in scenes]})
 
 

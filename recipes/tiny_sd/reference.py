@@ -14,9 +14,11 @@ import numpy as np
 import torch
 from PIL import Image
 
+from harness.atomic import write_bytes
+
 from .composite import Placement, compose, to_tensor
 from .corpus import Corpus, Pixels
-from .files import read_json, replace_bytes, write_json
+from .files import read_json, write_json
 from .settings import RESOLUTION_PX
 from .vae import held_out_pictures
 from .vocabulary import BACKGROUNDS, STYLES, taught_concepts
@@ -84,7 +86,7 @@ def _write_sheet(tiles: list[Image.Image], path: Path) -> None:
         sheet.paste(tile, (column * RESOLUTION_PX, row * RESOLUTION_PX))
     stream = io.BytesIO()
     sheet.save(stream, "WEBP", lossless=True, method=6)
-    replace_bytes(path, stream.getvalue())
+    write_bytes(path, stream.getvalue())
 
 
 def _read_sheet(path: Path, count: int, mode: str) -> Pixels:

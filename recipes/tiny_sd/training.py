@@ -14,7 +14,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save
 
-from .files import append_jsonl, replace_bytes
+from harness.atomic import write_bytes
+
+from .files import append_jsonl
 from .progress import progress
 from .threads import ThreadChooser
 
@@ -88,7 +90,7 @@ class TrainState:
                 if value in self.optimizer.state:
                     tensors[f"{moment}.{key}"] = self.optimizer.state[value][moment]
         packed = {key: value.contiguous().cpu() for key, value in tensors.items()}
-        replace_bytes(path, save(packed, metadata={"step": str(self.step)}))
+        write_bytes(path, save(packed, metadata={"step": str(self.step)}))
 
     @torch.no_grad()
     def load(self, path: Path) -> None:
