@@ -114,15 +114,33 @@ def score(track: Track, progress: Progress) -> ScoreAnswer:
     return answer
 
 
-def summarise(track: Track, answer: ScoreAnswer) -> dict[str, Any]:
-    """Turn losses into gains per label, and paired differences between neighbours."""
+def heldout_losses(answer: ScoreAnswer) -> tuple[float, dict[str, list[float]]]:
+    """Return the base's loss and each label's, one per seed.
+
+    Raises:
+        HubError: The scorer left out the base.
+    """
     if answer.base is None:
         raise HubError("The scorer left out the base.")
-    base = answer.base.mean
-    gains: dict[str, list[float]] = {}
+    losses: dict[str, list[float]] = {}
     for entry in answer.entries:
         if entry.loss is not None:
-            gains.setdefault(entry.label, []).append((base - entry.loss.mean) / base)
+            losses.setdefault(entry.label, []).append(entry.loss.mean)
+    return answer.base.mean, losses
+
+
+def summarise(track: Track, base: float, losses: dict[str, list[float]]) -> dict[str, Any]:
+    """Turn losses into gains per label, and paired differences between neighbours.
+
+    Args:
+        track: Whose budget it was.
+        base: Held-out loss of the untouched base.
+        losses: For each label the held-out losses, one per seed, the same seeds everywhere.
+
+    Returns:
+        What is written to ``fit.json``, as numbers and text.
+    """
+    gains = {label: [(base - x) / base for x in found] for label, found in losses.items()}
     order = sorted(gains, key=lambda label: statistics.fmean(gains[label]))
     pairs = {}
     for worse, better in itertools.pairwise(order):
@@ -176,7 +194,7 @@ def main() -> int:
                     raise HubError(error.what, where=error.where, fix=error.fix)
         write_random_adapters()
         answer = score(track, progress)
-    summary = summarise(track, answer)
+    summary = summarise(track, *heldout_losses(answer))
     atomic.write_text(options.out, json.dumps(summary, indent=1) + "\n")
     show(summary, console)
     return 0 if all(pair["told_apart"] for pair in summary["neighbours"].values()) else 1

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from recipes.tiny_sd.__main__ import chosen_recipe, parser
+from recipes.tiny_sd.__main__ import EXTRA_STAGE_NAMES, STAGE_NAMES, chosen_recipe, parser
 from recipes.tiny_sd.settings import Recipe
-from recipes.tiny_sd.stages import STAGES
+from recipes.tiny_sd.stages import EXTRA_STAGES, STAGES
 
 
 def test_steps_belong_to_the_chosen_stage_only() -> None:
@@ -23,6 +25,16 @@ def test_toy_is_small() -> None:
     recipe = chosen_recipe(parser().parse_args(["all", "--toy", "--run", "x"]))
     assert recipe == Recipe.toy()
     assert recipe.unet.train_steps < 10
+
+
+def test_the_command_line_knows_the_stages_in_their_order() -> None:
+    assert list(STAGE_NAMES) == list(STAGES)
+    assert list(EXTRA_STAGE_NAMES) == list(EXTRA_STAGES)
+
+
+def test_help_does_not_wake_torch() -> None:
+    code = "import sys; import recipes.tiny_sd.__main__; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_every_stage_is_documented() -> None:
