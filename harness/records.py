@@ -29,6 +29,22 @@ class Record(BaseModel):
 
 # --- what the hooks are handed ------------------------------------------------------------------
 
+_ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
+_TRANSFORMER = (*_ATTENTION, "ff.net.0.proj", "ff.net.2", "proj_in", "proj_out")
+
+# Names for sets of layers in the U-Net: the endings that each stands for. In SD 1.x:
+TARGET_PRESETS: dict[str, tuple[str, ...]] = {
+    "attention": _ATTENTION,  # 128 layers, what most example scripts train
+    "attention+mlp": _TRANSFORMER,  # 192, all of the Transformer blocks, as kohya's trainer does
+    # 278, the ResNets and samplers too. A U-Net has four more, 282: conv_in, conv_out and the two
+    # of time_embedding, which every pixel and step goes through; no trainer adapts them by default.
+    "all": (
+        *_TRANSFORMER,
+        *("conv1", "conv2", "conv_shortcut", "time_emb_proj"),
+        *("downsamplers.0.conv", "upsamplers.0.conv"),
+    ),
+}
+
 
 class LoraConfig(Record):
     """Settings of ``make_lora``."""
@@ -37,11 +53,24 @@ class LoraConfig(Record):
     alpha: float | None = Field(
         default=None, gt=0, description="numerator of the scale alpha / rank; empty means = rank"
     )
-    target_modules: tuple[str, ...] = Field(
-        default=("to_q", "to_k", "to_v", "to_out.0"),
-        min_length=1,
-        description="a layer is adapted when its dotted name ends with one of these",
+    dropout: float = Field(
+        default=0.0, ge=0, lt=1, description="share of a correction's input that training hides"
     )
+    target_modules: tuple[str, ...] = Field(
+        default=("attention+mlp",),
+        min_length=1,
+        description="a layer is adapted when its dotted name ends with one of these; or a preset: "
+        "attention, attention+mlp, all",
+    )
+    train_text_encoder: bool = Field(
+        default=False, description="whether the text encoder gets a LoRA too"
+    )
+
+    @property
+    def target_endings(self) -> tuple[str, ...]:
+        """The target modules with presets written out, each ending once."""
+        endings = (TARGET_PRESETS.get(name, (name,)) for name in self.target_modules)
+        return tuple(dict.fromkeys(ending for group in endings for ending in group))
 
     @property
     def effective_alpha(self) -> float:

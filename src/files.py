@@ -1,117 +1,123 @@
-"""LoRA files: kohya's format, which diffusers, A1111 and ComfyUI load alike.
+"""LoRA files: what is trained here loads in diffusers, A1111 and ComfyUI, and theirs loads here.
 
-Per adapted layer three tensors, named after the layer with its dots as underscores:
+kohya's format, which all of them read, has three tensors for each adapted layer:
 
-    lora_unet_<layer>.lora_down.weight   A, (r, in); for a 1x1 convolution (r, in, 1, 1)
-    lora_unet_<layer>.lora_up.weight     B, (out, r); for a 1x1 convolution (out, r, 1, 1)
+    lora_unet_<layer>.lora_down.weight   A, (r, in); for a convolution (r, C, k, k)
+    lora_unet_<layer>.lora_up.weight     B, (out, r); for a convolution (out, r, 1, 1)
     lora_unet_<layer>.alpha              a single number; the scale is alpha / r
+
+<layer> is its name with dots as underscores; of the text encoder it begins with lora_te_text_model.
+Names, formats, hashes and other trainers' spellings are the business of the package lora_files.
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-import torch
-from safetensors import safe_open
-from safetensors.torch import save
-from torch import Tensor, nn
+from torch import nn
 
-from .lora import LoRAConv1x1, LoRALayer
-from .utils import replacing
+from lora_files.layout import LayerShape, Layout
+from lora_files.memory import Lora, LoraLayer
+from lora_files.names import TEXT_MODEL, Format
+from lora_files.read import read_lora
+from lora_files.write import DtypeName, write_lora
 
-PREFIX = "lora_unet_"
-
-
-def lora_layers(adapter: nn.Module) -> dict[str, LoRALayer]:
-    """Return the adapter's layers by name.
-
-    Raises:
-        TypeError: It has other parts than LoRALayer, which these files cannot hold.
-    """
-    layers = {}
-    for name, layer in adapter.named_children():
-        if not isinstance(layer, LoRALayer):
-            raise TypeError(f"{name} is a {type(layer).__name__}; LoRA files hold LoRALayer only.")
-        layers[name] = layer
-    return layers
+from .lora import LoRAConv2d, LoRALayer
 
 
-def save_adapter(adapter: nn.Module, path: Path, metadata: dict[str, str] | None = None) -> None:
-    """Write the LoRA to a file that diffusers, A1111 and ComfyUI load (kohya's format).
+def save_adapter(
+    adapter: nn.Module,
+    path: Path,
+    metadata: dict[str, str] | None = None,
+    *,
+    form: Format = "kohya",
+    dtype: DtypeName = "fp16",
+) -> None:
+    """Write the LoRA to a file, which is complete or not there.
 
     Args:
         adapter: What ``make_lora`` returned.
-        path: Where to write; an older file stays whole until the new one is complete.
-        metadata: Further entries for the file's header.
+        path: Where to write; for PEFT a folder that does not exist yet.
+        metadata: Further entries for the file's header, such as ``training_metadata``'s.
+        form: ``kohya`` loads everywhere, ``diffusers`` and ``peft`` in those libraries.
+        dtype: ``fp16`` is what people share: half as large and right to three digits. ``fp32``
+            keeps every bit, to go on training or to compare.
     """
-    tensors: dict[str, Tensor] = {}
-    for name, layer in lora_layers(adapter).items():
-        # Loaders expect the weights of a 1x1 convolution to be 4-D: (r, in, 1, 1).
-        pixel = (1, 1) if isinstance(layer, LoRAConv1x1) else ()
-        down, up = layer.lora_A.detach().cpu(), layer.lora_B.detach().cpu()
-        tensors[f"{PREFIX}{name}.lora_down.weight"] = down.reshape(*down.shape, *pixel)
-        tensors[f"{PREFIX}{name}.lora_up.weight"] = up.reshape(*up.shape, *pixel)
-        # Without its alpha a file is read as alpha = rank: another strength, and no warning.
-        tensors[f"{PREFIX}{name}.alpha"] = torch.tensor(layer.scale * layer.rank)
-    header = {
-        "format": "pt",
-        "ss_v2": "False",
-        "ss_base_model_version": "sd_v1",
-        "ss_network_module": "networks.lora",
-        **(metadata or {}),
-    }
-    with replacing(path) as temporary:
-        temporary.write_bytes(sort_header(save(tensors, metadata=header)))
-
-
-def sort_header(file: bytes) -> bytes:
-    """Sort the header of a safetensors file, so that the same LoRA is the same file.
-
-    The library writes the metadata in an order that changes from run to run. A file is 8 bytes with
-    the length of the header, the header as JSON padded with spaces, and the tensors.
-    """
-    length = int.from_bytes(file[:8], "little")
-    header = json.dumps(json.loads(file[8 : 8 + length]), sort_keys=True, separators=(",", ":"))
-    padded = header.encode().ljust(-(-len(header.encode()) // 8) * 8)
-    return len(padded).to_bytes(8, "little") + padded + file[8 + length :]
+    write_lora(to_memory(adapter, metadata or {}), path, form, dtype=dtype)
 
 
 def load_adapter(adapter: nn.Module, path: Path) -> dict[str, str]:
-    """Read a file of ``save_adapter`` into an adapter of the same shape, in place.
+    """Read a LoRA file into an adapter on the same layers, in place.
 
     Args:
         adapter: What ``make_lora`` returned for a fresh base.
-        path: A file that ``save_adapter`` wrote.
+        path: A file of any format that lora_files reads.
 
     Returns:
         The metadata in the file's header.
 
     Raises:
-        ValueError: The file has other layers, or another rank, than the adapter.
+        HubError: The file cannot be read, or has a layer that the adapter has not.
+        ValueError: The file lacks layers of the adapter, or has another rank.
     """
-    with safe_open(path, framework="pt") as file:
-        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # no dict
-        metadata = dict(file.metadata() or {})
-    layers = lora_layers(adapter)
-    wanted = {
-        f"{PREFIX}{name}.{part}"
-        for name in layers
-        for part in ("lora_down.weight", "lora_up.weight", "alpha")
-    }
-    different = sorted(wanted ^ set(tensors))
-    if different:
+    layers = named_layers(adapter)
+    lora = read_lora(path, layout_of(layers))
+    missing = sorted(set(layers) - set(lora.layers))
+    if missing:
         raise ValueError(
-            f"{path.name} and this adapter differ in {len(different)} tensors, first in "
-            f"{different[0]}. Make the adapter with the target modules of the file."
+            f"{path.name} has no LoRA for {len(missing)} of the adapter's {len(layers)} layers, "
+            f"first {missing[0]}. Make the adapter with the target modules of the file."
         )
     for name, layer in layers.items():
-        down = tensors[f"{PREFIX}{name}.lora_down.weight"].flatten(1)  # (r, in)
-        up = tensors[f"{PREFIX}{name}.lora_up.weight"].flatten(1)  # (out, r)
-        if down.shape[0] != layer.rank:
-            raise ValueError(
-                f"{path.name} has rank {down.shape[0]}, but this adapter has {layer.rank}."
+        found = lora.layers[name]
+        if found.rank != layer.rank:
+            raise ValueError(f"{path.name} has rank {found.rank}, this adapter {layer.rank}.")
+        layer.load_state_dict({"lora_A": found.down.flatten(1), "lora_B": found.up.flatten(1)})
+        layer.scale = found.scale
+    return lora.metadata
+
+
+def to_memory(adapter: nn.Module, metadata: dict[str, str]) -> Lora:
+    """Return the adapter in the form that all formats are written from, on the CPU."""
+    layers = {}
+    for name, layer in named_layers(adapter).items():
+        down, up = layer.lora_A.detach().cpu(), layer.lora_B.detach().cpu()  # (r, in), (out, r)
+        if isinstance(layer, LoRAConv2d):
+            down, up = down.view(layer.down_shape), up[:, :, None, None]  # 4-D, 1x1 kernels too
+        # Without its alpha a file is read as alpha = rank: another strength, and no warning.
+        layers[name] = LoraLayer(down, up, alpha=layer.scale * layer.rank)
+    return Lora(layers, metadata)
+
+
+def layout_of(layers: dict[str, LoRALayer]) -> Layout:
+    """Return the shapes of the layers beside which these LoRAs sit."""
+    return Layout(
+        {
+            name: LayerShape(
+                out_features=layer.lora_B.shape[0],
+                in_features=layer.down_shape[1]
+                if isinstance(layer, LoRAConv2d)
+                else layer.lora_A.shape[1],
+                kernel=layer.down_shape[2] if isinstance(layer, LoRAConv2d) else 0,
             )
-        layer.load_state_dict({"lora_A": down, "lora_B": up})
-        layer.scale = float(tensors[f"{PREFIX}{name}.alpha"]) / layer.rank
-    return metadata
+            for name, layer in layers.items()
+        }
+    )
+
+
+def named_layers(adapter: nn.Module) -> dict[str, LoRALayer]:
+    """Return the adapter's layers by the name of the layer that each corrects.
+
+    Raises:
+        TypeError: It has other parts than LoRALayer, which these files cannot hold.
+    """
+    layers = {}
+    for key, layer in adapter.named_children():
+        if not isinstance(layer, LoRALayer):
+            raise TypeError(f"{key} is a {type(layer).__name__}; LoRA files hold LoRALayer only.")
+        part, _, name = layer.layer_name.partition(".")
+        if part == "text_encoder":
+            # transformers 5.6 dropped `text_model` from its names; other programs know no other.
+            name = TEXT_MODEL + name.removeprefix(TEXT_MODEL)
+        layers[f"{part}.{name}"] = layer
+    return layers

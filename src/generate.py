@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from harness import hookimpl
 
-from .lora import set_lora_scale
+from .strength import scaled
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -109,16 +109,3 @@ def sampling(pipeline: StableDiffusionPipeline) -> Iterator[None]:
         for module, was_training in zip(modules, were_training, strict=True):
             module.train(was_training)
         pipeline.set_progress_bar_config(**bar)
-
-
-@contextmanager
-def scaled(adapter: nn.Module, lora_scale: float) -> Iterator[None]:
-    """Let the adapter act with another strength inside the block."""
-    layers = [module for module in adapter.modules() if hasattr(module, "lora_scale")]
-    before = [layer.lora_scale for layer in layers]
-    set_lora_scale(adapter, lora_scale)
-    try:
-        yield
-    finally:
-        for layer, own_scale in zip(layers, before, strict=True):
-            layer.lora_scale = own_scale

@@ -5,7 +5,7 @@
 W stays as it is. B starts at zero, so an untrained LoRA changes nothing.
 Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", arXiv:2106.09685, section 4.1.
 
-Shapes in comments: B batch, S tokens or pixels in a row, C channels, H W rows and columns.
+Shapes in comments: B batch, C channels, H W rows and columns, k size of a convolution's kernel.
 """
 
 from __future__ import annotations
@@ -17,13 +17,18 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from harness import hookimpl
+from harness.records import TARGET_PRESETS
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
 
     from harness.records import LoraConfig
+
+# Every linear layer in the blocks of CLIP's text encoder: 6 x 12 in SD 1.x.
+TEXT_ENCODER_TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
 
 
 class LoRALayer(nn.Module):
@@ -35,10 +40,16 @@ class LoRALayer(nn.Module):
         rank: Inner width r; the correction has ``r * (in + out)`` parameters.
         alpha: The correction is multiplied by ``alpha / rank``, so that changing the rank does not
             ask for another learning rate.
+        dropout: Share of the input's numbers that training hides from the correction, 0 to 1.
     """
 
     def __init__(
-        self, in_features: int, out_features: int, rank: int = 4, alpha: float = 1
+        self,
+        in_features: int,
+        out_features: int,
+        rank: int = 4,
+        alpha: float = 1,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         if rank < 1:
@@ -49,7 +60,11 @@ class LoRALayer(nn.Module):
         self.lora_B = nn.Parameter(torch.zeros((out_features, rank), dtype=torch.float32))
         self.rank = rank
         self.scale = alpha / rank
+        self.dropout = dropout
         self.lora_scale = 1.0  # 1 in training; `generate` turns it down or up, 0 is the base
+        self.enabled = True
+        self.base_weight: Tensor | None = None  # W, while merge_lora has W + B A in its place
+        self.layer_name = ""  # of the layer it corrects, for instance unet.mid_block...to_q
         # Only one of the two may start at zero: with both, neither would ever get a gradient.
         nn.init.kaiming_uniform_(self.lora_A, a=math.sqrt(5))
         nn.init.zeros_(self.lora_B)
@@ -63,16 +78,34 @@ class LoRALayer(nn.Module):
         Returns:
             What to add to the base layer's output, (..., out_features).
         """
+        x = F.dropout(x, self.dropout, self.training)
         return (x @ self.lora_A.T @ self.lora_B.T) * (self.scale * self.lora_scale)
 
 
-class LoRAConv1x1(LoRALayer):
-    """The same for a 1x1 convolution, which is a linear layer applied to every pixel."""
+class LoRAConv2d(LoRALayer):
+    """The correction of a convolution: A is a convolution like the layer's own, B a 1x1 one.
+
+    A convolution is a linear layer on patches of C * k * k numbers, so A is still a matrix: one row
+    per inner channel. For a 1x1 convolution it is the linear layer's LoRA, applied to every pixel.
+    """
+
+    def __init__(
+        self, conv: nn.Conv2d, rank: int = 4, alpha: float = 1, dropout: float = 0.0
+    ) -> None:
+        patch = (conv.in_channels, *conv.kernel_size)  # (C, k, k)
+        super().__init__(math.prod(patch), conv.out_channels, rank, alpha, dropout)
+        self.down_shape = (rank, *patch)  # (r, C, k, k)
+        self.stride, self.padding, self.dilation = conv.stride, conv.padding, conv.dilation
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the correction for ``x`` (B, in, H, W) as (B, out, H, W)."""
-        correction = super().forward(x.movedim(1, -1))  # (B, H, W, out)
-        return correction.movedim(-1, 1)  # (B, out, H, W)
+        """Return the correction for ``x`` (B, C, H, W) as (B, out, H / stride, W / stride)."""
+        x = F.dropout(x, self.dropout, self.training)
+        kernel = self.lora_A.view(self.down_shape)  # (r, C, k, k)
+        narrow = F.conv2d(
+            x, kernel, stride=self.stride, padding=self.padding, dilation=self.dilation
+        )  # (B, r, H', W')
+        correction = F.conv2d(narrow, self.lora_B[:, :, None, None])  # (B, out, H', W')
+        return correction * (self.scale * self.lora_scale)
 
 
 def add_lora(module: Any, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
@@ -83,6 +116,8 @@ def add_lora(module: Any, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
     module level (not a lambda) keeps the model copyable.
     """
     lora: LoRALayer = module.lora
+    if not lora.enabled or lora.base_weight is not None:
+        return output
     correction: Tensor = lora(inputs[0].to(lora.lora_A.dtype))
     return output + correction.to(output.dtype)
 
@@ -92,6 +127,7 @@ def apply_lora_to_model(
     rank: int = 4,
     alpha: float = 1,
     target_modules: Sequence[str] | None = None,
+    dropout: float = 0.0,
 ) -> nn.Module:
     """Freeze a model and put a trainable LoRA beside the chosen layers, in place.
 
@@ -99,14 +135,15 @@ def apply_lora_to_model(
         model: For instance the U-Net of Stable Diffusion.
         rank: Inner width of each LoRA.
         alpha: Numerator of the scale ``alpha / rank``.
-        target_modules: A layer is chosen when its dotted name ends with one of these, in whole
-            parts: ``"to_q"`` or ``"attn2.to_q"``. None chooses every ``nn.Linear``.
+        target_modules: Presets ("attention", "attention+mlp", "all") or endings of layer names, in
+            whole parts: ``"to_q"`` or ``"attn2.to_q"``. None chooses every ``nn.Linear``.
+        dropout: Share of each correction's input that training hides.
 
     Returns:
         The same model; each chosen layer now has a ``LoRALayer`` as its attribute ``lora``.
 
     Raises:
-        ValueError: The model already has a LoRA, or a target names no layer that can take one.
+        ValueError: The model already has a LoRA, or a target fits no layer that can take one.
     """
     modules = dict(model.named_modules())
     if any(isinstance(module, LoRALayer) for module in modules.values()):
@@ -116,11 +153,12 @@ def apply_lora_to_model(
     chosen = choose_layers(modules, target_modules)
 
     model.requires_grad_(False)
-    for layer in chosen:
+    for name, layer in chosen.items():
         if isinstance(layer, nn.Conv2d):
-            lora: LoRALayer = LoRAConv1x1(layer.in_channels, layer.out_channels, rank, alpha)
+            lora: LoRALayer = LoRAConv2d(layer, rank, alpha, dropout)
         else:
-            lora = LoRALayer(layer.in_features, layer.out_features, rank, alpha)
+            lora = LoRALayer(layer.in_features, layer.out_features, rank, alpha, dropout)
+        lora.layer_name = name
         # As a submodule its parameters are the model's: they move to the GPU with it, and
         # model.parameters() and state_dict() know them.
         layer.lora = lora.to(layer.weight.device)
@@ -130,98 +168,82 @@ def apply_lora_to_model(
 
 def choose_layers(
     modules: dict[str, nn.Module], target_modules: Sequence[str] | None
-) -> list[nn.Linear | nn.Conv2d]:
-    """Return the layers whose dotted name ends with a target, in the model's order.
-
-    Raises:
-        ValueError: A target fits no layer; the message says which names come near.
-    """
+) -> dict[str, nn.Linear | nn.Conv2d]:
+    """Return the layers that the targets mean, by name, in the model's order; never none."""
+    layers = {name: module for name, module in modules.items() if can_take_lora(module)}
     if target_modules is None:
-        linears = [module for module in modules.values() if isinstance(module, nn.Linear)]
-        if not linears:
-            raise ValueError("The model has no nn.Linear to put a LoRA beside.")
-        return list(linears)
-    chosen: list[nn.Linear | nn.Conv2d] = []
-    unused = set(target_modules)
-    for name, module in modules.items():
+        chosen = {name for name, layer in layers.items() if isinstance(layer, nn.Linear)}
+    else:
+        chosen = fitting_names(target_modules, list(layers))
+    if not chosen:
+        raise ValueError("There is no layer to put a LoRA beside.")
+    return {name: layer for name, layer in layers.items() if name in chosen}
+
+
+def fitting_names(target_modules: Sequence[str], layers: list[str]) -> set[str]:
+    """Return the names that end with one of the targets; a target that fits none is an error."""
+    chosen: set[str] = set()
+    unused = []
+    for target in target_modules:
+        endings = TARGET_PRESETS.get(target, (target,))
         # A leading dot on both sides makes "to_q" fit "attn1.to_q" and not "attn1.xto_q".
-        fitting = {target for target in target_modules if f".{name}".endswith(f".{target}")}
-        if fitting and (isinstance(module, nn.Linear) or is_conv1x1(module)):
-            chosen.append(module)
-            unused -= fitting
+        dotted = tuple(f".{ending}" for ending in endings)
+        fitting = {name for name in layers if f".{name}".endswith(dotted)}
+        chosen |= fitting
+        if not fitting:
+            unused.append(target)
     if unused:
-        raise ValueError(describe_unused(sorted(unused), modules))
+        raise ValueError(describe_unused(unused, layers))
     return chosen
 
 
-def is_conv1x1(module: nn.Module) -> TypeGuard[nn.Conv2d]:
-    """Tell whether a module is a 1x1 convolution, such as ``proj_in`` in SD 1.x."""
-    return (
-        isinstance(module, nn.Conv2d)
-        and module.kernel_size == (1, 1)
-        and module.stride == (1, 1)
-        and module.padding == (0, 0)
-        and module.groups == 1
-    )
+def can_take_lora(module: nn.Module) -> TypeGuard[nn.Linear | nn.Conv2d]:
+    """Tell whether a module is a linear layer, or a convolution of the plain kind SD has."""
+    if isinstance(module, nn.Conv2d):
+        return module.groups == 1 and module.padding_mode == "zeros"
+    return isinstance(module, nn.Linear)
 
 
-def describe_unused(unused: list[str], modules: dict[str, nn.Module]) -> str:
+def describe_unused(unused: list[str], layers: list[str]) -> str:
     """Say which targets fit nothing, and what they may have meant."""
-    layers = [n for n, m in modules.items() if isinstance(m, nn.Linear) or is_conv1x1(m)]
     # Every ending of a layer's name would be a valid target: "to_out.0", "attn1.to_out.0", ...
     endings = {".".join(name.split(".")[-parts:]) for name in layers for parts in (1, 2, 3)}
+    known = sorted(endings | set(TARGET_PRESETS))
     lines = []
     for target in unused:
-        near = difflib.get_close_matches(target, sorted(endings), n=3, cutoff=0.5)
+        near = difflib.get_close_matches(target, known, n=3, cutoff=0.5)
         hint = f"; near names: {', '.join(near)}" if near else ""
-        lines.append(f"No Linear or 1x1 convolution is named {target!r}{hint}.")
+        lines.append(f"No linear layer or convolution is named {target!r}{hint}.")
     return "\n".join(lines)
 
 
 @hookimpl
 def make_lora(pipeline: StableDiffusionPipeline, config: LoraConfig) -> nn.Module:
-    """Attach LoRA to the U-Net and freeze everything else.
+    """Attach LoRA to the U-Net, if asked to the text encoder too, and freeze everything else.
 
     Args:
-        pipeline: The base model; its U-Net is changed in place.
-        config: Rank, alpha and target modules.
+        pipeline: The base model; it is changed in place.
+        config: Rank, alpha, dropout, target modules.
 
     Returns:
-        The LoRA layers of the U-Net and nothing else, by the name of the layer that each corrects.
+        The LoRA layers and nothing else, by the name of the layer that each corrects.
     """
-    pipeline.vae.requires_grad_(False)
-    pipeline.text_encoder.requires_grad_(False)
-    apply_lora_to_model(
-        pipeline.unet, config.rank, config.effective_alpha, list(config.target_modules)
-    )
-    # nn.ModuleDict allows no dots in its keys; with underscores they are kohya's names.
-    return nn.ModuleDict(
-        {
-            name.removesuffix(".lora").replace(".", "_"): module
-            for name, module in pipeline.unet.named_modules()
-            if isinstance(module, LoRALayer)
-        }
-    )
+    parts = {"unet": config.target_modules}
+    if config.train_text_encoder:
+        parts["text_encoder"] = TEXT_ENCODER_TARGETS
+    for model in (pipeline.vae, pipeline.text_encoder, pipeline.unet):
+        model.requires_grad_(False)
+    adapter = nn.ModuleDict()
+    for part, targets in parts.items():
+        model = getattr(pipeline, part)
+        apply_lora_to_model(model, config.rank, config.effective_alpha, targets, config.dropout)
+        for lora in lora_layers(model):
+            lora.layer_name = f"{part}.{lora.layer_name}"
+            # nn.ModuleDict allows no dots in its keys.
+            adapter[lora.layer_name.replace(".", "_")] = lora
+    return adapter
 
 
-def set_lora_scale(adapter: nn.Module, lora_scale: float) -> None:
-    """Set the strength with which an adapter acts.
-
-    It works on any adapter whose layers have an attribute ``lora_scale``, also on one that somebody
-    else's ``make_lora`` built.
-
-    Args:
-        adapter: What ``make_lora`` returned.
-        lora_scale: 1 as trained, 0 exactly the base, in between a mixture.
-
-    Raises:
-        ValueError: The adapter cannot be scaled, and another strength than 1 is asked for.
-    """
-    layers = [module for module in adapter.modules() if hasattr(module, "lora_scale")]
-    if not layers and lora_scale != 1:
-        raise ValueError(
-            f"lora_scale is {lora_scale}, but no layer of this adapter has an attribute "
-            "`lora_scale`. Multiply by it in the layer's forward, or leave lora_scale at 1."
-        )
-    for layer in layers:
-        layer.lora_scale = lora_scale  # type: ignore[assignment]  # a plain number on a module
+def lora_layers(module: nn.Module) -> list[LoRALayer]:
+    """Return all LoRA layers in a model or adapter."""
+    return [layer for layer in module.modules() if isinstance(layer, LoRALayer)]

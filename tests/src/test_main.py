@@ -22,8 +22,9 @@ from harness.records import GenerateConfig, LoraConfig, TrainConfig
 from src.dataset import make_dataset
 from src.encode import EncodedCaptions, encode_pictures
 from src.files import load_adapter
-from src.lora import make_lora, set_lora_scale
+from src.lora import make_lora
 from src.main import finetune, load_pipeline, main, parse_options
+from src.strength import set_lora_scale
 from src.train import diffusion_loss, train
 from src.utils import ProgressBar, picture_grid, replacing, seed_everything
 from tests.src.support import IMPLEMENTATIONS, build_pipeline

@@ -7,10 +7,6 @@ from torch import nn
 
 from harness import hookimpl
 
-# What this contribution changes: besides the attention layers, which decide what a place in the
-# picture looks at, it adapts the feed-forward layers, which decide what to make of it.
-FEED_FORWARD = ("ff.net.0.proj", "ff.net.2")
-
 
 class LoRALayer(nn.Module):
     """The part B A x. Only these two matrices are trained."""
@@ -40,16 +36,14 @@ def named(name, target):
 
 
 def apply_lora_to_model(model, rank=4, alpha=1, target_modules=("to_q", "to_k", "to_v")):
-    linears = {n: layer for n, layer in model.named_modules() if isinstance(layer, nn.Linear)}
-    for target in target_modules:
-        if not any(named(name, target) for name in linears):
-            raise ValueError(f"No linear layer of the model is named {target}.")
     # First collect, then change: otherwise the loop would meet the layers that it adds.
     chosen = [
         layer
-        for name, layer in linears.items()
-        if any(named(name, target) for target in target_modules)
+        for name, layer in model.named_modules()
+        if isinstance(layer, nn.Linear) and any(named(name, target) for target in target_modules)
     ]
+    if not chosen:
+        raise ValueError(f"No linear layer of the model is named {' or '.join(target_modules)}.")
 
     model.requires_grad_(False)  # the base stays as it is
     for layer in chosen:
@@ -62,8 +56,8 @@ def apply_lora_to_model(model, rank=4, alpha=1, target_modules=("to_q", "to_k", 
 def make_lora(pipeline, config):
     pipeline.vae.requires_grad_(False)
     pipeline.text_encoder.requires_grad_(False)
-    target_modules = (*config.target_modules, *FEED_FORWARD)
-    apply_lora_to_model(pipeline.unet, config.rank, config.effective_alpha, target_modules)
+    endings = config.target_endings
+    apply_lora_to_model(pipeline.unet, config.rank, config.effective_alpha, endings)
     pipeline.unet.to(pipeline.device)  # the new matrices go where the model is
     layers = [layer for layer in pipeline.unet.modules() if isinstance(layer, LoRALayer)]
     return nn.ModuleList(layers)

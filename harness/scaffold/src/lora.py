@@ -38,11 +38,12 @@ def make_lora(pipeline, config):
     for part in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
         part.requires_grad_(False)
 
-    # config.target_modules names the endings of the layers to adapt: to_q, to_k, to_v, to_out.0.
+    # config.target_endings names the layers to adapt: to_q, to_k, ff.net.2 and so on. Two of them,
+    # proj_in and proj_out, are 1x1 convolutions, which this layer cannot correct: a first idea?
     chosen = [
         (name, module)
         for name, module in pipeline.unet.named_modules()
-        if isinstance(module, nn.Linear) and f".{name}".endswith(dotted(config.target_modules))
+        if isinstance(module, nn.Linear) and f".{name}".endswith(dotted(config.target_endings))
     ]
 
     adapter = nn.ModuleDict()
