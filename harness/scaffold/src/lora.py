@@ -29,7 +29,10 @@ class LoRALayer(nn.Module):
 
 def add_lora(layer, inputs, output):
     """Called after the frozen layer has run; what it returns is used instead of its output."""
-    return output + layer.lora(inputs[0])
+    x = inputs[0]
+    if isinstance(layer, nn.Conv2d):  # a 1x1 convolution: a linear layer at every pixel
+        return output + layer.lora(x.movedim(1, -1)).movedim(-1, 1)  # (B, C, H, W) and back
+    return output + layer.lora(x)
 
 
 @hookimpl
@@ -38,21 +41,26 @@ def make_lora(pipeline, config):
     for part in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
         part.requires_grad_(False)
 
-    # config.target_endings names the layers to adapt: to_q, to_k, ff.net.2 and so on. Two of them,
-    # proj_in and proj_out, are 1x1 convolutions, which this layer cannot correct: a first idea?
+    # config.target_endings names the layers to adapt: to_q, to_k, ff.net.2, proj_in and so on.
     chosen = [
         (name, module)
         for name, module in pipeline.unet.named_modules()
-        if isinstance(module, nn.Linear) and f".{name}".endswith(dotted(config.target_endings))
+        if f".{name}".endswith(dotted(config.target_endings)) and is_linear(module)
     ]
 
     adapter = nn.ModuleDict()
     for name, layer in chosen:
-        lora = LoRALayer(layer.in_features, layer.out_features, config.rank, config.effective_alpha)
+        out_features, in_features = layer.weight.shape[:2]
+        lora = LoRALayer(in_features, out_features, config.rank, config.effective_alpha)
         layer.lora = lora.to(layer.weight.device)  # now it is a part of the U-Net...
         layer.register_forward_hook(add_lora)  # ...and this makes the U-Net call it
         adapter[name.replace(".", "_")] = layer.lora
     return adapter
+
+
+def is_linear(module):
+    """Tell whether a layer is linear, or a 1x1 convolution, which does the same."""
+    return isinstance(module, nn.Linear) or getattr(module, "kernel_size", None) == (1, 1)
 
 
 def dotted(names):
