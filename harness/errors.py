@@ -4,6 +4,7 @@
     ├── UsageError                the command asks for something that is not there      (exit 2)
     ├── EnvironmentFault          the machine or the installation lacks something
     ├── BaseModelError            the base model is missing, incomplete or damaged
+    ├── DataSetError              a folder of training pictures is at fault
     ├── StructureError            a folder breaks the hub's rules; carries every finding
     ├── ContributionError         the contribution's own code is at fault
     │   ├── PluginError           its main.py cannot be loaded or registers the wrong hooks
@@ -64,6 +65,10 @@ class EnvironmentFault(HubError):
 
 class BaseModelError(HubError):
     """The base model is missing, incomplete or damaged."""
+
+
+class DataSetError(HubError, ValueError):
+    """A folder of training pictures is at fault. A ValueError too: src/ knows no hub errors."""
 
 
 class StructureError(HubError):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.utils.data import Dataset
 
-    from harness.records import GenerateConfig, LoraConfig, TrainConfig, TrainResult
+    from harness.records import DatasetConfig, GenerateConfig, LoraConfig, TrainConfig, TrainResult
 
 HookName = Literal["make_dataset", "make_lora", "train", "generate"]
 HOOK_NAMES: tuple[HookName, ...] = ("make_dataset", "make_lora", "train", "generate")
@@ -47,17 +47,27 @@ class Reporter(Protocol):
 
 
 @hookspec(firstresult=True)
-def make_dataset(data_dir: Path, resolution: int) -> Dataset[tuple[Tensor, str]]:
+def make_dataset(
+    data_dir: Path, resolution: int, config: DatasetConfig
+) -> Dataset[tuple[Tensor, str]]:
     """Return the training pictures with their captions.
 
     Args:
         data_dir: Folder with ``Images/*.png|jpg|jpeg|webp`` and ``ImageCaptions/<same stem>.txt``.
+            On a track it is always that layout; on somebody's own pictures it may be another one of
+            docs/datasets.md, which ``picture_sets.layouts.read_folder`` reads for you.
         resolution: Side of the square pictures to return, in pixels; a multiple of 8.
+        config: Repeats, mirror images, shuffled captions, trigger word, buckets, seed. A hook that
+            does not ask for it ignores ``[settings.dataset]``.
 
     Returns:
         A map-style ``torch.utils.data.Dataset`` whose items are ``(pixel_values, caption)``:
         ``pixel_values`` is a float32 tensor of shape ``(3, resolution, resolution)``, RGB, with
-        values in [-1, 1]; ``caption`` is the caption of that very picture. Same length each time.
+        values in [-1, 1]; ``caption`` is the caption of that very picture. Same length each time,
+        and ``dataset[i]`` the same item each time: trainers keep what the VAE says about it.
+        With ``config.buckets`` the shape is ``(3, H, W)`` and may differ from item to item: H and W
+        are multiples of 64 (of 8 when ``resolution`` is below 256) between half and twice
+        ``resolution``, and ``H * W`` is at most ``resolution ** 2``.
 
     Must not return None.
     """

@@ -12,4 +12,7 @@ TRACKS = ROOT / "tracks"
 RESULTS = ROOT / "leaderboard" / "results"
 REGISTRY = ROOT / "registry.toml"
 RUNS = ROOT / "runs"
+# What src/ and every contribution may import besides installed packages; by name, because a
+# contribution's folder may be checked in another repository.
+LIBRARIES = ("lora_files", "picture_sets", "training_runs")
 CHECK_DOCS = ROOT / "docs" / "checks"

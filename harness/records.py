@@ -46,6 +46,38 @@ TARGET_PRESETS: dict[str, tuple[str, ...]] = {
 }
 
 
+class DatasetSettings(Record):
+    """The part of the data set's settings that a contribution may choose."""
+
+    repeats: int = Field(default=1, ge=1, le=1000, description="items made of each picture")
+    flip: bool = Field(default=False, description="add each item's mirror image as another item")
+    shuffle_captions: bool = Field(
+        default=False, description="put comma-separated tags into another order in each item"
+    )
+    keep_tokens: int = Field(
+        default=0, ge=0, description="tags at the start of a caption that shuffling leaves alone"
+    )
+    trigger_word: str = Field(
+        default="", max_length=100, description="put in front of captions that lack it"
+    )
+    buckets: bool = Field(
+        default=False, description="keep each picture's shape as well as possible; no squares"
+    )
+
+    @field_validator("trigger_word")
+    @classmethod
+    def _one_clean_line(cls, word: str) -> str:
+        if word != " ".join(word.split()) or "," in word:
+            raise ValueError("a trigger word has no commas, line ends or spaces at its ends")
+        return word
+
+
+class DatasetConfig(DatasetSettings):
+    """Settings of ``make_dataset``."""
+
+    seed: int = Field(default=0, ge=0, lt=2**31, description="of the shuffled captions")
+
+
 class LoraConfig(Record):
     """Settings of ``make_lora``."""
 
@@ -126,6 +158,7 @@ class TrainResult(Record):
 class Settings(Record):
     """The ``[settings.*]`` tables of contribution.toml."""
 
+    dataset: DatasetSettings = DatasetSettings()
     lora: LoraConfig = LoraConfig()
     train: TrainSettings = TrainSettings()
     generate: GenerateSettings = GenerateSettings()

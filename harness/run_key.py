@@ -52,6 +52,8 @@ def run_key(
         track.protocol_hash(),
         hashlib.sha256(LOCK.read_bytes()).hexdigest(),
         *(file_or_folder_hash(paths.ROOT / "harness" / part) for part in MEASURING),
+        # Contributions may use them, and the reference does.
+        *(content_hash(paths.ROOT / library) for library in paths.LIBRARIES),
         repr(tuple(seeds)),
         device,
         platform.python_version(),

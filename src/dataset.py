@@ -1,59 +1,147 @@
-"""Pictures and captions from a folder: one caption file per picture, under the same stem.
+"""Pictures and captions from a folder, as the tensors that training wants.
 
 Images/robot1.png  <->  ImageCaptions/robot1.txt
+
+That is this hub's layout. Other layouts, odd picture files, buckets and caches are what
+``picture_sets/`` is for; here is what happens to one picture and one caption.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import PIL
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from harness import hookimpl
+from harness.records import DatasetConfig
+from picture_sets.buckets import bucket_of
+from picture_sets.captions import content_hash, vary
+from picture_sets.decode import load_rgb
+from picture_sets.layouts import Picture, read_folder, read_pairs
+from picture_sets.problems import refuse_errors
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp")
+# Part of the key under which latents are kept: raise it when the same picture becomes other pixels.
+PIXELS_VERSION = 1
 
 
-class SquareCrop:
-    """Turn a picture into what the VAE expects: square, float32, values in [-1, 1].
+@dataclass(frozen=True)
+class ResizeAndCrop:
+    """Turn a picture into what the VAE expects: float32, values in [-1, 1], sides that fit.
 
     Args:
         resolution: Side of the square in pixels, a multiple of 8 (the VAE halves it three times).
+        buckets: Crop to the bucket nearest to the picture's shape instead of to a square.
     """
 
-    def __init__(self, resolution: int = 512) -> None:
-        if resolution < 8 or resolution % 8:
-            raise ValueError(f"resolution is {resolution}, but it has to be a multiple of 8.")
-        self.resolution = resolution
+    resolution: int = 512
+    buckets: bool = False
+
+    def __post_init__(self) -> None:
+        if self.resolution < 8 or self.resolution % 8:
+            raise ValueError(f"resolution is {self.resolution}, but it has to be a multiple of 8.")
 
     def __call__(self, image: Image.Image) -> Tensor:
-        """Return ``image`` as pixel_values (3, resolution, resolution)."""
-        # The shorter side becomes `resolution` and the longer one is cut at both ends: a circle
-        # stays a circle. Lanczos averages over the pixels that become one, so nothing aliases.
+        """Return ``image`` as pixel_values (3, H, W)."""
         size = (self.resolution, self.resolution)
-        square = ImageOps.fit(image, size, Image.Resampling.LANCZOS)
-        bytes_hwc = torch.from_numpy(np.array(square))  # (H, W, 3) uint8
+        if self.buckets:
+            size = bucket_of(*image.size, self.resolution)
+        # Scaled until it covers `size`, then what sticks out is cut at both ends: a circle stays a
+        # circle. Lanczos averages over the pixels that become one, so nothing aliases.
+        cropped = ImageOps.fit(image, size, Image.Resampling.LANCZOS)
+        bytes_hwc = torch.from_numpy(np.array(cropped))  # (H, W, 3) uint8
         pixel_values = bytes_hwc.permute(2, 0, 1).float()  # (3, H, W), 0 to 255
         return pixel_values / 127.5 - 1.0  # (3, H, W), -1 to 1
 
 
-class CustomDataset(Dataset[tuple[Tensor, str]]):
-    """The pictures of a folder, sorted by name, each with its caption.
+class PictureDataset(Dataset[tuple[Tensor, str]]):
+    """Pictures with their captions; several items of each picture where the config says so.
+
+    Item i is always the same, in every process and every run: what a picture's n-th item looks like
+    depends on its content, on n and on the config's seed alone.
+
+    Args:
+        pictures: Paths and captions.
+        transform: From an RGB picture to the item's first part; by default ``ResizeAndCrop(512)``.
+        config: Repeats, mirror images, captions.
+    """
+
+    def __init__(
+        self,
+        pictures: Sequence[Picture],
+        transform: Callable[[Image.Image], Tensor] | None = None,
+        config: DatasetConfig | None = None,
+    ) -> None:
+        self.pictures = pictures
+        self.transform = transform or ResizeAndCrop()
+        self.config = config or DatasetConfig()
+        self.variants = self.config.repeats * (2 if self.config.flip else 1)
+
+    def __len__(self) -> int:
+        return len(self.pictures) * self.variants
+
+    def __getitem__(self, idx: int) -> tuple[Tensor, str]:
+        picture, _, mirrored = self.locate(idx)
+        pixel_values = self.transform(load_rgb(picture.path))  # (3, H, W)
+        if mirrored:
+            pixel_values = pixel_values.flip(-1)  # (3, H, W), left and right change places
+        return pixel_values, self.caption_of(idx)
+
+    def locate(self, idx: int) -> tuple[Picture, int, bool]:
+        """Return the picture of an item, which variant of it, and whether that is mirrored.
+
+        All pictures come once, then all again: every other time mirrored if the config says so.
+
+        Raises:
+            IndexError: There is no such item.
+        """
+        if not -len(self) <= idx < len(self):
+            raise IndexError(f"item {idx} of {len(self)}")
+        variant, number = divmod(idx % len(self), len(self.pictures))
+        return self.pictures[number], variant, self.config.flip and variant % 2 == 1
+
+    # The cache of latents asks the next three, so that it need not decode what it has already.
+
+    def caption_of(self, idx: int) -> str:
+        """Return the caption of an item."""
+        picture, variant, _ = self.locate(idx)
+        if not self.config.shuffle_captions and not self.config.trigger_word:
+            return picture.caption
+        return vary(picture.caption, self.config, content_hash(picture.path), variant)
+
+    def content_key(self, idx: int) -> str | None:
+        """Return a text that differs when pixel_values of the item differ.
+
+        None when nobody can know without looking: the transform is somebody else's.
+        """
+        if not isinstance(self.transform, ResizeAndCrop):
+            return None
+        picture, _, mirrored = self.locate(idx)
+        version = f"{PIXELS_VERSION} Pillow {PIL.__version__}"
+        return f"{content_hash(picture.path)} {self.transform} mirrored={mirrored} {version}"
+
+    def name_of(self, idx: int) -> str:
+        """Return the file of an item, for messages."""
+        return str(self.locate(idx)[0].path)
+
+
+class CustomDataset(PictureDataset):
+    """The pictures of one folder, sorted by name, with the captions of another.
 
     Args:
         img_dir: Folder with the pictures; other files and hidden ones are ignored.
         caption_dir: Folder with ``<stem>.txt`` for each picture; None makes every caption "".
-        transform: From an RGB picture to the item's first part; by default ``SquareCrop(512)``.
+        transform: From an RGB picture to the item's first part; by default ``ResizeAndCrop(512)``.
 
     Raises:
-        FileNotFoundError: A folder does not exist, holds no pictures, or captions are missing
+        DataSetError: A folder is not there or holds no pictures, captions are missing or not UTF-8
             (the message names all of them).
-        ValueError: A caption is not UTF-8.
     """
 
     def __init__(
@@ -64,105 +152,30 @@ class CustomDataset(Dataset[tuple[Tensor, str]]):
     ) -> None:
         self.img_dir = Path(img_dir)
         self.caption_dir = None if caption_dir is None else Path(caption_dir)
-        self.transform = transform or SquareCrop()
-        # Sorted, because the order in which a folder is listed differs from machine to machine.
-        self.images = sorted(find_pictures(self.img_dir))
-        if self.caption_dir is None:
-            self.captions = [""] * len(self.images)
-        else:
-            self.captions = read_captions(self.caption_dir, self.images)
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, idx: int) -> tuple[Tensor, str]:
-        image = load_rgb(self.img_dir / self.images[idx])
-        return self.transform(image), self.captions[idx]
-
-
-def find_pictures(img_dir: Path) -> list[str]:
-    """Return the names of the pictures in a folder.
-
-    Raises:
-        FileNotFoundError: There is no such folder, or no picture in it.
-    """
-    if not img_dir.is_dir():
-        raise FileNotFoundError(f"There is no folder {img_dir}. Put your pictures there.")
-    names = [
-        path.name
-        for path in img_dir.iterdir()
-        # Hidden files are the system's: .DS_Store, and macOS' ._robot.png, which is no picture.
-        if path.suffix.lower() in EXTENSIONS and path.name[0] != "." and path.is_file()
-    ]
-    if not names:
-        raise FileNotFoundError(f"{img_dir} holds no pictures ({', '.join(EXTENSIONS)}).")
-    return names
-
-
-def read_captions(caption_dir: Path, images: list[str]) -> list[str]:
-    """Return the caption of each picture, on one line.
-
-    Raises:
-        FileNotFoundError: Captions are missing; the message names every one of them.
-        ValueError: A caption is not UTF-8.
-    """
-    paths = [caption_dir / f"{Path(name).stem}.txt" for name in images]
-    missing = [path.name for path in paths if not path.is_file()]
-    if missing:
-        raise FileNotFoundError(
-            f"{len(missing)} of {len(images)} captions are missing in {caption_dir}: "
-            f"{', '.join(missing)}. Write one line about each picture."
-        )
-    captions = []
-    for path in paths:
-        try:
-            text = path.read_text(encoding="utf-8-sig")  # -sig drops the mark Windows editors add
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{path} is not UTF-8: {error}. Save it as UTF-8.") from error
-        captions.append(" ".join(text.split()))  # several lines become one
-    return captions
-
-
-def load_rgb(path: Path) -> Image.Image:
-    """Open a picture the way a viewer shows it, as 8-bit RGB.
-
-    Args:
-        path: A picture of any mode: palette, grey, 16-bit, CMYK, with or without transparency.
-
-    Returns:
-        The picture upright (cameras store the turn in an EXIF tag), transparency laid onto white.
-
-    Raises:
-        ValueError: It cannot be decoded, or has more pixels than Pillow's safety limit.
-    """
-    try:
-        with Image.open(path) as file:
-            image = ImageOps.exif_transpose(file)
-    # A damaged PNG is a SyntaxError to Pillow.
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} cannot be read as a picture: {error}") from error
-    if image.mode.startswith("I"):
-        # 16 bits per pixel: convert("RGB") would cut everything above 255 to white.
-        grey = np.array(image, dtype=np.float64) / 257.0  # (H, W), 0 to 65535 -> 0 to 255
-        image = Image.fromarray(grey.clip(0, 255).round().astype(np.uint8))
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        image = Image.new("RGBA", layer.size, "white")
-        image.alpha_composite(layer)
-    return image.convert("RGB")
+        found = read_pairs(self.img_dir, self.caption_dir, self.img_dir, "images")
+        refuse_errors(found.problems, self.img_dir)
+        super().__init__(found.pictures, transform)
 
 
 @hookimpl
-def make_dataset(data_dir: Path, resolution: int) -> Dataset[tuple[Tensor, str]]:
-    """Return the pictures of ``data_dir/Images`` with their captions.
+def make_dataset(
+    data_dir: Path, resolution: int, config: DatasetConfig
+) -> Dataset[tuple[Tensor, str]]:
+    """Return the pictures of a folder with their captions.
 
     Args:
-        data_dir: Folder with ``Images/`` and ``ImageCaptions/``.
-        resolution: Side of the squares, in pixels.
+        data_dir: Folder with ``Images/`` and ``ImageCaptions/``, or in one of the other layouts of
+            ``picture_sets/layouts.py``.
+        resolution: Side of the squares in pixels; with buckets, of the square of equal area.
+        config: Repeats, mirror images, captions, buckets.
 
     Returns:
-        Items ``(pixel_values (3, resolution, resolution) in [-1, 1], caption)``.
+        Items ``(pixel_values (3, H, W) in [-1, 1], caption)``; H = W = resolution unless there are
+        buckets.
+
+    Raises:
+        DataSetError: Pictures or captions are missing; the message names all of them.
     """
-    return CustomDataset(
-        data_dir / "Images", data_dir / "ImageCaptions", transform=SquareCrop(resolution)
-    )
+    found = read_folder(data_dir, config.trigger_word)
+    refuse_errors(found.problems, data_dir)
+    return PictureDataset(found.pictures, ResizeAndCrop(resolution, config.buckets), config)

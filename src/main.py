@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from harness.records import GenerateConfig, LoraConfig, TrainConfig
+from harness.records import DatasetConfig, GenerateConfig, LoraConfig, TrainConfig
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -103,7 +103,8 @@ def finetune(options: argparse.Namespace) -> None:
         seed=options.seed,
     )
 
-    dataset = make_dataset(data_dir=options.data, resolution=resolution_px)
+    dataset_config = DatasetConfig(seed=options.seed)
+    dataset = make_dataset(data_dir=options.data, resolution=resolution_px, config=dataset_config)
     adapter = make_lora(pipeline=pipeline, config=lora_config)
     trainable = sum(p.numel() for p in adapter.parameters())
     print(f"{trainable:,} trainable parameters, learning rate {train_config.learning_rate:g}")

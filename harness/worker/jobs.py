@@ -9,6 +9,7 @@ from pydantic import Field
 
 from harness.records import (
     Contribution,
+    DatasetConfig,
     ErrorReport,
     GenerateConfig,
     LoraConfig,
@@ -56,6 +57,10 @@ class TrainJob(Job):
     batch_size: int
     seeds: tuple[int, ...]
     prompts: tuple[str, ...]
+
+    def dataset_config(self, seed: int) -> DatasetConfig:
+        """The contribution's choices about the pictures."""
+        return DatasetConfig(**self.settings.dataset.model_dump(), seed=seed)
 
     def train_config(self, seed: int) -> TrainConfig:
         """The contribution's choices together with the track's budget."""

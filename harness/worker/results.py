@@ -12,12 +12,19 @@ from torch import nn
 
 from harness.errors import HookResultError
 from harness.records import TrainResult
+from picture_sets.buckets import bucket_sizes, bucket_step_px
 
 SPEC = "See harness/hookspecs.py."
 
 
-def check_dataset(dataset: Any, resolution: int, where: str) -> None:
+def check_dataset(dataset: Any, resolution: int, buckets: bool, where: str) -> None:
     """Check that ``make_dataset`` returned a non-empty dataset whose first item fits the contract.
+
+    Args:
+        dataset: What came back.
+        resolution: What was asked for, in pixels.
+        buckets: Whether the sides may differ from ``resolution``.
+        where: Whose dataset it is.
 
     Raises:
         HookResultError: Length, type, shape, dtype or range is wrong.
@@ -44,14 +51,7 @@ def check_dataset(dataset: Any, resolution: int, where: str) -> None:
             fix=SPEC,
         )
     pixel_values, caption = item
-    wanted = (3, resolution, resolution)
-    if not isinstance(pixel_values, torch.Tensor) or tuple(pixel_values.shape) != wanted:
-        found = getattr(pixel_values, "shape", type(pixel_values).__name__)
-        raise HookResultError(
-            f"pixel_values is {found}; the contract wants a tensor of shape {wanted}.",
-            where=where,
-            fix="Resize the shorter side to `resolution`, crop, and put channels first.",
-        )
+    check_shape(pixel_values, resolution, buckets, where)
     low, high = float(pixel_values.min()), float(pixel_values.max())
     if pixel_values.dtype != torch.float32 or low < -1.001 or high > 1.001:
         raise HookResultError(
@@ -64,6 +64,36 @@ def check_dataset(dataset: Any, resolution: int, where: str) -> None:
         raise HookResultError(
             f"The caption is a {type(caption).__name__}, not text.", where=where, fix=SPEC
         )
+
+
+def check_shape(pixel_values: Any, resolution: int, buckets: bool, where: str) -> None:
+    """Check that a picture is a tensor of the size that was asked for, or that of a bucket.
+
+    Raises:
+        HookResultError: It is not.
+    """
+    shape = tuple(getattr(pixel_values, "shape", ()))
+    found = shape if isinstance(pixel_values, torch.Tensor) else type(pixel_values).__name__
+    if not buckets and (not isinstance(found, tuple) or shape != (3, resolution, resolution)):
+        raise HookResultError(
+            f"pixel_values is {found}; the contract wants a tensor of shape "
+            f"{(3, resolution, resolution)}.",
+            where=where,
+            fix="Resize the shorter side to `resolution`, crop, and put channels first. (Sides may "
+            "differ only with [settings.dataset] buckets = true.)",
+        )
+    if buckets and (not isinstance(found, tuple) or not is_bucket(shape, resolution)):
+        raise HookResultError(
+            f"pixel_values is {found}; with buckets the contract wants a tensor (3, H, W) of whole "
+            f"steps of {bucket_step_px(resolution)} pixels, at most {resolution}² pixels in all.",
+            where=where,
+            fix="picture_sets.buckets.bucket_sizes(resolution) lists the sizes.",
+        )
+
+
+def is_bucket(shape: tuple[int, ...], resolution: int) -> bool:
+    """Tell whether (channels, height, width) is one of the sizes that buckets may have."""
+    return len(shape) == 3 and shape[0] == 3 and (shape[2], shape[1]) in bucket_sizes(resolution)
 
 
 def check_adapter(adapter: Any, where: str) -> list[nn.Parameter]:

@@ -62,9 +62,13 @@ def train_one(
     start, span = place
     events.phase(f"seed {seed}: preparing", start)
     seed_everything(seed)
-    dataset = hooks.call("make_dataset", data_dir=job.data_dir, resolution=job.resolution)
+    dataset_config = job.dataset_config(seed)
+    dataset = hooks.call(
+        "make_dataset", data_dir=job.data_dir, resolution=job.resolution, config=dataset_config
+    )
     with hooks.blaming("make_dataset"):
-        check_dataset(dataset, job.resolution, hooks.origins["make_dataset"].path)
+        where = hooks.origins["make_dataset"].path
+        check_dataset(dataset, job.resolution, dataset_config.buckets, where)
     adapter = hooks.call("make_lora", pipeline=pipeline, config=job.lora_config())
     check_adapter(adapter, hooks.origins["make_lora"].path)
     reporter = StepReporter(events, f"seed {seed}", job.steps, start, start + TRAINED * span)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import copy
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, PNDMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from tokenizers import pre_tokenizers
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from harness.records import DatasetConfig
 
 TEXT_WIDTH = 32
 CAPTIONS = ("a red circle", "a green circle", "a blue circle", "a dog in a park")
@@ -100,3 +106,10 @@ class Steps:
 
 def snapshot(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+def open_dataset(make_dataset: Callable[..., Any], data_dir: Path, **settings: Any) -> Any:
+    """Call a make_dataset hook at 64 px with those arguments that it asks for, as pluggy does."""
+    arguments = {"data_dir": data_dir, "resolution": 64, "config": DatasetConfig(**settings)}
+    wanted = inspect.signature(make_dataset).parameters
+    return make_dataset(**{name: value for name, value in arguments.items() if name in wanted})

@@ -10,7 +10,7 @@ import torch
 
 from harness.hookspecs import HOOK_NAMES
 from harness.records import GenerateConfig
-from tests.src.support import IMPLEMENTATIONS, Steps
+from tests.src.support import IMPLEMENTATIONS, Steps, open_dataset
 
 CONFIG = GenerateConfig(num_inference_steps=3, guidance_scale=3.0, height=64, width=48, seed=7)
 
@@ -24,7 +24,7 @@ def trained(main, pipeline, data_dir, lora_config, train_config):
     torch.manual_seed(0)
     adapter = main.make_lora(pipeline, lora_config)
     config = train_config.model_copy(update={"learning_rate": 0.1})
-    main.train(pipeline, main.make_dataset(data_dir, 64), adapter, config, Steps())
+    main.train(pipeline, open_dataset(main.make_dataset, data_dir), adapter, config, Steps())
     return adapter
 
 
@@ -104,7 +104,7 @@ def test_any_hook_works_with_the_other_implementations(
 ):
     reference, example = (importlib.import_module(f"{name}.main") for name in IMPLEMENTATIONS)
     hooks = {hook: getattr(example if hook == swapped else reference, hook) for hook in HOOK_NAMES}
-    dataset = hooks["make_dataset"](data_dir, 64)
+    dataset = open_dataset(hooks["make_dataset"], data_dir)
     adapter = hooks["make_lora"](pipeline, lora_config)
     hooks["train"](pipeline, dataset, adapter, train_config, Steps())
     pictures = [

@@ -27,7 +27,7 @@ from src.main import finetune, load_pipeline, main, parse_options
 from src.strength import set_lora_scale
 from src.train import diffusion_loss, train
 from src.utils import ProgressBar, picture_grid, replacing, seed_everything
-from tests.src.support import IMPLEMENTATIONS, build_pipeline
+from tests.src.support import IMPLEMENTATIONS, build_pipeline, open_dataset
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL_BASE = ROOT / "models" / "tiny-sd"
@@ -186,8 +186,10 @@ def test_hooks_are_marked_and_have_the_contracts_parameters(package, hook):
     function = getattr(importlib.import_module(f"{package}.main"), hook)
     assert function.sdlora_impl
     assert function.__module__.startswith(f"{package}.")
-    specified = inspect.signature(getattr(hookspecs, hook)).parameters
-    assert list(inspect.signature(function).parameters) == list(specified)
+    specified = list(inspect.signature(getattr(hookspecs, hook)).parameters)
+    parameters = list(inspect.signature(function).parameters)
+    # A hook may ask for less; the reference asks for everything.
+    assert parameters == (specified if package == "src" else specified[: len(parameters)])
 
 
 @pytest.mark.parametrize("path", REFERENCE_FILES, ids=lambda path: path.name)
@@ -261,7 +263,7 @@ def test_seeding_covers_torch():
 def test_the_shipped_pictures_are_learnt_on_the_shipped_base(reporter):
     seed_everything(0)
     pipeline = load_pipeline(REAL_BASE)
-    dataset = make_dataset(ROOT / "src" / "Dataset", 64)
+    dataset = open_dataset(make_dataset, ROOT / "src" / "Dataset")
     adapter = make_lora(pipeline, LoraConfig())
     train(pipeline, dataset, adapter, TrainConfig(steps=30, batch_size=8, seed=0), reporter)
 

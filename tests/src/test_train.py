@@ -18,7 +18,7 @@ from src.draws import draw_step, generator_of, pictures_of
 from src.encode import EncodedCaptions, collate, encode_pictures, tokenize
 from src.lora import apply_lora_to_model, make_lora
 from src.train import diffusion_loss, learning_rate_at, train, train_loop
-from tests.src.support import CAPTIONS, copy_pipeline, snapshot
+from tests.src.support import CAPTIONS, copy_pipeline, open_dataset, snapshot
 
 SCALE = 0.18215
 
@@ -139,7 +139,7 @@ def test_each_picture_passes_the_vae_once_without_gradients(pipeline, data_dir, 
         return encode(pixel_values)
 
     monkeypatch.setattr(pipeline.vae, "encode", watched)
-    mean, std, captions = encode_pictures(pipeline.vae, make_dataset(data_dir, 64), 3)
+    mean, std, captions = encode_pictures(pipeline.vae, open_dataset(make_dataset, data_dir), 3)
     assert seen == [3, 1]
     assert mean.shape == std.shape == (4, 4, 8, 8)
     assert captions == list(CAPTIONS)
@@ -204,7 +204,7 @@ def test_timesteps_are_uniform_and_captions_dropped_as_often_as_asked(noise_sche
 
 def run(main, pipeline, data_dir, lora_config, train_config, reporter):
     torch.manual_seed(train_config.seed)
-    dataset = main.make_dataset(data_dir, 64)
+    dataset = open_dataset(main.make_dataset, data_dir)
     adapter = main.make_lora(pipeline, lora_config)
     return adapter, main.train(pipeline, dataset, adapter, train_config, reporter)
 
@@ -407,13 +407,15 @@ def test_a_loss_that_is_not_finite_stops_the_training(
 
     monkeypatch.setattr(pipeline.unet, "forward", broken)
     with pytest.raises((FloatingPointError, RuntimeError), match=r"Step 1: loss nan|non-finite"):
-        main.train(pipeline, main.make_dataset(data_dir, 64), adapter, train_config, reporter)
+        main.train(
+            pipeline, open_dataset(main.make_dataset, data_dir), adapter, train_config, reporter
+        )
     assert reporter.steps == []
     assert all(torch.equal(adapter.state_dict()[key], before[key]) for key in before)
 
 
 def test_one_picture_is_learnt(main, pipeline, data_dir, reporter):
-    dataset = [main.make_dataset(data_dir, 64)[0]]
+    dataset = [open_dataset(main.make_dataset, data_dir)[0]]
     torch.manual_seed(0)
     adapter = main.make_lora(pipeline, MANY_LAYERS)
     config = TrainConfig(steps=45, batch_size=4, seed=0, learning_rate=1e-2, caption_dropout=0)
@@ -433,7 +435,7 @@ def test_warm_up_is_a_straight_line():
 def test_train_loop_learns_one_picture_and_prints_each_epoch(
     pipeline, data_dir, noise_scheduler, capsys
 ):
-    dataset = [make_dataset(data_dir, 64)[0]] * 4
+    dataset = [open_dataset(make_dataset, data_dir)[0]] * 4
     torch.manual_seed(0)
     adapter = make_lora(pipeline, MANY_LAYERS)
     before = snapshot(pipeline.unet)
@@ -463,7 +465,7 @@ def test_train_loop_scales_clips_and_zeroes(
     posterior = SimpleNamespace(sample=lambda: constant)
     monkeypatch.setattr(pipeline.vae, "encode", lambda _: SimpleNamespace(latent_dist=posterior))
     to_batch = functools.partial(collate, tokenizer=pipeline.tokenizer)
-    loader = DataLoader(make_dataset(data_dir, 64), batch_size=2, collate_fn=to_batch)
+    loader = DataLoader(open_dataset(make_dataset, data_dir), batch_size=2, collate_fn=to_batch)
     optimizer = torch.optim.AdamW(adapter.parameters())
     parts = (pipeline.unet, pipeline.text_encoder, pipeline.vae, noise_scheduler, optimizer)
     torch.manual_seed(0)
@@ -482,7 +484,7 @@ def test_train_loop_scales_clips_and_zeroes(
 
 def test_train_loop_says_how_to_tokenize(pipeline, data_dir, lora_config, noise_scheduler):
     adapter = make_lora(pipeline, lora_config)
-    loader = DataLoader(make_dataset(data_dir, 64), batch_size=2)
+    loader = DataLoader(open_dataset(make_dataset, data_dir), batch_size=2)
     optimizer = torch.optim.AdamW(adapter.parameters())
     parts = (pipeline.unet, pipeline.text_encoder, pipeline.vae, noise_scheduler, optimizer)
     with pytest.raises(TypeError, match="collate_fn"):
@@ -494,5 +496,5 @@ def test_an_adapter_on_the_text_encoder_is_trained_too(pipeline, data_dir, train
     apply_lora_to_model(pipeline.text_encoder, target_modules=["q_proj", "v_proj"])
     layers = [m.lora for m in pipeline.text_encoder.modules() if hasattr(m, "lora")]
     adapter = torch.nn.ModuleList(layers)
-    train(pipeline, make_dataset(data_dir, 64), adapter, train_config, reporter)
+    train(pipeline, open_dataset(make_dataset, data_dir), adapter, train_config, reporter)
     assert all(layer.lora_B.abs().sum() > 0 for layer in layers)

@@ -20,6 +20,7 @@ _ALLOWED = frozenset(
         "harness.hookimpl",
         "harness.TrainResult",
         "harness.records.TrainResult",
+        "harness.records.DatasetConfig",
         "harness.records.LoraConfig",
         "harness.records.TrainConfig",
         "harness.records.GenerateConfig",

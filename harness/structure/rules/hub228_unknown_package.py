@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness import paths
 from harness.contribution_file import suggestion
 from harness.structure import packages
 from harness.structure.folder import Folder
@@ -17,6 +18,8 @@ FIXABLE = False
 
 # Other rules speak about these.
 _OWN = frozenset({"src", "harness", "CONTRIBUTIONS", "contributions"})
+# Libraries of the hub itself, free for everybody.
+_LIBRARIES = frozenset(paths.LIBRARIES)
 
 
 def check(folder: Folder) -> Iterator[Problem]:
@@ -32,7 +35,7 @@ def check(folder: Folder) -> Iterator[Problem]:
                 continue
             for name in item.modules:
                 top = name.partition(".")[0]
-                if top in _OWN or top in extras or packages.is_available(top):
+                if top in _OWN | _LIBRARIES or top in extras or packages.is_available(top):
                     continue
                 if not is_sibling(folder, module.package, top):
                     yield Problem(

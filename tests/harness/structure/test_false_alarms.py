@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from harness import paths
+
 TRAIN = """
 @MARK
 def train(pipeline, dataset, adapter, config, reporter):
@@ -225,4 +227,10 @@ def test_hook_with_fewer_parameters_and_an_early_exit(folder, look):
     body = 'def make_lora(config):\n    """Doc."""\n    if config:\n        raise ValueError\n'
     head = text.split("def make_lora")[0]
     write(folder, "lora.py", f"{head}{body}    return Adapter()\n")
+    assert look(folder) == []
+
+
+def test_the_libraries_of_the_hub_are_free_for_everybody(folder, look):
+    for library in paths.LIBRARIES:
+        write(folder, f"uses_{library}.py", f"import {library}\nfrom {library}.x import y\n")
     assert look(folder) == []

@@ -1,0 +1,17 @@
+"""Everything about a folder of training pictures that would clutter ``src/dataset.py``.
+
+    layouts.py        which picture belongs to which caption, in the four layouts
+    metadata.py       one of them: metadata.jsonl
+    problems.py       what can be wrong, and how people are told
+    decode.py         any picture file to upright 8-bit RGB, or a refusal that names it
+    captions.py       caption files and their variations: trigger word, shuffled tags
+    buckets.py        sizes for aspect-ratio buckets
+    duplicates.py     the same picture twice, or nearly
+    preflight.py      everything that is wrong with a folder, before step 0
+    page.py           the same as one HTML page
+    tensor_store.py   tensors on disk or in memory, atomic and checked
+    latent_cache.py   what the frozen VAE and text encoder answer, by content
+    cli.py            python -m picture_sets check|preview DIR
+
+Only tensor_store and latent_cache need torch, and only who imports them wakes it.
+"""
