@@ -5,6 +5,7 @@ Every record forbids unknown fields, so a misspelt setting is an error and never
 
 from __future__ import annotations
 
+import difflib
 import re
 from datetime import datetime
 from typing import Annotated, Literal
@@ -12,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from harness.hookspecs import HOOK_NAMES, HookName
+from peft_adapters.methods import METHODS
 
 SCHEMA_VERSION = 1
 
@@ -81,6 +83,13 @@ class DatasetConfig(DatasetSettings):
 class LoraConfig(Record):
     """Settings of ``make_lora``."""
 
+    method: str = Field(
+        default="own",
+        description="own = the LoRA of the code that runs; in the reference also a PEFT method",
+    )
+    options: dict[str, bool | int | float | str] = Field(
+        default={}, description="further arguments of the PEFT method"
+    )
     rank: int = Field(default=4, ge=1, le=256, description="inner size r of the two LoRA matrices")
     alpha: float | None = Field(
         default=None, gt=0, description="numerator of the scale alpha / rank; empty means = rank"
@@ -97,6 +106,17 @@ class LoraConfig(Record):
     train_text_encoder: bool = Field(
         default=False, description="whether the text encoder gets a LoRA too"
     )
+
+    @model_validator(mode="after")
+    def _method_is_known(self) -> LoraConfig:
+        if self.method == "own":
+            if self.options:
+                raise ValueError("options belong to a PEFT method; the hub's own LoRA has none")
+        elif self.method not in METHODS:
+            near = difflib.get_close_matches(self.method, METHODS, n=3, cutoff=0.4)
+            known = ", ".join(near or METHODS)
+            raise ValueError(f"method {self.method!r} is none of: own, {known}")
+        return self
 
     @property
     def target_endings(self) -> tuple[str, ...]:

@@ -228,6 +228,8 @@ def make_lora(pipeline: StableDiffusionPipeline, config: LoraConfig) -> nn.Modul
     Returns:
         The LoRA layers and nothing else, by the name of the layer that each corrects.
     """
+    if config.method != "own":
+        return attach_peft(pipeline, config)
     parts = {"unet": config.target_modules}
     if config.train_text_encoder:
         parts["text_encoder"] = TEXT_ENCODER_TARGETS
@@ -242,6 +244,21 @@ def make_lora(pipeline: StableDiffusionPipeline, config: LoraConfig) -> nn.Modul
             # nn.ModuleDict allows no dots in its keys.
             adapter[lora.layer_name.replace(".", "_")] = lora
     return adapter
+
+
+def attach_peft(pipeline: StableDiffusionPipeline, config: LoraConfig) -> nn.Module:
+    """Attach one of PEFT's adapters instead of the LoRA above; docs/peft_methods.md lists them."""
+    from peft_adapters.adapter import attach  # peft takes a second to import: only when asked for
+    from peft_adapters.options import build_spec
+
+    if config.train_text_encoder:
+        raise ValueError("train_text_encoder works with the hub's own LoRA only.")
+    for model in (pipeline.vae, pipeline.text_encoder):
+        model.requires_grad_(False)
+    spec = build_spec(
+        config.method, config.rank, config.effective_alpha, config.target_endings, config.options
+    )
+    return attach(pipeline.unet, spec)
 
 
 def lora_layers(module: nn.Module) -> list[LoRALayer]:

@@ -145,15 +145,15 @@ def effective_delta(clean: nn.Module, live: nn.Module) -> dict[str, Tensor]:
         effective[f"{name}.weight"] = affine.weight
         if affine.bias is not None:
             effective[f"{name}.bias"] = affine.bias
-    live_parameters = dict(live.named_parameters())
     for name, parameter in parameters.items():
         if name in effective:
             continue
-        if name not in live_parameters or live_parameters[name].shape != parameter.shape:
+        value = _read(live, name)
+        if value is None or value.shape != parameter.shape:
             raise ArtefactError(
                 f"the trained model has no parameter {name!r} of shape {tuple(parameter.shape)}"
             )
-        effective[name] = live_parameters[name]
+        effective[name] = value
     deltas = {
         name: (value.float().cpu() - parameters[name].float().cpu())
         for name, value in effective.items()
@@ -193,6 +193,13 @@ def probe_layer(name: str, live: nn.Module, original: nn.Linear | nn.Conv2d) -> 
             fix="Each adapted layer must stay y = W x + b, with W and b free of x.",
         )
     return affine
+
+
+def _read(live: nn.Module, name: str) -> Tensor | None:
+    """Return what the model computes with under this name; a parametrized weight is computed."""
+    path, _, key = name.rpartition(".")
+    value = getattr(_submodule(live, path), key, None)
+    return value if isinstance(value, Tensor) else None
 
 
 def _submodule(live: nn.Module, name: str) -> nn.Module:
