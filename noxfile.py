@@ -75,6 +75,12 @@ def reference(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def scrape(session: nox.Session) -> None:
+    """Collect pictures and captions from the web: nox -s scrape -- "red panda" --out Dataset."""
+    python(session, "-m", "src.scraping", *session.posargs)
+
+
+@nox.session(python=False)
 def doctor(session: nox.Session) -> None:
     """Look at the machine and the installation."""
     harness(session, "doctor")

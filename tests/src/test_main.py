@@ -162,9 +162,8 @@ def test_example1_runs_by_itself(data_dir, base_dir, tmp_path):
         assert picture.size == (64, 64)
 
 
-@pytest.mark.parametrize("package", IMPLEMENTATIONS)
-def test_scraping_says_what_to_do_instead_and_fails(package):
-    result = run_python("-m", f"{package}.scraping")
+def test_a_contribution_with_its_own_pictures_says_so_when_asked_to_scrape():
+    result = run_python("-m", "CONTRIBUTIONS.Example1.src.scraping")
     assert result.returncode == 1
     assert result.stdout == ""
     assert "Images" in result.stderr

@@ -1,0 +1,1 @@
+"""One line about each picture, short enough for the tokenizer."""

@@ -1,0 +1,47 @@
+"""Licences by short codes, whatever an archive calls them.
+
+cc0  pdm (public domain mark)  by  by-sa  by-nc  by-nc-sa  by-nd  by-nc-nd  unknown
+"""
+
+from __future__ import annotations
+
+import re
+
+CODES = ("cc0", "pdm", "by", "by-sa", "by-nc", "by-nc-sa", "by-nd", "by-nc-nd", "unknown")
+# A LoRA is an adaptation one may want to sell or share freely. So by default nothing that
+# forbids changes (nd), commerce (nc), or other licences for the result (sa).
+DEFAULT = ("cc0", "pdm", "by")
+
+_PUBLIC_DOMAIN = re.compile(r"^(pd\b|pdm\b|public domain|no restrictions|publicdomain)")
+_CC_PARTS = re.compile(r"\b(by|nc|nd|sa)\b")
+
+
+def code(name: str) -> str:
+    """Return the code of a licence name, or ``unknown``.
+
+    >>> [code(n) for n in ("CC BY-SA 4.0", "CC0", "Public domain", "by-nc", "GFDL")]
+    ['by-sa', 'cc0', 'pdm', 'by-nc', 'unknown']
+    """
+    text = name.strip().lower().replace("_", "-")
+    if re.match(r"^(cc[ -]?0|cc-zero|zero)\b", text):
+        return "cc0"
+    if _PUBLIC_DOMAIN.match(text):
+        return "pdm"
+    found = set(_CC_PARTS.findall(text))
+    parts = "-".join(part for part in ("by", "nc", "nd", "sa") if part in found)
+    return parts if parts in CODES else "unknown"
+
+
+def parse_list(text: str) -> tuple[str, ...]:
+    """Return the codes in a comma-separated list.
+
+    Raises:
+        ValueError: Some are no codes; the message names them and the codes there are.
+    """
+    codes = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
+    wrong = [part for part in codes if part not in CODES]
+    if wrong or not codes:
+        raise ValueError(
+            f"no such licence: {', '.join(wrong) or '(none given)'}. There are: {', '.join(CODES)}."
+        )
+    return codes

@@ -1,0 +1,1 @@
+"""Look at a downloaded file before it may become a training picture."""

@@ -1,0 +1,141 @@
+"""The options of the command line, checked all at once and sorted by who needs them."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from scrapers import licences
+from scrapers.captions.compose import CaptionRules
+from scrapers.captions.writers import WRITERS, Captioner
+from scrapers.download import DownloadRules
+from scrapers.errors import WrongOptions
+from scrapers.hits import Search
+from scrapers.keys import read_settings
+from scrapers.pictures.look import PictureRules
+from scrapers.providers import PROVIDERS
+from scrapers.web.client import Client, WebRules
+
+# With a version, so that an archive can complain about a certain one.
+PRODUCT = "sd-lora-finetuning/0.1"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a collection needs to know.
+
+    Attributes:
+        search: What to look for.
+        out: The folder to fill.
+        base_url: Where the provider's service is; None = its usual address.
+        retry_dropped: Whether to try addresses again that were dropped for good.
+        environment: Keys and contact, from .env and the environment.
+        web: How requests are made.
+        downloads: Limits of one download.
+        pictures: What a training picture has to be.
+        captions: How captions are written.
+        captioner: Who finds the words for them.
+    """
+
+    search: Search
+    out: Path
+    base_url: str | None
+    retry_dropped: bool
+    environment: Mapping[str, str]
+    web: WebRules
+    downloads: DownloadRules
+    pictures: PictureRules
+    captions: CaptionRules
+    captioner: Captioner
+
+    def client(self) -> Client:
+        """Return a client that says who it is."""
+        contact = self.environment.get("CONTACT", "")
+        name = f"{PRODUCT} ({contact})" if contact else PRODUCT
+        return Client(self.web, user_agent=name)
+
+
+def settings_from(options: argparse.Namespace, folder: Path = Path()) -> Settings:
+    """Return the settings for a command line.
+
+    Args:
+        options: What ``parse_options`` returned.
+        folder: Where ``.env`` is looked for.
+
+    Raises:
+        WrongOptions: Options are wrong; the message names all of them.
+    """
+    faults = _faults(options)
+    welcome: tuple[str, ...] = ()
+    try:
+        welcome = licences.parse_list(options.licences)
+    except ValueError as error:
+        faults.append(f"--licences: {error}")
+    captions = CaptionRules()
+    try:
+        captions = CaptionRules(template=options.template, trigger=options.trigger)
+    except ValueError as error:
+        faults.append(f"--template: {error}")
+    if faults:
+        raise WrongOptions("Wrong options:\n  - " + "\n  - ".join(faults), fix="See --help.")
+    return Settings(
+        search=Search(options.provider, options.query.strip(), welcome, options.mature),
+        out=options.out,
+        base_url=options.base_url,
+        retry_dropped=options.retry_dropped,
+        environment=read_settings(folder),
+        web=WebRules(
+            allow_private=options.allow_private_addresses,
+            requests_per_second=options.requests_per_second,
+            connections_per_host=options.connections_per_host,
+            timeout_s=options.timeout,
+            deadline_s=options.deadline,
+            retries=options.retries,
+        ),
+        downloads=DownloadRules(
+            max_bytes=int(options.max_megabytes * 1_000_000), workers=options.workers
+        ),
+        pictures=PictureRules(
+            min_side=options.min_side,
+            max_aspect=options.max_aspect,
+            min_entropy=options.min_entropy,
+        ),
+        captions=captions,
+        captioner=WRITERS[options.caption](options.query),
+    )
+
+
+# Option, smallest value, whether that value itself is allowed.
+_BOUNDS = (
+    ("count", 1, True),
+    ("min_images", 0, True),
+    ("min_side", 8, True),
+    ("max_aspect", 1, True),
+    ("min_entropy", 0, True),
+    ("requests_per_second", 0, True),
+    ("connections_per_host", 1, True),
+    ("workers", 1, True),
+    ("max_megabytes", 0, False),
+    ("timeout", 0, False),
+    ("deadline", 0, False),
+    ("retries", 0, True),
+)
+
+
+def _faults(options: argparse.Namespace) -> list[str]:
+    faults = []
+    if not options.query.strip():
+        faults.append("query: it is empty.")
+    if options.provider not in PROVIDERS:
+        faults.append(f"--provider: {options.provider} is not one of {', '.join(PROVIDERS)}.")
+    if options.caption not in WRITERS:
+        faults.append(f"--caption: {options.caption} is not one of {', '.join(WRITERS)}.")
+    for name, least, inclusive in _BOUNDS:
+        value = getattr(options, name)
+        if not math.isfinite(value) or value < least or (value == least and not inclusive):
+            word = "at least" if inclusive else "more than"
+            faults.append(f"--{name.replace('_', '-')}: {value} is not {word} {least}.")
+    return faults
