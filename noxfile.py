@@ -87,6 +87,12 @@ def doctor(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def ci(session: nox.Session) -> None:
+    """Do what CI does: nox -s ci -- check MY-BRANCH (--run: train and compare, too)."""
+    harness(session, "ci")
+
+
+@nox.session(python=False)
 def lora(session: nox.Session) -> None:
     """Look at or change a LoRA file of any trainer: nox -s lora -- inspect FILE."""
     python(session, "-m", "lora_files", *session.posargs)
@@ -105,10 +111,11 @@ def base_model(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def lint(session: nox.Session) -> None:
-    """Run ruff and mypy."""
+    """Run ruff and mypy, and the linters of the GitHub workflows."""
     python(session, "-m", "ruff", "check", ".")
     python(session, "-m", "ruff", "format", "--check", ".")
     python(session, "-m", "mypy")
+    python(session, "tools/lint_workflows.py")
 
 
 @nox.session(python=False)

@@ -19,6 +19,7 @@ COMMANDS = {
     "explain": "explain a check, with wrong and right code",
     "list": "list the contributions",
     "registry": "write registry.toml from the folders",
+    "ci": "do what the hub's CI does, here",
     "doctor": "look at the machine and the installation",
 }
 ALIASES = {"run": "contribution"}

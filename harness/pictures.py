@@ -16,6 +16,15 @@ from harness.records import GenerateConfig
 MAX_PIXELS = 4096 * 4096
 FORMATS = ("PNG", "JPEG", "WEBP")
 
+# Pillow says SyntaxError or ValueError of metadata that is not what it claims to be.
+_UNREADABLE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
+
 GAP_PX = 6
 LABEL_PX = 18
 CAPTION_PX = 16
@@ -38,7 +47,7 @@ def open_picture(path: Path) -> Image.Image:
                         fix=f"Use pictures of at most {MAX_PIXELS:,} pixels.",
                     )
                 return ImageOps.exif_transpose(picture).convert("RGB")
-    except (OSError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except _UNREADABLE as error:
         raise UsageError(
             f"The picture cannot be read: {error}",
             where=str(path),

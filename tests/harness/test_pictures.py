@@ -63,3 +63,10 @@ def test_long_headings_are_cut_to_their_column():
     cut = shortened("A" * 39, 128, font)
     assert cut.endswith("…")
     assert font.getlength(cut) <= 128
+
+
+def test_metadata_that_is_not_what_it_claims_is_a_fault_with_an_address(tmp_path):
+    path = tmp_path / "evil.webp"
+    Image.new("RGB", (8, 8)).save(path, exif=b"Exif\0\0not a TIFF header")
+    with pytest.raises(UsageError, match="cannot be read"):
+        open_picture(path)

@@ -1,0 +1,104 @@
+"""Take rows over from a job that ran strangers' code: nothing in the hand-over is believed.
+
+Names come from this repository, never from the hand-over; a row must be small, of today's schema,
+about the code that is here, and its pictures are decoded and encoded anew.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from harness import atomic, registry, results
+from harness.errors import HubError, ResultFileError
+from harness.pictures import open_picture
+from harness.records import Row
+from harness.run_folders import ROW_FILE, SHEET_FILE
+from harness.track import load_track, track_names
+
+Origin = Literal["self-reported", "maintainer", "ci"]
+
+MAX_SHEET_BYTES = 1 << 20
+SHEET_QUALITY = 80
+
+
+def accept(handed_over: Path, origin: Origin) -> tuple[list[Row], list[HubError]]:
+    """Record every acceptable row; return them and the reasons against the others.
+
+    Args:
+        handed_over: Holds ``<track>/<name>/row.json`` and ``sheet.webp``.
+        origin: Who ran them, which the caller knows and the row does not decide.
+    """
+    rows: list[Row] = []
+    refused: list[HubError] = []
+    names = (*registry.contribution_names(), registry.REFERENCE_NAME)
+    for track, name in itertools.product(track_names(), names):
+        folder = handed_over / track / name
+        if not (folder / ROW_FILE).is_file():
+            continue
+        try:
+            row = checked_row(folder / ROW_FILE, track, name)
+            row = row.model_copy(update={"origin": origin})
+            record(row, folder / SHEET_FILE)
+            rows.append(row)
+        except HubError as error:
+            refused.append(error)
+    return rows, refused
+
+
+def checked_row(file: Path, track: str, name: str) -> Row:
+    """Read a row and make sure that it is about this contribution as it is here.
+
+    Raises:
+        ResultFileError: It is not.
+    """
+    if file.is_symlink():
+        raise ResultFileError("A row is a file, not a link.", where=str(file))
+    row = results.read_row(file)
+    if (row.track, row.contribution) != (track, name):
+        raise ResultFileError(
+            f"The row of {name} on {track} says it is of {row.contribution!r} on {row.track!r}.",
+            where=str(file),
+        )
+    wanted: Sequence[tuple[str, str, str]] = (
+        ("content_hash", row.content_hash, registry.load(name).content_hash),
+        ("reference_hash", row.reference_hash, registry.load_reference().content_hash),
+        ("protocol_hash", row.protocol_hash, load_track(track).protocol_hash()),
+    )
+    for field, said, is_now in wanted:
+        if said != is_now:
+            raise ResultFileError(
+                f"{field} of the row is {said[:19]}, here it is {is_now[:19]}.",
+                where=str(file),
+                fix="The row was measured on other files: run it again.",
+            )
+    return row
+
+
+def record(row: Row, sheet: Path) -> None:
+    """Store row and sheet where the leaderboard keeps them.
+
+    Raises:
+        UsageError: The sheet is no picture, or too large.
+    """
+    path = results.recorded_path(row)
+    encoded = reencoded(sheet) if sheet.is_file() and not sheet.is_symlink() else None
+    results.write_row(path, row)
+    if encoded is not None:
+        atomic.write_bytes(path.with_suffix(".webp"), encoded)
+
+
+def reencoded(sheet: Path) -> bytes:
+    """Decode a picture under limits and encode it anew, so that only pixels travel.
+
+    Raises:
+        UsageError: It is no picture, or too large.
+    """
+    if sheet.stat().st_size > MAX_SHEET_BYTES:
+        raise ResultFileError("The sheet is larger than 1 MiB.", where=str(sheet))
+    buffer = io.BytesIO()
+    open_picture(sheet).save(buffer, "WEBP", quality=SHEET_QUALITY, method=6)
+    return buffer.getvalue()

@@ -1,0 +1,183 @@
+"""``ci check|run|changed|accept|canary|push``: the hub's CI, on any machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from harness import paths
+from harness.ci.git import Repository
+from harness.ci.summary import publish, row_section, set_output
+from harness.errors import UsageError
+
+DEFAULT_BASE = "main"
+HANDED_OVER = Path("runs") / "ci" / "results"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the subcommands."""
+    kinds = parser.add_subparsers(dest="kind", metavar="what", required=True)
+    check = kinds.add_parser("check", help="do the pull-request job for a branch")
+    check.add_argument("head", metavar="BRANCH", help="the branch, or HEAD")
+    _commits(check)
+    check.add_argument(
+        "--association", default="NONE", help="who opened it, in GitHub's words (OWNER, MEMBER...)"
+    )
+    check.add_argument("--run", action="store_true", help="also train and compare, as CI does next")
+    run_ = kinds.add_parser("run", help="train and compare one contribution of a commit")
+    run_.add_argument("name", metavar="NAME", help="the contribution")
+    run_.add_argument("--head", default="HEAD", help="whose folder (default: %(default)s)")
+    _commits(run_)
+    for each in (check, run_):
+        each.add_argument("--out", type=Path, default=HANDED_OVER, help="default: %(default)s")
+        each.add_argument("--seeds", help="handed on to `contribution`")
+        each.add_argument("--track", action="append", help="may be repeated (default: robot)")
+        each.add_argument("--all-tracks", action="store_true", help="on every track")
+    changed = kinds.add_parser("changed", help="list what a push to main changed, as JSON")
+    changed.add_argument("--since", required=True, metavar="COMMIT", help="main before the push")
+    accept = kinds.add_parser("accept", help="take rows over from jobs that ran contributions")
+    accept.add_argument("folder", type=Path, metavar="FOLDER", help="one folder per contribution")
+    kinds.add_parser("push", help="commit and push what `accept` recorded (TOKEN, REPOSITORY)")
+    canary = kinds.add_parser("canary", help="run the reference again: has anything drifted?")
+    canary.add_argument("--track", help="which track")
+
+
+def _commits(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--base", default=DEFAULT_BASE, help="merge into (default: %(default)s)")
+    parser.add_argument(
+        "--repository", type=Path, default=paths.ROOT, help="holds both commits (default: this)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do one job; return 0 when all is fine."""
+    jobs = {
+        "check": run_check,
+        "run": run_run,
+        "changed": run_changed,
+        "accept": run_accept,
+        "canary": run_canary,
+        "push": run_push,
+    }
+    return jobs[args.kind](args)
+
+
+def run_check(args: argparse.Namespace) -> int:
+    """Judge a branch; with --run, train and compare what it changed."""
+    from harness.ci import check
+    from harness.structure.render import render_github, render_summary, render_text
+
+    maintainer = args.association in check.MAINTAINERS
+    repository = Repository(args.repository)
+    report = check.check_pull_request(repository, args.base, args.head, maintainer=maintainer)
+    print(check.sentence(report.judgement))
+    if report.findings:
+        in_actions = os.environ.get("GITHUB_ACTIONS") == "true"
+        print(render_github(report.findings) if in_actions else render_text(report.findings))
+    for name, near in report.likeness.items():
+        print(f"hint: {name} is {near.sentence()}")
+    print(render_summary(args.head, report.findings))
+    publish(check.describe(report))
+    set_output("names", json.dumps(report.runnable))
+    codes = [0 if report.fine else 1]
+    if args.run:
+        codes += [run_one(args, name) for name in report.runnable]
+    return max(codes)
+
+
+def run_run(args: argparse.Namespace) -> int:
+    """Train and compare one contribution."""
+    return run_one(args, args.name)
+
+
+def run_one(args: argparse.Namespace, name: str) -> int:
+    """Run one contribution of a commit and say how it went."""
+    from harness.ci.run import run_from_commit
+    from harness.track import DEFAULT_TRACK, track_names
+
+    options = ["--seeds", args.seeds] if args.seeds else []
+    tracks = track_names() if args.all_tracks else args.track or [DEFAULT_TRACK]
+    out = args.out.resolve()
+    repository = Repository(args.repository)
+    rows = run_from_commit(repository, args.base, args.head, name, tracks, options, out)
+    for row in rows:
+        publish(row_section(row))
+        print(f"{name} on {row.track}: {row.status}. See {args.out / row.track / name}")
+    return 0 if all(row.status == "ok" for row in rows) else 1
+
+
+def run_changed(args: argparse.Namespace) -> int:
+    """List the contributions that main changed since a commit; everything, if that is unknown."""
+    from harness import registry
+    from harness.ci.path_rule import FOLDER, is_name, judge
+
+    repository = Repository(paths.ROOT)
+    head = repository.commit("HEAD")
+    present = [name for name in repository.folder_names(head, FOLDER) if is_name(name)]
+    try:
+        changes = repository.changes(repository.commit(args.since), head)
+    except UsageError as error:
+        # The first push of a branch has no "before"; a forced push may have lost it.
+        print(f"{error.what} Everything counts as changed.", file=sys.stderr)
+        names: list[str] = [registry.REFERENCE_NAME, *present]
+    else:
+        judgement = judge(changes, present, maintainer=True)
+        names = list(judgement.names)
+        if any(change.path.startswith("src/") for change in changes):
+            # Every verdict is relative to the reference.
+            names = [registry.REFERENCE_NAME, *present]
+    print(json.dumps(names))
+    set_output("names", json.dumps(names))
+    return 0
+
+
+def run_accept(args: argparse.Namespace) -> int:
+    """Record what is acceptable; say what is not."""
+    from harness import registry
+    from harness.ci.accept import accept
+
+    rows, refused = accept(args.folder, "ci")
+    for row in rows:
+        print(f"recorded {row.contribution} on {row.track}: {row.status}")
+        publish(row_section(row))
+    for error in refused:
+        print(f"refused: {error}", file=sys.stderr)
+    if not rows and not refused:
+        print("There was nothing to take over.")
+    registry.write_registry()
+    return 1 if refused else 0
+
+
+def run_push(args: argparse.Namespace) -> int:
+    """Commit and push what the board job wrote."""
+    from harness.ci.push import push
+
+    del args
+    pushed = push(os.environ.get("TOKEN", ""), os.environ.get("REPOSITORY", ""))
+    print("Pushed to main." if pushed else "There was nothing to push.")
+    return 0
+
+
+def run_canary(args: argparse.Namespace) -> int:
+    """Run the reference afresh and compare it with its recorded row."""
+    from rich.console import Console
+
+    from harness import registry, results
+    from harness.ci.canary import compare
+    from harness.pipeline import Options, run_contribution
+    from harness.progress import create_progress
+    from harness.track import DEFAULT_TRACK, load_track
+
+    track = load_track(args.track or DEFAULT_TRACK)
+    recorded_file = paths.RESULTS / track.file.name / f"{registry.REFERENCE_NAME}.json"
+    recorded = results.read_row(recorded_file)
+    with create_progress(Console(highlight=False)) as progress:
+        options = Options(seeds=tuple(score.seed for score in recorded.scores), fresh=True)
+        finished = run_contribution(registry.load_reference(), track, options, progress)
+    sighting = compare(recorded, finished.row)
+    print(sighting.sentence())
+    publish(f"## Canary\n\n{sighting.sentence()}")
+    return 0 if sighting.alive else 1

@@ -1,0 +1,95 @@
+"""The hand-over from a job that ran strangers' code."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image
+
+from harness import paths, registry, results
+from harness.ci.accept import MAX_SHEET_BYTES, accept
+from harness.track import load_track
+from tests.harness.support import example_row
+
+
+def row_of_example1(**changes):
+    now = {
+        "contribution": "Example1",
+        "content_hash": registry.load("Example1").content_hash,
+        "reference_hash": registry.load_reference().content_hash,
+        "protocol_hash": load_track("robot").protocol_hash(),
+        "origin": "maintainer",
+    }
+    return example_row(**now | changes)
+
+
+@pytest.fixture
+def handed_over(tmp_path, runs):
+    folder = tmp_path / "handed" / "robot" / "Example1"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_a_good_row_is_recorded_and_its_origin_is_what_the_job_is(handed_over):
+    results.write_row(handed_over / "row.json", row_of_example1())
+    exif = Image.Exif()
+    exif[0x010E] = "secret"
+    Image.new("RGB", (64, 64), "red").save(handed_over / "sheet.webp", exif=exif)
+    assert b"secret" in (handed_over / "sheet.webp").read_bytes()
+    rows, refused = accept(handed_over.parent.parent, "ci")
+    assert not refused
+    assert [row.origin for row in rows] == ["ci"]
+    recorded = results.read_row(paths.RESULTS / "robot" / "Example1.json")
+    assert recorded == rows[0]
+    sheet = paths.RESULTS / "robot" / "Example1.webp"
+    assert b"secret" not in sheet.read_bytes()
+    with Image.open(sheet) as picture:
+        assert picture.size == (64, 64)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"contribution": "Other"}, "says it is of 'Other'"),
+        ({"track": "../../etc"}, "on '../../etc'"),
+        ({"content_hash": "sha256:00"}, "content_hash"),
+        ({"reference_hash": "sha256:00"}, "reference_hash"),
+        ({"protocol_hash": "sha256:00"}, "protocol_hash"),
+    ],
+)
+def test_a_row_about_something_else_is_refused(handed_over, changes, said):
+    results.write_row(handed_over / "row.json", row_of_example1(**changes))
+    rows, refused = accept(handed_over.parent.parent, "ci")
+    assert rows == []
+    assert said in str(refused[0])
+    assert not list(paths.RESULTS.rglob("*"))
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "no json", '{"schema_version": 1, "extra": 1}'])
+def test_what_is_no_row_is_refused(handed_over, text):
+    (handed_over / "row.json").write_text(text, encoding="utf-8")
+    rows, refused = accept(handed_over.parent.parent, "ci")
+    assert rows == []
+    assert len(refused) == 1
+
+
+def test_a_linked_row_is_refused(handed_over, tmp_path):
+    results.write_row(tmp_path / "elsewhere.json", row_of_example1())
+    (handed_over / "row.json").symlink_to(tmp_path / "elsewhere.json")
+    assert accept(handed_over.parent.parent, "ci")[0] == []
+
+
+@pytest.mark.parametrize("data", [b"<svg onload=alert(1)>", b"\0" * (MAX_SHEET_BYTES + 1)])
+def test_a_sheet_that_is_no_picture_stops_its_row(handed_over, data):
+    results.write_row(handed_over / "row.json", row_of_example1())
+    (handed_over / "sheet.webp").write_bytes(data)
+    rows, refused = accept(handed_over.parent.parent, "ci")
+    assert rows == []
+    assert len(refused) == 1
+    assert not list(paths.RESULTS.rglob("*.json"))
+
+
+def test_a_name_that_the_hub_does_not_know_is_never_looked_at(handed_over):
+    folder = handed_over.parent / "Stranger"
+    folder.mkdir()
+    results.write_row(folder / "row.json", row_of_example1(contribution="Stranger"))
+    assert accept(handed_over.parent.parent, "ci") == ([], [])

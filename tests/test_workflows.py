@@ -1,0 +1,89 @@
+"""The GitHub workflows keep the promises of docs/ci.md."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from harness import paths
+
+FOLDER = paths.ROOT / ".github" / "workflows"
+WORKFLOWS = sorted(FOLDER.glob("*.yml"))
+PINNED = re.compile(r"^actions/[a-z-]+@[0-9a-f]{40}$")
+
+
+@pytest.fixture(params=WORKFLOWS, ids=lambda path: path.stem)
+def workflow(request):
+    return yaml.safe_load(request.param.read_text(encoding="utf-8"))
+
+
+def steps(workflow):
+    return [(job, step) for job in workflow["jobs"].values() for step in job["steps"]]
+
+
+def test_there_are_the_four_of_the_page():
+    assert {path.stem for path in WORKFLOWS} == {"board", "canary", "check", "tests"}
+
+
+def test_nobody_has_rights_unless_a_job_says_so(workflow):
+    assert workflow["permissions"] == {}
+    assert all("timeout-minutes" in job for job in workflow["jobs"].values())
+
+
+def test_no_dangerous_trigger(workflow):
+    # YAML 1.1 reads the key `on` as true.
+    triggers = set(workflow[True])
+    assert triggers <= {"pull_request", "push", "schedule", "workflow_dispatch"}
+
+
+def test_every_action_is_pinned_by_its_commit(workflow):
+    for _, step in steps(workflow):
+        if "uses" in step:
+            assert PINNED.match(step["uses"]), step["uses"]
+
+
+def test_every_command_is_a_nox_session_and_nothing_is_put_into_it(workflow):
+    for _, step in steps(workflow):
+        if "run" in step:
+            assert "${{" not in step["run"]
+            assert re.match(r"^(nox -s |python -m pip install nox==)", step["run"]), step["run"]
+
+
+def test_checkouts_keep_no_credentials(workflow):
+    for _, step in steps(workflow):
+        if step.get("uses", "").startswith("actions/checkout@"):
+            assert step["with"]["persist-credentials"] is False
+
+
+def test_jobs_that_run_contributions_may_write_nothing_and_demand_isolation(workflow):
+    for job, step in steps(workflow):
+        if "nox -s ci -- run " in step.get("run", ""):
+            assert job["permissions"] == {"contents": "read"}
+            assert step["env"]["HUB_REQUIRE_ISOLATION"] in {"landlock", "namespaces", "bubblewrap"}
+
+
+def test_no_secret_is_named_anywhere():
+    for path in WORKFLOWS:
+        assert "secrets." not in path.read_text(encoding="utf-8"), path.name
+
+
+def test_the_linters_of_the_workflows_are_satisfied_and_find_a_hole(tmp_path):
+    lint = [sys.executable, str(paths.ROOT / "tools" / "lint_workflows.py")]
+    assert subprocess.run(lint, capture_output=True, check=False).returncode == 0
+    copy = tmp_path / "hub"
+    shutil.copytree(paths.ROOT / ".github", copy / ".github")
+    (copy / "tools").mkdir()
+    shutil.copy(lint[1], copy / "tools")
+    target = copy / ".github" / "workflows" / "check.yml"
+    text = target.read_text(encoding="utf-8")
+    target.write_text(text.replace('"$BASE"', "${{ github.head_ref }}"), encoding="utf-8")
+    lint[1] = str(copy / "tools" / Path(lint[1]).name)
+    done = subprocess.run(lint, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "template-injection" in done.stdout
