@@ -11,8 +11,14 @@
     │   ├── HookError             a hook raised
     │   └── HookResultError       a hook returned something the contract does not allow
     ├── WorkerError               the worker process ended without an answer
-    │   ├── WorkerTimeout         it ran longer than the track allows
-    │   └── WorkerCrash           it died (signal, exit code, out of memory)
+    │   ├── WorkerCrash           it died (signal, exit code)
+    │   └── WorkerLimit           it was stopped at a limit
+    │       ├── WorkerTimeout     it ran longer than the track allows
+    │       ├── WorkerCpuTime     it used more processor time
+    │       ├── WorkerMemory      it used more memory
+    │       ├── WorkerProcesses   it had more processes at once
+    │       ├── WorkerDisk        it wrote more into its folder
+    │       └── WorkerOutput      it printed more
     ├── ArtefactError             a file that a worker wrote cannot be accepted
     └── ResultFileError           a result file on disk is damaged or of another schema
 
@@ -99,12 +105,36 @@ class WorkerError(HubError):
     """The worker process ended without an answer."""
 
 
-class WorkerTimeout(WorkerError):
+class WorkerCrash(WorkerError):
+    """The worker died: a signal, an exit code."""
+
+
+class WorkerLimit(WorkerError):
+    """The worker was stopped at a limit."""
+
+
+class WorkerTimeout(WorkerLimit):
     """The worker ran longer than the track allows."""
 
 
-class WorkerCrash(WorkerError):
-    """The worker died: a signal, an exit code, out of memory."""
+class WorkerCpuTime(WorkerLimit):
+    """The worker and what it started used more processor time than it may."""
+
+
+class WorkerMemory(WorkerLimit):
+    """The worker and what it started used more memory than they may."""
+
+
+class WorkerProcesses(WorkerLimit):
+    """The worker started more processes than it may."""
+
+
+class WorkerDisk(WorkerLimit):
+    """The worker wrote more into its folder than it may."""
+
+
+class WorkerOutput(WorkerLimit):
+    """The worker printed more than it may."""
 
 
 class ArtefactError(HubError):

@@ -276,7 +276,7 @@ class TrackFile(Record):
 
 # --- what a run yields --------------------------------------------------------------------------
 
-Status = Literal["ok", "failed", "timeout", "crashed", "canceled"]
+Status = Literal["ok", "failed", "timeout", "oom", "limit", "crashed", "canceled"]
 
 
 class ErrorReport(Record):

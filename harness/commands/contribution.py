@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness import atomic, registry, results
+from harness.commands.isolation import add_isolation_arguments, settle
 from harness.pipeline import Options, Run, run_contribution
 from harness.progress import create_progress
 from harness.records import Row
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--record", action="store_true", help="also store the row in leaderboard/results"
     )
+    add_isolation_arguments(parser)
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
@@ -50,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
     contribution = registry.load(args.name)
     track = load_track(args.track)
     console.print(f"[bold]{contribution.name}[/] on the track [bold]{escape(track.file.title)}[/]")
+    settle(args, contribution, console)
     options = Options(seeds=args.seeds, device=args.device, fresh=args.fresh)
     with create_progress(console) as progress:
         finished = run_contribution(contribution, track, options, progress)

@@ -13,8 +13,8 @@ import psutil
 
 from harness import base_model, machine, paths
 from harness.errors import BaseModelError
+from harness.sandbox import layers
 from harness.track import load_track, track_names
-from harness.worker.process import SANDBOX
 
 MEMORY_GIB, DISK_GIB = 4.0, 2.0
 
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print one line per thing; return 1 when something is missing."""
     del args
-    lines = [python(), *packages(), lock(), device(), memory(), disk(), *models(), sandbox()]
+    lines = [python(), *packages(), lock(), device(), memory(), disk(), *models(), *sandbox()]
     for line in lines:
         print(f"{'ok ' if line.ok else 'NO '} {line.subject:<12} {line.found}")
         if not line.ok:
@@ -134,6 +134,13 @@ def models() -> list[Line]:
     return lines
 
 
-def sandbox() -> Line:
-    """The isolation that contributions run under."""
-    return Line(True, "isolation", f"{SANDBOX}: own process group, cleared environment, time limit")
+def sandbox() -> list[Line]:
+    """The isolation that contributions run in, and why it is not a stronger one."""
+    missing: list[Line] = []
+    for layer in layers.LAYERS:
+        reason = layers.why_not(layer)
+        if reason is None:
+            promise = f"{layer}: {layers.PROMISES[layer]}"
+            return [Line(True, "isolation", promise), *missing]
+        missing.append(Line(True, "", f"not {layer}: {reason}"))
+    return missing

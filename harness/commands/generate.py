@@ -13,6 +13,7 @@ from rich.console import Console
 
 from harness import paths, registry
 from harness.commands.contribution import DEVICES, show
+from harness.commands.isolation import add_isolation_arguments, settle
 from harness.errors import HubError, UsageError
 from harness.pictures import open_picture, save_generated
 from harness.pipeline import Options, run_contribution
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, help="folder for the pictures (default: runs/generated/NAME)")
     add("--track", default=DEFAULT_TRACK, help="trained on which track (default: %(default)s)")
     add("--device", default="cpu", choices=DEVICES, help="where to compute (default: %(default)s)")
+    add_isolation_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -46,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
     console = Console(highlight=False)
     contribution, track = registry.load(args.name), load_track(args.track)
     config, prompts = sampling_config(args, contribution, track), expanded(args.prompt, args.count)
+    settle(args, contribution, console)
     with create_progress(console) as progress:
         adapter = newest_adapter(track.file.name, contribution.name)
         if adapter is None:

@@ -13,7 +13,8 @@ from harness.registry import REFERENCE_NAME
 from harness.scoring.jobs import ScoreAnswer
 from harness.steps.attempt import THREADS, Attempt
 from harness.worker.jobs import ADAPTER_FILE, Answer, seed_folder
-from harness.worker.process import SANDBOX, Outcome
+from harness.worker.process import Outcome
+from harness.worker.spent import read_spent
 
 
 def common_row(attempt: Attempt, status: Status, **rest: Any) -> Row:
@@ -29,10 +30,16 @@ def common_row(attempt: Attempt, status: Status, **rest: Any) -> Row:
         reference_hash=attempt.reference.content_hash,
         protocol_hash=attempt.track.protocol_hash(),
         status=status,
-        machine=describe_machine(THREADS, SANDBOX),
+        machine=describe_machine(THREADS, active_layer(attempt)),
         created_at=datetime.datetime.now(datetime.UTC).replace(microsecond=0),
         **rest,
     )
+
+
+def active_layer(attempt: Attempt) -> str:
+    """Return the isolation that the contribution's code really ran in."""
+    spent = read_spent(attempt.own_training)
+    return spent.layer if spent else "none of its code was run"
 
 
 def failed_row(attempt: Attempt, outcome: Outcome[Any]) -> Row:

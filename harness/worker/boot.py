@@ -1,4 +1,4 @@
-"""First code of a child process: ``python <FLAGS> harness/worker/boot.py <module> <job.json>``.
+"""First code of a child: ``python <FLAGS> boot.py <module> <job.json> <sandbox.json>``.
 
 The flags (worker/process.py) and a built environment take the user's site-packages, variables and
 current folder out of the search: what is imported is this repository and the hub's environment.
@@ -27,13 +27,17 @@ def die_with_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def boot(module: str, job: str) -> None:
-    """Run one of the known child programs on a job file."""
+def boot(module: str, job: str, settings_file: str) -> None:
+    """Confine this process, then run one of the known child programs on a job file."""
     if module not in MODULES:
         raise SystemExit(f"unknown child program {module!r}")
-    die_with_parent()
     sys.path.insert(0, str(ROOT))
     import importlib
+
+    from harness.sandbox.confine import confine
+
+    if not confine(settings_file)["guarded"]:
+        die_with_parent()
 
     importlib.import_module(module).main(Path(job))
     sys.stdout.flush()

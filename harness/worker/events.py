@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -83,11 +85,7 @@ class EventReader:
 
         The file comes from a stranger's process: anything else in it is passed over.
         """
-        if not self._path.exists():
-            return
-        with self._path.open("rb") as file:
-            file.seek(self._offset)
-            chunk = file.read(CHUNK)
+        chunk = self._read()
         end = chunk.rfind(b"\n") + 1
         if end == 0 and len(chunk) == CHUNK:
             end = CHUNK  # a line that long is none of ours
@@ -102,3 +100,16 @@ class EventReader:
                 without_control(text)[:120],
                 min(max(done, 0.0), 1.0) if math.isfinite(done) else 0.0,
             )
+
+    def _read(self) -> bytes:
+        """Return the next piece; nothing when a stranger put a link or a pipe in its place."""
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        try:
+            handle = os.open(self._path, flags | getattr(os, "O_BINARY", 0))
+        except OSError:
+            return b""
+        with os.fdopen(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                return b""
+            file.seek(self._offset)
+            return file.read(CHUNK)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,15 +13,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
+import psutil
+
 from harness import atomic, paths
-from harness.errors import HubError, WorkerCrash, WorkerTimeout
+from harness.errors import HubError, WorkerCrash
 from harness.progress import Progress
 from harness.records import ErrorReport, Record
+from harness.sandbox import layers
+from harness.sandbox.limits import Kind, Limits, Usage, default_limits, exceeded, fault
+from harness.worker.environment import child_environment
 from harness.worker.events import EventReader, without_control
 from harness.worker.jobs import ANSWER_FILE, EVENTS_FILE, JOB_FILE, LOG_FILE
+from harness.worker.log_pump import LogPump
+from harness.worker.spent import write_spent
+from harness.worker.sweep import remove_tree, sweep
+from harness.worker.watch import Watch
 
 BOOT = paths.ROOT / "harness" / "worker" / "boot.py"
 POLL_S = 0.1
+WATCH_S = 0.25
+PATIENCE_S = 5.0
 
 # No user site-packages, no current folder on the path, no bytecode written; and bytecode that lies
 # about its source (the check and the content hash look at sources only) is compiled anew.
@@ -30,11 +40,8 @@ FLAGS = ("-s", "-P", "-B", "--check-hash-based-pycs", "always")
 LOG_TAIL_LINES = 40
 ANSWER_LIMIT = 16 << 20
 
-# What a child inherits. No token, key or proxy setting of the user is on this list.
-INHERITED = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
-
-# The isolation that is really active, named in every row.
-SANDBOX = "process"
+# Ends that the kernel's own limits bring about.
+KERNEL_LIMITS: dict[str, Kind] = {"SIGXCPU": "cpu", "SIGXFSZ": "disk"}
 
 
 class ChildAnswer(Protocol):
@@ -54,19 +61,21 @@ class Outcome(Generic[A]):
 
     answer: A | None
     error: ErrorReport | None
-    status: Literal["ok", "failed", "timeout", "crashed"]
+    status: Literal["ok", "failed", "timeout", "oom", "limit", "crashed"]
 
 
 class Child(Generic[A]):
-    """One child process with its own folder, process group and cleared environment.
+    """One child process in the strongest isolation there is, with its own folder and limits.
 
     Args:
         label: What the user sees.
         module: The child program, one of those that boot.py knows.
-        job: What it is asked; written to ``job.json``.
-        out: Its folder, emptied first.
+        job: What it is asked; written to ``job.json``. Paths in it are what the child may read.
+        out: Its folder, emptied first; the only place where it may write.
         timeout_s: Wall time after which it is ended, seconds.
         read_answer: Parses ``answer.json``, raising ValueError when it is not what was asked for.
+        limits: What it may use; by default what suits a job of that wall time.
+        isolation: A layer by name; by default the strongest that works here.
     """
 
     def __init__(
@@ -77,63 +86,96 @@ class Child(Generic[A]):
         out: Path,
         timeout_s: float,
         read_answer: Callable[[bytes], A],
+        limits: Limits | None = None,
+        isolation: str | None = None,
     ) -> None:
         self.label = label
         self.out = out
         self.outcome: Outcome[A] | None = None
+        self.layer = layers.choose(isolation)
         self._read_answer = read_answer
         self._ended = False
-        if out.exists():
-            shutil.rmtree(out)  # What an interrupted run left must not pass for this one's.
+        if out.exists() or out.is_symlink():
+            remove_tree(out)  # What an interrupted run left must not pass for this one's.
         (out / "tmp").mkdir(parents=True)
         atomic.write_text(out / JOB_FILE, job.model_dump_json(indent=1))
         self._events = EventReader(out / EVENTS_FILE)
-        self._timeout_s = timeout_s
-        self._deadline = time.monotonic() + timeout_s
-        threads = str(getattr(job, "threads", 1))
-        with (out / LOG_FILE).open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603  # our own program, no shell
-                [sys.executable, *FLAGS, str(BOOT), module, str(out / JOB_FILE)],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=out / "tmp",
-                env=child_environment(out, threads),
-                start_new_session=True,
-            )
+        threads = int(getattr(job, "threads", 1))
+        self._limits = limits or default_limits(timeout_s, threads)
+        program = [sys.executable, *FLAGS, str(BOOT), module, str(out / JOB_FILE)]
+        start = layers.prepare(self.layer, job, out, self._limits, program)
+        self._process = subprocess.Popen(  # noqa: S603  # our own program, no shell
+            start.command,
+            stdin=subprocess.PIPE if start.holds_stdin else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            bufsize=0,
+            cwd=out / "tmp",
+            env=child_environment(out, str(threads)),
+            start_new_session=True,
+        )
+        if self._process.stdout is None:
+            raise HubError("A child without an output cannot be followed.")  # it has a PIPE
+        self._log = LogPump(self._process.stdout, out / LOG_FILE)
+        self._watch = Watch(self._process.pid, out)
+        self._looked = 0.0
 
     def poll(self, progress: Progress) -> bool:
-        """Show news, enforce the deadline, and tell whether the child is finished."""
+        """Show news, enforce the limits, and tell whether the child is finished."""
         for phase, done in self._events.new():
             progress.update(self.label, done, phase)
         if self.outcome is not None:
             return True
         code = self._process.poll()
-        if code is None and time.monotonic() < self._deadline:
+        usage = self._look()
+        kind = exceeded(usage, self._limits) if usage else None
+        if code is None and kind is None:
             return False
-        self.outcome = self._conclude(code)
         self.kill()
+        self.outcome = self._conclude(code, kind, usage or self._watch.peak)
         progress.finish(self.label, ok=self.outcome.error is None)
         return True
 
-    def kill(self) -> None:
-        """End the whole process group, whatever state it is in, and reap the child.
+    def _look(self) -> Usage | None:
+        """Measure what is used, not more often than every quarter of a second."""
+        now = time.monotonic()
+        if now - self._looked < WATCH_S:
+            return None
+        self._looked = now
+        return self._watch.usage(self._log.printed)
 
-        Once only: later the number of the group may belong to somebody else.
+    def kill(self) -> None:
+        """End the child and everything it started, whatever state they are in, and tidy up.
+
+        Once only: later the numbers of its processes may belong to somebody else.
         """
         if self._ended:
             return
         self._ended = True
-        if hasattr(os, "killpg"):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        elif self._process.poll() is None:
+        known = self._watch.processes()
+        if self._process.stdin:
+            self._process.stdin.close()  # the guard ends what it started
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(PATIENCE_S)
+        if self._process.poll() is None:
+            if hasattr(os, "killpg"):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
             self._process.kill()
         self._process.wait()
-        for leftover in self.out.rglob(".*.tmp"):  # writes that were cut short
-            leftover.unlink(missing_ok=True)
-        if self._process.stdin:
-            self._process.stdin.close()
+        for process in known[1:]:
+            with contextlib.suppress(psutil.Error):
+                process.kill()  # psutil makes sure that the number still means the same process
+        psutil.wait_procs(known[1:], timeout=PATIENCE_S)
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Leave plain files only, a log of bounded size, and what was used."""
+        odd = sweep(self.out)
+        notes = [f"[hub] removed {name!r}: no plain file of its own\n" for name in odd[:20]]
+        self._log.finish(PATIENCE_S, "".join(notes))
+        remove_tree(self.out / "tmp")
+        write_spent(self.out, self.layer, self._watch.peak)
 
     def ended(self) -> Outcome[A]:
         """Return how the child ended.
@@ -145,18 +187,16 @@ class Child(Generic[A]):
             raise HubError(f"{self.label} was stopped before it ended.")
         return self.outcome
 
-    def _conclude(self, code: int | None) -> Outcome[A]:
-        if code is None:
-            error: HubError = WorkerTimeout(
-                f"{self.label} was stopped after {self._timeout_s:.0f} s, its time limit.",
-                fix="Do less per step, or look in the log for what it was waiting for.",
-            )
-            return Outcome(None, self.report(error), "timeout")
+    def _conclude(self, code: int | None, kind: Kind | None, usage: Usage) -> Outcome[A]:
+        kind = kind or KERNEL_LIMITS.get(signal_name(code) or "")
         path = self.out / ANSWER_FILE
         if code == 0 and path.is_file() and path.stat().st_size <= ANSWER_LIMIT:
             return self._judge(path.read_bytes())
+        if kind is not None:
+            error, status = fault(self.label, kind, usage, self._limits)
+            return Outcome(None, self.report(error), status)
         crash = WorkerCrash(
-            f"{self.label}'s process {describe_exit(code)} without an answer.",
+            f"{self.label}'s process {describe_exit(code or 0)} without an answer.",
             fix="The last lines of its log follow.",
         )
         return Outcome(None, self.report(crash), "crashed")
@@ -204,35 +244,23 @@ class Child(Generic[A]):
         return tuple(line for line in lines if line.strip())[-LOG_TAIL_LINES:]
 
 
+def signal_name(code: int | None) -> str | None:
+    """Return the signal that ended a process, whoever passed the code on (128 + number)."""
+    if code is None or 0 <= code <= 128:
+        return None
+    try:
+        return signal.Signals(-code if code < 0 else code - 128).name
+    except ValueError:
+        return None
+
+
 def describe_exit(code: int) -> str:
     """Say in words how a process ended."""
-    if code >= 0:
+    name = signal_name(code)
+    if name is None:
         return f"exited with code {code}"
-    name = signal.Signals(-code).name
     hint = " (often: out of memory)" if name == "SIGKILL" else ""
     return f"was killed by {name}{hint}"
-
-
-def child_environment(out: Path, threads: str) -> dict[str, str]:
-    """Build the environment of a child from an allow-list."""
-    kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    return kept | {
-        "HOME": str(out / "tmp"),
-        "USERPROFILE": str(out / "tmp"),
-        "TMPDIR": str(out / "tmp"),
-        "TEMP": str(out / "tmp"),
-        "TMP": str(out / "tmp"),
-        "OMP_NUM_THREADS": threads,
-        "MKL_NUM_THREADS": threads,
-        "PYTHONHASHSEED": "0",
-        "PYTHONUTF8": "1",
-        "HF_HUB_OFFLINE": "1",
-        "TRANSFORMERS_OFFLINE": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "DIFFUSERS_VERBOSITY": "error",
-        "TRANSFORMERS_VERBOSITY": "error",
-        "TOKENIZERS_PARALLELISM": "false",
-    }
 
 
 def run_children(children: Sequence[Child[Any]], progress: Progress) -> None:

@@ -1,0 +1,193 @@
+"""The layers, strongest first; which of them work here; the command that starts a child in one.
+
+A layer counts as available only after a child has been started in it and has found out from
+inside that it holds (``probe``). What was found is remembered until the machine starts again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import psutil
+from pydantic import BaseModel
+
+from harness import atomic, paths
+from harness.errors import EnvironmentFault
+from harness.sandbox import bubblewrap, landlock, namespaces, seccomp
+from harness.sandbox.limits import Limits
+from harness.sandbox.mounts import Mount, mounts_of
+from harness.sandbox.view import View, view_of
+
+LayerName = Literal["bubblewrap", "namespaces", "landlock", "process"]
+LAYERS: tuple[LayerName, ...] = get_args(LayerName)
+
+PROMISES: dict[LayerName, str] = {
+    "bubblewrap": "no network, sees only what it needs, writes only its run's folder",
+    "namespaces": "no network, sees only what it needs, writes only its run's folder",
+    "landlock": "no network, reads only what it needs, writes only its run's folder; sees that "
+    "other processes exist",
+    "process": "limits and a cleared environment only: the code runs with your own rights",
+}
+
+WANTED = "HUB_ISOLATION"
+REQUIRED = "HUB_REQUIRE_ISOLATION"
+
+SETTINGS_FILE = "sandbox.json"
+GUARD = paths.ROOT / "harness" / "sandbox" / "guard.py"
+GUARD_FLAGS = ("-I", "-S")
+
+
+@dataclass(frozen=True)
+class Start:
+    """How to start a child.
+
+    Args:
+        command: The whole command.
+        holds_stdin: Whether closing the child's standard input ends it and all it started.
+    """
+
+    command: list[str]
+    holds_stdin: bool
+
+
+def prepare(
+    layer: LayerName, job: BaseModel, out: Path, limits: Limits, program: list[str]
+) -> Start:
+    """Write the child's settings into its folder and return how to start it in a layer."""
+    cuda = str(getattr(job, "device", "cpu")).startswith("cuda")
+    view = view_of(job, out)
+    mounts = mounts_of(view) if layer in ("bubblewrap", "namespaces") else []
+    settings = {
+        "layer": layer,
+        "guarded": sys.platform == "linux",
+        "folder": str(out / "tmp"),
+        "mounts": mounts if layer == "namespaces" else [],
+        "filters": layer != "process",
+        "landlock": landlock_rules(view) if layer == "landlock" else None,
+        "unix_sockets": layer in ("bubblewrap", "namespaces"),
+        "cuda": cuda,
+        "rlimits": rlimits(limits, cuda),
+    }
+    file = out / SETTINGS_FILE
+    atomic.write_text(file, json.dumps(settings, indent=1))
+    return Start(command(layer, mounts, file, [*program, str(file)]), layer != "bubblewrap")
+
+
+def command(layer: LayerName, mounts: list[Mount], settings: Path, program: list[str]) -> list[str]:
+    """Return the command of one layer."""
+    if layer == "bubblewrap":
+        return bubblewrap.command(mounts, program)
+    guarded = [sys.executable, *GUARD_FLAGS, str(GUARD), str(settings), "--", *program]
+    if layer == "namespaces":
+        return namespaces.command(guarded)
+    # Without Linux there is no guard: the child watches its standard input itself.
+    return guarded if sys.platform == "linux" else program
+
+
+def landlock_rules(view: View) -> dict[str, list[str]]:
+    """Return a view as Landlock's lists; /proc shows nothing of processes outside (no ptrace)."""
+    harmless = [f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom")]
+    return {
+        "read": [str(path) for path in (*view.readable, Path("/proc"))],
+        "write": [str(view.out), *harmless, *(str(node) for node in view.devices)],
+    }
+
+
+def rlimits(limits: Limits, cuda: bool) -> dict[str, int]:
+    """Return the kernel's own limits per process, behind those that the parent watches.
+
+    The address space (AS) is left alone: torch reserves far more than it uses. Data is limited to
+    twice what the parent allows, so that it is the parent who tells.
+    """
+    wanted = {
+        "CORE": 0,
+        "CPU": int(limits.cpu_s) + 1,
+        "FSIZE": limits.disk_bytes,
+        "NOFILE": 1024,
+        "NPROC": tasks_of_user() + 4 * limits.processes,
+    }
+    if not cuda:
+        wanted["DATA"] = 2 * limits.memory_bytes
+    return wanted
+
+
+def tasks_of_user() -> int:
+    """Return how many processes and threads the user has now; the limit is per user."""
+    if not hasattr(os, "getuid"):
+        return 0
+    user, count = os.getuid(), 0
+    for process in psutil.process_iter(["uids", "num_threads"]):
+        uids = process.info["uids"]
+        if uids is not None and uids.real == user:
+            count += process.info["num_threads"] or 1
+    return count
+
+
+# --- which layer --------------------------------------------------------------------------------
+
+
+def choose(wanted: str | None = None) -> LayerName:
+    """Return the layer to use: the one asked for, or the strongest that works here.
+
+    Raises:
+        EnvironmentFault: The one asked for does not work here, or the best is weaker than
+            ``HUB_REQUIRE_ISOLATION`` demands.
+    """
+    asked = wanted or os.environ.get(WANTED) or "auto"
+    if asked == "auto":
+        layer: LayerName = next(name for name in LAYERS if why_not(name) is None)
+    else:
+        layer = known_layer(asked)
+        reason = why_not(layer)
+        if reason is not None:
+            raise EnvironmentFault(
+                f"The isolation layer {layer!r} does not work here: {reason}",
+                fix="Leave --isolation out to use the strongest that works; docs/isolation.md "
+                "says what each one needs.",
+            )
+    floor = os.environ.get(REQUIRED)
+    if floor and LAYERS.index(layer) > LAYERS.index(known_layer(floor)):
+        reasons = "; ".join(f"{name}: {why_not(name)}" for name in LAYERS if why_not(name))
+        raise EnvironmentFault(
+            f"{REQUIRED}={floor}, but the layer would be {layer!r} ({reasons or 'asked for'}).",
+            fix="On Debian and Ubuntu: apt-get install bubblewrap; docs/isolation.md for the rest.",
+        )
+    return layer
+
+
+def known_layer(name: str) -> LayerName:
+    """Return a layer by its name.
+
+    Raises:
+        EnvironmentFault: There is no such layer.
+    """
+    for layer in LAYERS:
+        if layer == name:
+            return layer
+    raise EnvironmentFault(
+        f"There is no isolation layer {name!r}.", fix=f"Choose one of: auto, {', '.join(LAYERS)}."
+    )
+
+
+def why_not(layer: LayerName) -> str | None:
+    """Say why a layer cannot be used here, or None when a probe has shown that it holds."""
+    if layer == "process":
+        return None
+    if sys.platform != "linux":
+        return "it needs Linux"
+    if not seccomp.supported():
+        return "the filter does not know this processor"
+    if layer == "landlock" and landlock.version() == 0:
+        return "this kernel has no Landlock"
+    tool = {"bubblewrap": bubblewrap.PROGRAM, "namespaces": "unshare"}.get(layer)
+    if tool and shutil.which(tool) is None:
+        return f"the program {tool!r} is not installed"
+    from harness.sandbox.probe import remembered
+
+    return remembered(layer)
