@@ -81,6 +81,12 @@ def scrape(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def dataset(session: nox.Session) -> None:
+    """Look at a folder of pictures before training: nox -s dataset -- check DIR (or preview)."""
+    python(session, "-m", "picture_sets", *session.posargs)
+
+
+@nox.session(python=False)
 def doctor(session: nox.Session) -> None:
     """Look at the machine and the installation."""
     harness(session, "doctor")

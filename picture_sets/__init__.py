@@ -7,6 +7,7 @@
     captions.py       caption files and their variations: trigger word, shuffled tags
     buckets.py        sizes for aspect-ratio buckets
     duplicates.py     the same picture twice, or nearly
+    examine.py        one look at each picture, in several threads
     preflight.py      everything that is wrong with a folder, before step 0
     page.py           the same as one HTML page
     tensor_store.py   tensors on disk or in memory, atomic and checked

@@ -107,13 +107,14 @@ def read_pairs(img_dir: Path, caption_dir: Path | None, folder: Path, layout: La
         source = captions.get(stem_key(path))
         if source is None:
             problems.append(caption_missing(path, caption_dir, folder))
+            pictures.append(Picture(path, "", ""))  # so that it is looked at all the same
             continue
+        caption = ""
         try:
             caption = read_caption(source)
         except DataSetError as error:
             fix = error.fix or ""
             problems.append(Problem("error", "caption-unreadable", source, error.what, fix))
-            continue
         pictures.append(Picture(path, caption, shown(source, folder)))
     stems = {stem_key(path) for path in paths}
     problems += [orphan(path, folder) for key, path in captions.items() if key not in stems]

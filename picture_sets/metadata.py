@@ -56,17 +56,12 @@ def read_metadata(data_dir: Path) -> PictureSet:
             )
             continue
         pictures[path] = Picture(path, caption, f"{METADATA}:{number}")
-    problems += [
-        Problem(
-            "error",
-            "caption-missing",
-            path,
-            f"{shown(path, data_dir)} has no line in {METADATA}.",
-            "Add one, or take the picture out.",
-        )
-        for path in pictures_below(data_dir)
-        if path not in pictures
-    ]
+    for path in pictures_below(data_dir):
+        if path not in pictures:
+            message = f"{shown(path, data_dir)} has no line in {METADATA}."
+            fix = "Add one, or take the picture out."
+            problems.append(Problem("error", "caption-missing", path, message, fix))
+            pictures[path] = Picture(path, "", "")
     if not pictures and not problems:
         message = f"{source} lists no pictures."
         problems.append(Problem("error", "no-pictures", source, message, "Add a line for each."))
