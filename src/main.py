@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from harness.records import DatasetConfig, GenerateConfig, LoraConfig, TrainConfig
+from picture_sets.preflight import preflight
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -104,6 +105,7 @@ def finetune(options: argparse.Namespace) -> None:
     )
 
     dataset_config = DatasetConfig(seed=options.seed)
+    preflight(options.data, resolution_px, dataset_config)
     dataset = make_dataset(data_dir=options.data, resolution=resolution_px, config=dataset_config)
     adapter = make_lora(pipeline=pipeline, config=lora_config)
     trainable = sum(p.numel() for p in adapter.parameters())
