@@ -25,15 +25,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from harness.records import DatasetConfig, GenerateConfig, LoraConfig, TrainConfig
 from picture_sets.preflight import preflight
-
-if TYPE_CHECKING:
-    from diffusers import StableDiffusionPipeline
 
 PROMPTS = ("a sks robot, on a white background", "a sks robot, on a blue background")
 
@@ -48,7 +44,7 @@ def parse_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--data", type=Path, default=Path("src/Dataset"), help="folder with Images, ImageCaptions")
-    add("--base", type=Path, default=Path("models/tiny-sd"), help="base model, a diffusers folder")
+    add("--base", default="models/tiny-sd", help="folder, .safetensors file or Hugging Face id")
     add("--out", type=Path, default=Path("runs/reference"), help="where the results go")
     add("--steps", type=int, default=training.steps, help="optimiser steps")
     add("--batch-size", type=int, default=training.batch_size, help="pictures per step")
@@ -66,6 +62,9 @@ def parse_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
 if __name__ == "__main__":
     # The imports below wake torch, which takes seconds: --help and misspelt options come first.
     parse_options()
+
+from base_models.load import load_pipeline  # noqa: E402
+from harness.errors import HubError  # noqa: E402
 
 # The harness registers this module and finds the four hooks by these names.
 from .dataset import make_dataset  # noqa: E402
@@ -130,32 +129,6 @@ def finetune(options: argparse.Namespace) -> None:
     print(f"{options.out / 'adapter.safetensors'}\n{options.out / 'samples.png'} (base | LoRA)")
 
 
-def load_pipeline(base: Path) -> StableDiffusionPipeline:
-    """Load a base model from a folder, without asking the network for anything.
-
-    Raises:
-        FileNotFoundError: The folder does not exist or holds no pipeline.
-    """
-    if not (base / "model_index.json").is_file():
-        raise FileNotFoundError(
-            f"There is no base model in {base} (it would have a model_index.json). Give --base the "
-            "folder of a Stable Diffusion 1.x model in diffusers layout."
-        )
-    import torch
-    import transformers
-
-    # Before diffusers asks it for parts that Stable Diffusion 1.x does not use.
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    import diffusers
-
-    diffusers.utils.logging.disable_progress_bar()
-    # float32 said aloud: a folder may hold float16 weights, and they would stay float16.
-    return diffusers.StableDiffusionPipeline.from_pretrained(
-        base, dtype=torch.float32, local_files_only=True, safety_checker=None
-    )
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``finetune`` from the command line; return 0, or a message and 1 or 2."""
     options = parse_options(argv)
@@ -165,7 +138,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for fault in error.errors():
             print(f"error: {'.'.join(map(str, fault['loc']))}: {fault['msg']}", file=sys.stderr)
         return 2
-    except (OSError, ValueError, FloatingPointError) as error:
+    except (HubError, OSError, ValueError, FloatingPointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
