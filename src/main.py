@@ -7,6 +7,8 @@ the order to read them:
 
     dataset.py   pictures and captions  ->  tensors
     lora.py      the small trainable correction beside the frozen layers
+    targets.py   which layers those are
+    strength.py  scale the correction, switch it off, merge it into the weights
     encode.py    pictures to latents, captions to embeddings, by the frozen VAE and text encoder
     train.py     the loop: add noise, predict it, improve the correction
     draws.py     everything random about one step of that loop

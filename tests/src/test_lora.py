@@ -14,12 +14,12 @@ from transformers import CLIPTextConfig, CLIPTextModel
 from harness.records import TARGET_PRESETS, LoraConfig
 from lora_files.layout import SD1_TEXT_ENCODER, SD1_UNET
 from src.lora import (
-    TEXT_ENCODER_TARGETS,
     LoRALayer,
     apply_lora_to_model,
     lora_layers,
     make_lora,
 )
+from src.targets import TEXT_ENCODER_TARGETS
 from tests.src.support import snapshot
 
 ATTENTION = TARGET_PRESETS["attention"]
