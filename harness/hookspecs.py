@@ -15,12 +15,12 @@ Rules that hold for all four:
 # Annotations stay strings here: naming torch's types must not cost an import of torch.
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from harness import hookspec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from diffusers import StableDiffusionPipeline
@@ -43,6 +43,31 @@ class Reporter(Protocol):
         Args:
             step: Number of the finished step, starting at 1.
             loss: Training loss of that step, a plain number.
+        """
+
+
+class TrainState(NamedTuple):
+    """What a training loop needs to go on where it stopped; kept as safetensors and JSON."""
+
+    tensors: dict[str, Tensor]
+    values: dict[str, Any]
+
+
+@runtime_checkable
+class ResumableReporter(Reporter, Protocol):
+    """A reporter of a long run. A loop that can be resumed asks for it with ``isinstance``."""
+
+    def resume(self) -> TrainState | None:
+        """Return what an earlier run of the same job handed to ``checkpoint``, or None."""
+
+    def checkpoint(self, step: int, make_state: Callable[[], TrainState]) -> None:
+        """Offer to keep the state after a step; call it after ``step``, every time.
+
+        The reporter decides whether a checkpoint is due, and only then calls ``make_state``. This
+        is also where Ctrl-C takes effect: the step is finished and its state is on disk.
+
+        Raises:
+            KeyboardInterrupt: The user wants to stop.
         """
 
 
@@ -108,7 +133,8 @@ def train(
         adapter: What ``make_lora`` returned. Only its parameters may change.
         config: Steps, batch size, learning rate, seed. The budget (``steps`` optimiser steps of
             ``batch_size`` pictures) is the same for everybody.
-        reporter: Call ``reporter.step(step, loss)`` after each optimiser step.
+        reporter: Call ``reporter.step(step, loss)`` after each optimiser step. To be resumable, see
+            ``ResumableReporter``; nobody has to be.
 
     Returns:
         ``TrainResult(losses=...)`` with one finite loss per optimiser step.

@@ -20,6 +20,10 @@ SCHEMA_VERSION = 1
 # Also a Python identifier, because the folder is imported as CONTRIBUTIONS.<Name>.src.main.
 NAME_PATTERN = re.compile(r"^[A-Za-z][A-Za-z0-9_]{1,38}$")
 
+OptimizerName = Literal["adamw", "adamw8bit", "prodigy", "adafactor"]
+ScheduleName = Literal["constant", "cosine", "linear"]
+Precision = Literal["no", "fp16", "bf16"]
+
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -134,19 +138,45 @@ class TrainSettings(Record):
     """The part of the training settings that a contribution may choose."""
 
     # Right for the embedded base at 64 px; the real SD 1.4 wants about a tenth of it (1e-4).
-    learning_rate: float = Field(default=1e-3, gt=0, le=1, description="of AdamW, after warm-up")
-    weight_decay: float = Field(default=1e-2, ge=0, description="of AdamW")
+    learning_rate: float = Field(default=1e-3, gt=0, le=1, description="of the U-Net")
+    text_encoder_learning_rate: float | None = Field(
+        default=None, gt=0, le=1, description="of the text encoder; empty means the same"
+    )
+    weight_decay: float = Field(default=1e-2, ge=0, description="of the optimiser")
     max_grad_norm: float = Field(default=1.0, gt=0, description="gradients are clipped to it")
+    optimizer: OptimizerName = Field(
+        default="adamw", description="the last three need a package more, see docs/training.md"
+    )
+    lr_schedule: ScheduleName = Field(default="constant", description="after the warm-up")
     lr_warmup_steps: int = Field(default=0, ge=0, description="steps of linear warm-up")
     caption_dropout: Fraction = Field(default=0.1, description="share of captions left empty")
+    min_snr_gamma: float | None = Field(
+        default=None, gt=0, description="min-SNR loss weights, usually 5; empty means all equal"
+    )
+    noise_offset: float = Field(
+        default=0.0, ge=0, le=1, description="noise added to whole channels, for dark pictures"
+    )
 
 
 class TrainConfig(TrainSettings):
-    """Settings of ``train``: the contribution's choice plus the budget that the track owns."""
+    """Settings of ``train``: the contribution's choice plus the budget that the track owns.
+
+    How a step is computed (accumulation, precision, checkpointing, processes) does not change what
+    it is: always one update from ``batch_size`` pictures.
+    """
 
     steps: int = Field(default=200, ge=1, description="optimiser steps")
-    batch_size: int = Field(default=4, ge=1, description="pictures per optimiser step")
+    batch_size: int = Field(default=4, ge=1, description="pictures per step, over all processes")
     seed: int = Field(default=0, ge=0, lt=2**31, description="of noise, timesteps and order")
+    gradient_accumulation_steps: int = Field(
+        default=1, ge=1, description="parts a batch is computed in, to need less memory"
+    )
+    mixed_precision: Precision = Field(
+        default="no", description="what the base computes in; the adapter stays float32"
+    )
+    gradient_checkpointing: bool = Field(
+        default=False, description="compute activations twice instead of keeping them"
+    )
 
 
 class GenerateSettings(Record):

@@ -7,7 +7,8 @@ width (768 in SD 1.4).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -42,28 +43,61 @@ def collate(items: Sequence[tuple[Tensor, str]], tokenizer: CLIPTokenizer) -> tu
     return pixel_values, tokenize(tokenizer, [caption for _, caption in items])
 
 
+class EncodedPictures(NamedTuple):
+    """The pictures as the VAE sees them: a normal distribution for each latent, on the CPU."""
+
+    means: list[Tensor]  # (4, h, w) each
+    stds: list[Tensor]  # (4, h, w) each
+    captions: list[str]
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """(4, h, w) of each picture."""
+        return [tuple(mean.shape) for mean in self.means]
+
+    def sample(self, pictures: Tensor, noise: Tensor) -> Tensor:
+        """Draw unscaled latents (B, 4, h, w) of pictures of one size, given standard noise.
+
+        Every step draws anew: one fixed sample per picture would be learnt by heart.
+        """
+        means = torch.stack([self.means[i] for i in pictures.tolist()])  # (B, 4, h, w)
+        stds = torch.stack([self.stds[i] for i in pictures.tolist()])  # (B, 4, h, w)
+        return means + stds * noise
+
+
 @torch.no_grad()
 def encode_pictures(
     vae: AutoencoderKL, dataset: Dataset[tuple[Tensor, str]], batch_size: int
-) -> tuple[Tensor, Tensor, list[str]]:
+) -> EncodedPictures:
     """Pass each picture through the VAE once.
 
-    The VAE gives a normal distribution for each latent. Its mean and deviation are kept, and every
-    step draws from them anew: one fixed sample per picture would be learnt by heart.
-
-    Returns:
-        Mean and standard deviation, (N, 4, h, w) each, on the CPU, and the N captions.
+    Raises:
+        FloatingPointError: The VAE made something that is not finite of a picture.
     """
     items: Any = dataset  # torch's Dataset declares no __len__, but a map-style one has it
-    means, stds, captions = [], [], []
+    encoded = EncodedPictures([], [], [])
     for first in range(0, len(items), batch_size):
         batch = [items[i] for i in range(first, min(first + batch_size, len(items)))]
-        pixel_values = torch.stack([pixels for pixels, _ in batch])  # (B, 3, H, W)
-        posterior = vae.encode(pixel_values.to(vae.device, vae.dtype)).latent_dist
-        means.append(posterior.mean.float().cpu())  # (B, 4, h, w)
-        stds.append(posterior.std.float().cpu())  # (B, 4, h, w)
-        captions += [caption for _, caption in batch]
-    return torch.cat(means), torch.cat(stds), captions
+        # Pictures of one size pass together; a batch of several sizes goes size by size.
+        for run in runs_of_one_size([pixels for pixels, _ in batch]):
+            pixel_values = torch.stack(run)  # (B, 3, H, W)
+            posterior = vae.encode(pixel_values.to(vae.device, vae.dtype)).latent_dist
+            encoded.means.extend(posterior.mean.float().cpu())  # B x (4, h, w)
+            encoded.stds.extend(posterior.std.float().cpu())  # B x (4, h, w)
+        encoded.captions.extend(caption for _, caption in batch)
+    for number, (mean, std) in enumerate(zip(encoded.means, encoded.stds, strict=True)):
+        if not (mean.isfinite().all() and std.isfinite().all()):
+            raise FloatingPointError(
+                f"The VAE makes NaN or infinity of picture {number} of the dataset (from 0), "
+                f"{encoded.captions[number]!r}. Keep the VAE in float32, or look at the picture."
+            )
+    return encoded
+
+
+def runs_of_one_size(pictures: Sequence[Tensor]) -> list[list[Tensor]]:
+    """Cut a row of pictures (3, H, W) where the size changes."""
+    runs = groupby(pictures, key=lambda pixel_values: pixel_values.shape)
+    return [list(run) for _, run in runs]
 
 
 class EncodedCaptions:
@@ -76,12 +110,17 @@ class EncodedCaptions:
 
     def __init__(self, pipeline: StableDiffusionPipeline, captions: Sequence[str]) -> None:
         self.text_encoder = pipeline.text_encoder
-        # The empty caption comes last, as row -1: it stands in for those that are hidden.
-        self.input_ids = tokenize(pipeline.tokenizer, [*captions, ""])  # (N + 1, S)
-        # Somebody else's make_lora may train the text encoder: then nothing can be kept.
+        # Each text once, the empty one first: it stands in for those that are hidden.
+        texts = {text: row for row, text in enumerate(dict.fromkeys(["", *captions]))}
+        self.rows = torch.tensor([texts[caption] for caption in captions])  # (N,)
+        self.input_ids = tokenize(pipeline.tokenizer, list(texts))  # (texts, S)
+        # The adapter may train the text encoder: then nothing can be kept.
         self.is_trained = any(p.requires_grad for p in self.text_encoder.parameters())
-        with torch.no_grad():
-            self.kept = torch.cat([self.encode(ids[None]) for ids in self.input_ids])
+        self.kept = torch.empty(0)
+        if not self.is_trained:
+            with torch.no_grad():
+                encoded = [self.encode(ids[None]).cpu() for ids in self.input_ids]
+            self.kept = torch.cat(encoded)  # (texts, S, D)
 
     def encode(self, input_ids: Tensor) -> Tensor:
         """Return (B, S, D) for token ids (B, S)."""
@@ -90,5 +129,5 @@ class EncodedCaptions:
 
     def __call__(self, pictures: Tensor, dropped: Tensor) -> Tensor:
         """Return encoder_hidden_states (B, S, D) of these pictures, the dropped ones empty."""
-        rows = pictures.masked_fill(dropped, -1)  # (B,)
+        rows = self.rows[pictures].masked_fill(dropped, 0)  # (B,)
         return self.encode(self.input_ids[rows]) if self.is_trained else self.kept[rows]

@@ -9,7 +9,6 @@ in SD 1.4).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -20,9 +19,12 @@ from torch.nn import functional as F
 from torch.utils.data import Dataset
 
 from harness import TrainResult, hookimpl
+from harness.hookspecs import ResumableReporter
 
-from .draws import draw_step
+from .devices import check_finite, own_rows, start_accelerator, sum_up, training_mode
+from .draws import DROPOUT, draw_step, seed_of
 from .encode import EncodedCaptions, encode_pictures
+from .optimizers import build_optimizer, restore_training, set_learning_rate, training_state
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
@@ -41,6 +43,7 @@ def diffusion_loss(
     encoder_hidden_states: Tensor,
     noise: Tensor,
     timesteps: Tensor,
+    min_snr_gamma: float | None = None,
 ) -> Tensor:
     """Return how badly the U-Net predicts the noise: the mean squared error.
 
@@ -51,6 +54,7 @@ def diffusion_loss(
         encoder_hidden_states: The captions as the text encoder sees them, (B, S, D).
         noise: Standard normal, (B, 4, h, w).
         timesteps: Whole numbers from 0 (hardly any noise) to 999 (hardly anything else), (B,).
+        min_snr_gamma: Weigh the timesteps, see ``min_snr_weights``; None weighs all the same.
 
     Returns:
         One number, in float32 also when the U-Net runs in half precision.
@@ -61,7 +65,25 @@ def diffusion_loss(
         noisy_latents, timesteps, encoder_hidden_states=encoder_hidden_states
     ).sample  # (B, 4, h, w)
     target = training_target(noise_scheduler, latents, noise, timesteps)  # (B, 4, h, w)
-    return F.mse_loss(noise_pred.float(), target.float())
+    errors = F.mse_loss(noise_pred.float(), target.float(), reduction="none")  # (B, 4, h, w)
+    if min_snr_gamma is None:
+        return errors.mean()
+    weights = min_snr_weights(noise_scheduler, timesteps, min_snr_gamma)  # (B,)
+    weighted: Tensor = weights * errors.mean((1, 2, 3))  # (B,)
+    return weighted.mean()
+
+
+def min_snr_weights(noise_scheduler: DDPMScheduler, timesteps: Tensor, gamma: float) -> Tensor:
+    """Return the weight of each timestep, (B,): those with little noise count less.
+
+    Hang et al. 2023, "Efficient Diffusion Training via Min-SNR Weighting Strategy",
+    arXiv:2303.09556: min(SNR, gamma) / SNR for epsilon, min(SNR, gamma) / (SNR + 1) for v.
+    """
+    alpha_bar: Tensor = noise_scheduler.alphas_cumprod.to(timesteps.device)[timesteps]  # (B,)
+    snr = alpha_bar / (1 - alpha_bar)  # (B,)
+    if noise_scheduler.config.prediction_type == "v_prediction":
+        return snr.clamp(max=gamma) / (snr + 1)
+    return snr.clamp(max=gamma) / snr
 
 
 def training_target(
@@ -70,9 +92,17 @@ def training_target(
     """Return what the U-Net of this scheduler has to predict, (B, 4, h, w).
 
     Raises:
-        ValueError: The scheduler's prediction type is neither epsilon nor v_prediction.
+        ValueError: The scheduler's prediction type is neither epsilon nor v_prediction, or it
+            predicts the noise at a timestep that is nothing but noise.
     """
     prediction_type = noise_scheduler.config.prediction_type
+    if prediction_type == "epsilon" and noise_scheduler.config.rescale_betas_zero_snr:
+        # Lin et al. 2023, arXiv:2305.08891, section 3.3: the answer would be the question.
+        raise ValueError(
+            "The base has zero terminal SNR and predicts the noise (epsilon): at the last timestep "
+            "there is nothing to learn from, and min-SNR would divide 0 by 0. Such a base has to "
+            'be v_prediction: set "prediction_type" in its scheduler/scheduler_config.json.'
+        )
     if prediction_type == "epsilon":  # SD 1.x
         return noise
     if prediction_type == "v_prediction":  # SD 2.x; Salimans & Ho 2022, arXiv:2202.00512
@@ -154,61 +184,66 @@ def train(
         dataset: Items ``(pixel_values (3, H, W) in [-1, 1], caption)``.
         adapter: Its parameters are trained and nothing else.
         config: Steps, batch size, learning rate, seed and so on.
-        reporter: Hears of each finished step.
+        reporter: Hears of each finished step; a ``ResumableReporter`` also keeps checkpoints.
 
     Returns:
         The loss of every step.
 
     Raises:
         FloatingPointError: A loss or gradient is not finite; the message names the step.
+        ValueError: The settings do not go with the base, the device or the number of processes.
     """
-    unet, device = pipeline.unet, pipeline.device
+    accelerator = start_accelerator(pipeline, config)
+    unet, device, gamma = pipeline.unet, accelerator.device, config.min_snr_gamma
     noise_scheduler = DDPMScheduler.from_config(pipeline.scheduler.config)  # with SD's betas
-    parameters = [p for p in adapter.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, weight_decay=config.weight_decay, fused=True)
+    optimizer = accelerator.prepare_optimizer(build_optimizer(pipeline, adapter, config))
+    # A list, because it is gone through in every step.
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
 
     # The VAE and the text encoder are frozen, so each picture and caption passes them only once.
-    mean, std, captions = encode_pictures(pipeline.vae, dataset, config.batch_size)
-    texts = EncodedCaptions(pipeline, captions)
+    pictures = encode_pictures(pipeline.vae, dataset, config.batch_size)
+    texts = EncodedCaptions(pipeline, pictures.captions)
+    shapes = pictures.shapes
 
-    unet.train()
-    adapter.train()
-    losses: list[float] = []
-    for step in range(1, config.steps + 1):
-        # Choose pictures, their noise and how much of it; now and then hide a caption.
-        draw = draw_step(step, len(captions), tuple(mean.shape[1:]), noise_scheduler, config)
-        sampled = mean[draw.pictures] + std[draw.pictures] * draw.posterior_noise  # (B, 4, h, w)
-        latents = (sampled * pipeline.vae.config.scaling_factor).to(device)  # (B, 4, h, w)
-        encoder_hidden_states = texts(draw.pictures, draw.caption_dropped)  # (B, S, D)
+    # Go on where an earlier run stopped.
+    keeper = reporter if isinstance(reporter, ResumableReporter) else None
+    state = keeper.resume() if keeper else None
+    losses = restore_training(state, adapter, optimizer) if state else []
 
-        # Ask the U-Net for the noise.
-        noise, timesteps = draw.noise.to(device), draw.timesteps.to(device)
-        loss = diffusion_loss(
-            unet, noise_scheduler, latents, encoder_hidden_states, noise, timesteps
-        )
+    with training_mode(pipeline, texts.is_trained, config):
+        for step in range(len(losses) + 1, config.steps + 1):
+            # Choose pictures, their noise and how much of it; now and then hide a caption.
+            draw = draw_step(step, shapes, noise_scheduler, config)
+            torch.manual_seed(seed_of(config.seed, DROPOUT, step, accelerator.process_index))
 
-        # Improve the adapter.
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        grad_norm = nn.utils.clip_grad_norm_(parameters, config.max_grad_norm)
-        # Both numbers in one go: on a GPU each .item() would wait for everything before it.
-        loss_value, norm_value = torch.stack((loss.detach(), grad_norm)).tolist()
-        if not math.isfinite(loss_value + norm_value):
-            raise FloatingPointError(
-                f"Step {step}: loss {loss_value}, gradient norm {norm_value}. "
-                f"A smaller learning rate than {config.learning_rate} usually helps."
-            )
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate_at(step, config)
-        optimizer.step()
+            # Ask the U-Net for the noise, in as many parts as memory needs.
+            optimizer.zero_grad()
+            loss = torch.zeros((), device=device)
+            for rows in own_rows(accelerator, config):
+                part = draw.part(rows)
+                sampled = pictures.sample(part.pictures, part.posterior_noise)  # (B, 4, h, w)
+                latents = (sampled * pipeline.vae.config.scaling_factor).to(device)
+                noise, timesteps = part.noise.to(device), part.timesteps.to(device)
+                with accelerator.autocast():
+                    embeddings = texts(part.pictures, part.caption_dropped).to(device)  # (B, S, D)
+                    inputs = (latents, embeddings, noise, timesteps)
+                    part_loss = diffusion_loss(unet, noise_scheduler, *inputs, gamma)
+                # The mean over the batch is the sum over its parts of their shares.
+                share = len(rows) / config.batch_size
+                accelerator.backward(part_loss * share)
+                loss += part_loss.detach() * share
 
-        losses.append(loss_value)
-        reporter.step(step, loss_value)
-    unet.eval()
-    adapter.eval()
+            # Improve the adapter.
+            loss = sum_up(accelerator, parameters, loss)
+            grad_norm = accelerator.clip_grad_norm_(parameters, config.max_grad_norm)
+            # Both numbers in one go: on a GPU each .item() would wait for everything before it.
+            loss_value, norm_value = torch.stack((loss, grad_norm)).tolist()
+            check_finite(accelerator, step, loss_value, norm_value, config)
+            set_learning_rate(optimizer, step, config)
+            optimizer.step()
+
+            losses.append(loss_value)
+            reporter.step(step, loss_value)
+            if keeper:
+                keeper.checkpoint(step, lambda: training_state(adapter, optimizer, losses))
     return TrainResult(losses=tuple(losses))
-
-
-def learning_rate_at(step: int, config: TrainConfig) -> float:
-    """Return the learning rate of a step (from 1): a straight warm-up, then constant."""
-    return config.learning_rate * min(1.0, step / max(1, config.lr_warmup_steps))
