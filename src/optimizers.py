@@ -122,9 +122,11 @@ def training_state(
 
 
 def restore_training(
-    state: TrainState, adapter: nn.Module, optimizer: torch.optim.Optimizer
+    state: TrainState | None, adapter: nn.Module, optimizer: torch.optim.Optimizer
 ) -> list[float]:
     """Put a state of ``training_state`` back, and return the losses of the steps done so far."""
+    if state is None:
+        return []
     moments = {int(index): dict(entries) for index, entries in state.values["moments"].items()}
     weights = {}
     for key, tensor in state.tensors.items():

@@ -197,23 +197,20 @@ def train(
     unet, device, gamma = pipeline.unet, accelerator.device, config.min_snr_gamma
     noise_scheduler = DDPMScheduler.from_config(pipeline.scheduler.config)  # with SD's betas
     optimizer = accelerator.prepare_optimizer(build_optimizer(pipeline, adapter, config))
-    # A list, because it is gone through in every step.
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    parameters = [p for p in adapter.parameters() if p.requires_grad]  # a list: used every step
 
     # The VAE and the text encoder are frozen, so each picture and caption passes them only once.
     pictures = encode_pictures(pipeline.vae, dataset, config.batch_size)
     texts = EncodedCaptions(pipeline, pictures.captions)
-    shapes = pictures.shapes
 
     # Go on where an earlier run stopped.
     keeper = reporter if isinstance(reporter, ResumableReporter) else None
-    state = keeper.resume() if keeper else None
-    losses = restore_training(state, adapter, optimizer) if state else []
+    losses = restore_training(keeper.resume(), adapter, optimizer) if keeper else []
 
     with training_mode(pipeline, texts.is_trained, config):
         for step in range(len(losses) + 1, config.steps + 1):
             # Choose pictures, their noise and how much of it; now and then hide a caption.
-            draw = draw_step(step, shapes, noise_scheduler, config)
+            draw = draw_step(step, pictures.shapes, noise_scheduler, config)
             torch.manual_seed(seed_of(config.seed, DROPOUT, step, accelerator.process_index))
 
             # Ask the U-Net for the noise, in as many parts as memory needs.
@@ -228,10 +225,9 @@ def train(
                     embeddings = texts(part.pictures, part.caption_dropped).to(device)  # (B, S, D)
                     inputs = (latents, embeddings, noise, timesteps)
                     part_loss = diffusion_loss(unet, noise_scheduler, *inputs, gamma)
-                # The mean over the batch is the sum over its parts of their shares.
-                share = len(rows) / config.batch_size
-                accelerator.backward(part_loss * share)
-                loss += part_loss.detach() * share
+                part_loss *= len(rows) / config.batch_size  # its share of the batch's mean
+                accelerator.backward(part_loss)
+                loss += part_loss.detach()
 
             # Improve the adapter.
             loss = sum_up(accelerator, parameters, loss)
