@@ -55,7 +55,13 @@ class TrainState(NamedTuple):
 
 @runtime_checkable
 class ResumableReporter(Reporter, Protocol):
-    """A reporter of a long run. A loop that can be resumed asks for it with ``isinstance``."""
+    """A reporter of a long run. A loop that can be resumed asks for it with ``isinstance``.
+
+    Attributes:
+        cache_dir: Where latents and embeddings may be kept for later runs, or None.
+    """
+
+    cache_dir: Path | None
 
     def resume(self) -> TrainState | None:
         """Return what an earlier run of the same job handed to ``checkpoint``, or None."""

@@ -7,12 +7,14 @@ width (768 in SD 1.4).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
+
+from picture_sets import latent_cache
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL, StableDiffusionPipeline
@@ -67,37 +69,38 @@ class EncodedPictures(NamedTuple):
 
 @torch.no_grad()
 def encode_pictures(
-    vae: AutoencoderKL, dataset: Dataset[tuple[Tensor, str]], batch_size: int
+    vae: AutoencoderKL, dataset: Dataset[tuple[Tensor, str]], cache_dir: Path | None = None
 ) -> EncodedPictures:
     """Pass each picture through the VAE once.
+
+    Each goes alone, because in a batch it would be rounded differently with other neighbours.
+
+    Args:
+        vae: Frozen.
+        dataset: Items ``(pixel_values (3, H, W) in [-1, 1], caption)``; H and W may differ.
+        cache_dir: Where latents are kept for later runs; None keeps them in this one.
 
     Raises:
         FloatingPointError: The VAE made something that is not finite of a picture.
     """
-    items: Any = dataset  # torch's Dataset declares no __len__, but a map-style one has it
+    if cache_dir:
+        posteriors, texts = latent_cache.encode_dataset(vae, dataset, cache_dir)
+        return EncodedPictures([p.mean for p in posteriors], [p.std for p in posteriors], texts)
     encoded = EncodedPictures([], [], [])
-    for first in range(0, len(items), batch_size):
-        batch = [items[i] for i in range(first, min(first + batch_size, len(items)))]
-        # Pictures of one size pass together; a batch of several sizes goes size by size.
-        for run in runs_of_one_size([pixels for pixels, _ in batch]):
-            pixel_values = torch.stack(run)  # (B, 3, H, W)
-            posterior = vae.encode(pixel_values.to(vae.device, vae.dtype)).latent_dist
-            encoded.means.extend(posterior.mean.float().cpu())  # B x (4, h, w)
-            encoded.stds.extend(posterior.std.float().cpu())  # B x (4, h, w)
-        encoded.captions.extend(caption for _, caption in batch)
-    for number, (mean, std) in enumerate(zip(encoded.means, encoded.stds, strict=True)):
+    items: Any = dataset  # torch's Dataset declares no __len__, but a map-style one has it
+    for number in range(len(items)):
+        pixel_values, caption = items[number]  # (3, H, W)
+        posterior = vae.encode(pixel_values[None].to(vae.device, vae.dtype)).latent_dist
+        mean, std = posterior.mean[0].float().cpu(), posterior.std[0].float().cpu()  # (4, h, w)
         if not (mean.isfinite().all() and std.isfinite().all()):
             raise FloatingPointError(
                 f"The VAE makes NaN or infinity of picture {number} of the dataset (from 0), "
-                f"{encoded.captions[number]!r}. Keep the VAE in float32, or look at the picture."
+                f"{caption!r}. Keep the VAE in float32, or look at the picture."
             )
+        encoded.means.append(mean)
+        encoded.stds.append(std)
+        encoded.captions.append(caption)
     return encoded
-
-
-def runs_of_one_size(pictures: Sequence[Tensor]) -> list[list[Tensor]]:
-    """Cut a row of pictures (3, H, W) where the size changes."""
-    runs = groupby(pictures, key=lambda pixel_values: pixel_values.shape)
-    return [list(run) for _, run in runs]
 
 
 class EncodedCaptions:
@@ -106,9 +109,15 @@ class EncodedCaptions:
     Args:
         pipeline: For its tokenizer and text encoder.
         captions: One per picture.
+        cache_dir: Where embeddings are kept for later runs; None keeps them in this one.
     """
 
-    def __init__(self, pipeline: StableDiffusionPipeline, captions: Sequence[str]) -> None:
+    def __init__(
+        self,
+        pipeline: StableDiffusionPipeline,
+        captions: Sequence[str],
+        cache_dir: Path | None = None,
+    ) -> None:
         self.text_encoder = pipeline.text_encoder
         # Each text once, the empty one first: it stands in for those that are hidden.
         texts = {text: row for row, text in enumerate(dict.fromkeys(["", *captions]))}
@@ -118,9 +127,9 @@ class EncodedCaptions:
         self.is_trained = any(p.requires_grad for p in self.text_encoder.parameters())
         self.kept = torch.empty(0)
         if not self.is_trained:
-            with torch.no_grad():
-                encoded = [self.encode(ids[None]).cpu() for ids in self.input_ids]
-            self.kept = torch.cat(encoded)  # (texts, S, D)
+            self.kept = latent_cache.encode_captions(
+                self.text_encoder, self.input_ids, cache_dir
+            ).cpu()  # (texts, S, D)
 
     def encode(self, input_ids: Tensor) -> Tensor:
         """Return (B, S, D) for token ids (B, S)."""

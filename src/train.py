@@ -199,12 +199,14 @@ def train(
     optimizer = accelerator.prepare_optimizer(build_optimizer(pipeline, adapter, config))
     parameters = [p for p in adapter.parameters() if p.requires_grad]  # a list: used every step
 
+    keeper = reporter if isinstance(reporter, ResumableReporter) else None
+
     # The VAE and the text encoder are frozen, so each picture and caption passes them only once.
-    pictures = encode_pictures(pipeline.vae, dataset, config.batch_size)
-    texts = EncodedCaptions(pipeline, pictures.captions)
+    cache_dir = keeper.cache_dir if keeper else None
+    pictures = encode_pictures(pipeline.vae, dataset, cache_dir)
+    texts = EncodedCaptions(pipeline, pictures.captions, cache_dir)
 
     # Go on where an earlier run stopped.
-    keeper = reporter if isinstance(reporter, ResumableReporter) else None
     losses = restore_training(keeper.resume(), adapter, optimizer) if keeper else []
 
     with training_mode(pipeline, texts.is_trained, config):

@@ -269,7 +269,7 @@ def test_the_shipped_pictures_are_learnt_on_the_shipped_base(reporter):
     train(pipeline, dataset, adapter, TrainConfig(steps=30, batch_size=8, seed=0), reporter)
 
     # With and without the LoRA on the very same noise: the loss itself jumps with the timesteps.
-    encoded = encode_pictures(pipeline.vae, dataset, 8)
+    encoded = encode_pictures(pipeline.vae, dataset)
     mean, captions = torch.stack(encoded.means), encoded.captions
     everything = torch.arange(len(captions))
     noise_scheduler = DDPMScheduler.from_config(pipeline.scheduler.config)

@@ -22,11 +22,11 @@ from harness.hookspecs import TrainState
 from harness.records import LoraConfig, TrainConfig
 from src.dataset import make_dataset
 from src.draws import draw_step, group_by_size, pictures_of
-from src.encode import encode_pictures
+from src.encode import EncodedCaptions, encode_pictures
 from src.lora import apply_lora_to_model, make_lora
 from src.optimizers import LIBRARIES, build_optimizer, lr_factor
 from src.train import diffusion_loss, min_snr_weights, train
-from tests.src.support import Steps, copy_pipeline
+from tests.src.support import Steps, copy_pipeline, open_dataset
 
 ROOT = Path(__file__).resolve().parents[2]
 SD_BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
@@ -41,7 +41,7 @@ def trained(_pristine, data_dir):
         torch.manual_seed(0)
         adapter = make_lora(pipeline, lora or LoraConfig())
         config = TrainConfig(**{"steps": 2, "batch_size": 4, "seed": 5} | settings)
-        dataset = dataset or make_dataset(data_dir, 64)
+        dataset = dataset or open_dataset(make_dataset, data_dir)
         result = train(pipeline, dataset, adapter, config, reporter or Steps())
         return adapter, result.losses
 
@@ -76,7 +76,7 @@ def test_gradient_checkpointing_computes_more_and_changes_nothing(trained, monke
     without = calls["group_norm"]
     calls.clear()
     adapter, own = trained(gradient_checkpointing=True)
-    assert calls["group_norm"] > 1.5 * without
+    assert calls["group_norm"] > 1.3 * without
     assert own == losses
     assert torch.equal(vector(adapter), vector(plain))
 
@@ -91,7 +91,7 @@ def test_a_text_encoder_is_trained_under_checkpointing_too(_pristine, data_dir):
         layers = [m.lora for m in pipeline.text_encoder.modules() if hasattr(m, "lora")]
         adapter = torch.nn.ModuleList(layers)
         config = TrainConfig(steps=2, batch_size=2, gradient_checkpointing=checkpointing)
-        train(pipeline, make_dataset(data_dir, 64), adapter, config, Steps())
+        train(pipeline, open_dataset(make_dataset, data_dir), adapter, config, Steps())
         assert all(layer.lora_B.abs().sum() > 0 for layer in layers)
         states.append(vector(adapter))
     assert torch.equal(*states)
@@ -129,13 +129,13 @@ from harness.records import LoraConfig, TrainConfig
 from src.dataset import make_dataset
 from src.lora import make_lora
 from src.train import train
-from tests.src.support import Steps, build_pipeline
+from tests.src.support import Steps, build_pipeline, open_dataset
 
 pipeline = build_pipeline()
 torch.manual_seed(0)
 adapter = make_lora(pipeline, LoraConfig())
 config = TrainConfig(steps=3, batch_size=4, seed=5, max_grad_norm=0.01)
-result = train(pipeline, make_dataset(Path(sys.argv[1]), 64), adapter, config, Steps())
+result = train(pipeline, open_dataset(make_dataset, Path(sys.argv[1])), adapter, config, Steps())
 from accelerate import PartialState
 tensors = {k: v.contiguous() for k, v in adapter.state_dict().items()}
 tensors["losses"] = torch.tensor(result.losses, dtype=torch.float64)
@@ -214,7 +214,7 @@ def test_zero_terminal_snr_with_epsilon_is_refused(pipeline, data_dir):
     adapter = make_lora(pipeline, LoraConfig())
     config = TrainConfig(steps=1, min_snr_gamma=5)
     with pytest.raises(ValueError, match="zero terminal SNR"):
-        train(pipeline, make_dataset(data_dir, 64), adapter, config, Steps())
+        train(pipeline, open_dataset(make_dataset, data_dir), adapter, config, Steps())
 
 
 def test_zero_terminal_snr_with_v_prediction_has_finite_weights():
@@ -365,20 +365,25 @@ def test_training_on_several_sizes_is_the_same_each_time(trained):
     assert torch.equal(vector(first), vector(second))
 
 
-def test_pictures_of_several_sizes_keep_their_order_in_the_encoder(pipeline):
+def test_a_cache_folder_changes_nothing_and_spares_the_vae(pipeline, tmp_path, monkeypatch):
     generator = torch.Generator().manual_seed(0)
     sizes = [(64, 64), (48, 80), (64, 64), (64, 64)]
-    dataset = [(torch.rand((3, *size), generator=generator), "") for size in sizes]
-    together = encode_pictures(pipeline.vae, dataset, 4)
-    for number, item in enumerate(dataset):
-        alone = encode_pictures(pipeline.vae, [item], 1)
-        torch.testing.assert_close(together.means[number], alone.means[0])
+    dataset = [(torch.rand((3, *size), generator=generator), f"text {size}") for size in sizes]
+    plain = encode_pictures(pipeline.vae, dataset)
+    texts = EncodedCaptions(pipeline, plain.captions)
+    for _ in range(2):
+        cached = encode_pictures(pipeline.vae, dataset, tmp_path)
+        assert cached.captions == plain.captions
+        assert all(map(torch.equal, cached.means + cached.stds, plain.means + plain.stds))
+        kept = EncodedCaptions(pipeline, plain.captions, tmp_path).kept
+        assert torch.equal(kept, texts.kept)
+        monkeypatch.setattr(pipeline.vae, "encode", None)
 
 
 def test_a_picture_that_the_vae_cannot_encode_is_named(pipeline):
     dataset = [(torch.zeros((3, 64, 64)), "good"), (torch.full((3, 64, 64), torch.nan), "bad")]
     with pytest.raises(FloatingPointError, match=r"picture 1 .*'bad'"):
-        encode_pictures(pipeline.vae, dataset, 2)
+        encode_pictures(pipeline.vae, dataset)
 
 
 # --- to stop and go on --------------------------------------------------------------------------
@@ -389,7 +394,7 @@ class Keeper(Steps):
 
     def __init__(self, state=None, keep_at=0):
         super().__init__()
-        self.state, self.keep_at = state, keep_at
+        self.state, self.keep_at, self.cache_dir = state, keep_at, None
 
     def resume(self):
         return self.state
