@@ -143,3 +143,11 @@ class ArtefactError(HubError):
 
 class ResultFileError(HubError):
     """A result file on disk is damaged or of another schema."""
+
+
+def said(error: BaseException) -> str:
+    """Return ``Type: message`` of any exception, also of one that cannot be turned into text."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # a stranger's __str__ may raise anything
+        return f"{type(error).__name__}: (its message cannot be read)"

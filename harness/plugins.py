@@ -21,7 +21,7 @@ from typing import Any
 import pluggy
 
 from harness import PROJECT, hookspecs, paths
-from harness.errors import HookError, HookResultError, HubError, PluginError
+from harness.errors import HookError, HookResultError, HubError, PluginError, said
 from harness.hookspecs import HOOK_NAMES, HookName
 from harness.records import Contribution
 
@@ -74,7 +74,7 @@ class Hooks:
         except Exception as error:
             origin = self.origins[hook]
             own = innermost(error, self.owner)
-            what = f"{type(error).__name__}: {error}"
+            what = said(error)
             if own is not None and origin.path != self.owner.path:
                 story = f"{self.owner.name}'s code, called by the {origin.name}'s hook {hook!r},"
             else:
@@ -165,7 +165,7 @@ def import_main(contribution: Contribution) -> ModuleType:
         return importlib.import_module(contribution.module)
     except Exception as error:
         raise PluginError(
-            f"{contribution.name} cannot be imported: {type(error).__name__}: {error}",
+            f"{contribution.name} cannot be imported: {said(error)}",
             where=innermost(error, contribution) or main_file(contribution),
             fix=f"It must work by itself: python -c 'import {contribution.module}'",
         ) from error

@@ -32,6 +32,7 @@ class Limits:
         cpu_s: Processor time of all its processes, seconds.
         memory_bytes: Resident memory of all its processes.
         processes: Processes alive at once.
+        threads: Threads of all its processes.
         disk_bytes: Bytes in its folder, and the largest single file.
         files: Files in its folder.
         output_bytes: What it may print.
@@ -41,6 +42,7 @@ class Limits:
     cpu_s: float
     memory_bytes: int
     processes: int = 64
+    threads: int = 1024
     disk_bytes: int = 2 * GIB
     files: int = 20_000
     output_bytes: int = 64 * MIB
@@ -58,6 +60,7 @@ class Usage:
     cpu_s: float = 0.0
     memory_bytes: int = 0
     processes: int = 0
+    threads: int = 0
     disk_bytes: int = 0
     files: int = 0
     output_bytes: int = 0
@@ -79,6 +82,7 @@ def exceeded(usage: Usage, limits: Limits) -> Kind | None:
     pairs: tuple[tuple[Kind, float, float], ...] = (
         ("memory", usage.memory_bytes, limits.memory_bytes),
         ("processes", usage.processes, limits.processes),
+        ("processes", usage.threads, limits.threads),
         ("disk", usage.disk_bytes, limits.disk_bytes),
         ("files", usage.files, limits.files),
         ("output", usage.output_bytes, limits.output_bytes),
@@ -113,8 +117,8 @@ def fault(label: str, kind: Kind, usage: Usage, limits: Limits) -> tuple[HubErro
         return error, "oom"
     if kind == "processes":
         error = WorkerProcesses(
-            f"{stopped} it had {usage.processes} processes at once; its limit is "
-            f"{limits.processes}.",
+            f"{stopped} it had {usage.processes} processes with {usage.threads} threads at once; "
+            f"its limits are {limits.processes} and {limits.threads}.",
             fix="Start no processes; the hub runs contributions side by side itself.",
         )
     elif kind == "output":

@@ -18,9 +18,8 @@ from pydantic import BaseModel
 from harness import paths
 from harness.records import Contribution
 
-# Parts of the repository that trusted child code imports. A contribution's own folder and the
-# reference come with the job.
-CODE = ("harness", "src", "lora_files", "picture_sets", "training_runs")
+# Packages at the top of the repository that no child imports. All others are shown.
+NOT_FOR_CHILDREN = ("tests", "recipes", "tools", "scrapers")
 
 # What the dynamic loader, the C library and a processor count need; no passwords, no host names.
 ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "alternatives")
@@ -64,10 +63,16 @@ def view_of(job: BaseModel, out: Path) -> View:
     return View(
         system=system_paths(cuda),
         packages=package_paths(),
-        project=existing((*(paths.ROOT / part for part in CODE), *named)),
+        project=existing((*packages_of_the_hub(), *named)),
         out=out,
         devices=device_nodes() if cuda else (),
     )
+
+
+def packages_of_the_hub() -> list[Path]:
+    """Return the packages at the top of the repository that a child may import."""
+    found = [file.parent for file in paths.ROOT.glob("*/__init__.py")]
+    return [paths.REFERENCE, *(one for one in found if one.name not in NOT_FOR_CHILDREN)]
 
 
 def named_paths(job: BaseModel) -> Iterator[Path]:

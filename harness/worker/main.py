@@ -8,10 +8,13 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from harness import atomic
-from harness.errors import ContributionError, HubError
+from harness.errors import ContributionError, HubError, said
 from harness.records import Contribution, ErrorReport
 from harness.worker.events import EventWriter
 from harness.worker.jobs import ANSWER_FILE, EVENTS_FILE, Answer, AnyJob, TrainJob
+
+# Characters of a message; a stranger's exception may be of any length.
+MESSAGE_LIMIT = 4000
 
 
 def main(job_file: Path) -> None:
@@ -32,6 +35,9 @@ def main(job_file: Path) -> None:
 
 def run(job: AnyJob, events: EventWriter) -> Answer:
     """Import what the job needs, only now, and run it."""
+    from harness.plugins import load_hooks
+
+    load_hooks(job.contribution, job.reference)  # a fault at import is told before torch loads
     events.phase("loading torch", 0.01)
     import torch
 
@@ -51,7 +57,7 @@ def unexpected(error: Exception, contribution: Contribution) -> HubError:
     from harness.plugins import innermost
 
     return ContributionError(
-        f"{type(error).__name__}: {error}",
+        said(error),
         where=innermost(error, contribution) or contribution.path,
         fix="The end of the log has the traceback.",
     )
@@ -59,4 +65,14 @@ def unexpected(error: Exception, contribution: Contribution) -> HubError:
 
 def report(error: HubError) -> ErrorReport:
     """Turn an exception into the record that travels to the parent."""
-    return ErrorReport(kind=type(error).__name__, what=error.what, where=error.where, fix=error.fix)
+    return ErrorReport(
+        kind=type(error).__name__,
+        what=sendable(error.what),
+        where=sendable(error.where) if error.where else None,
+        fix=sendable(error.fix) if error.fix else None,
+    )
+
+
+def sendable(text: str) -> str:
+    """Cut a text to a size that can be shown, and replace what no file can hold."""
+    return text[:MESSAGE_LIMIT].encode("utf-8", errors="replace").decode("utf-8")

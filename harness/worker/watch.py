@@ -43,7 +43,7 @@ class Watch:
 
     def usage(self, output_bytes: int) -> Usage:
         """Measure once; the peaks are kept in ``peak``."""
-        memory, cpu_s, count = 0, 0.0, 0
+        memory, cpu_s, count, threads = 0, 0.0, 0, 0
         largest_shared = 0
         for process in self.processes():
             try:
@@ -52,6 +52,7 @@ class Watch:
                         continue
                     told = process.memory_info()
                     times = process.cpu_times()
+                    threads += process.num_threads()
             except psutil.Error:
                 continue  # it ended just now
             # Pages shared between a process and its forks are counted once.
@@ -67,6 +68,7 @@ class Watch:
             cpu_s=max(cpu_s, self.peak.cpu_s),
             memory_bytes=memory + largest_shared,
             processes=count,
+            threads=threads,
             disk_bytes=disk,
             files=files,
             output_bytes=output_bytes,
