@@ -171,10 +171,10 @@ class Child(Generic[A]):
 
     def _tidy(self) -> None:
         """Leave plain files only, a log of bounded size, and what was used."""
+        remove_tree(self.out / "tmp")
         odd = sweep(self.out)
         notes = [f"[hub] removed {name!r}: no plain file of its own\n" for name in odd[:20]]
         self._log.finish(PATIENCE_S, "".join(notes))
-        remove_tree(self.out / "tmp")
         write_spent(self.out, self.layer, self._watch.peak)
 
     def ended(self) -> Outcome[A]:

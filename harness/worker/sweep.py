@@ -12,6 +12,9 @@ import os
 import stat
 from pathlib import Path
 
+# The hub's own files lie at most two folders down.
+DEEPEST = 8
+
 _numbers = itertools.count()
 
 
@@ -22,9 +25,9 @@ def sweep(folder: Path) -> list[str]:
         The names of what was removed, without the hub's own temporary files.
     """
     removed = []
-    waiting = [folder]
+    waiting = [(folder, 0)]
     while waiting:
-        here = waiting.pop()
+        here, depth = waiting.pop()
         with contextlib.suppress(OSError):
             here.chmod(stat.S_IMODE(here.lstat().st_mode) | stat.S_IRWXU)
         try:
@@ -34,7 +37,11 @@ def sweep(folder: Path) -> list[str]:
         for entry in entries:
             told = entry.stat(follow_symlinks=False)
             if stat.S_ISDIR(told.st_mode):
-                waiting.append(Path(entry.path))
+                if depth < DEEPEST:
+                    waiting.append((Path(entry.path), depth + 1))
+                else:
+                    remove_tree(Path(entry.path))
+                    removed.append(os.path.relpath(entry.path, folder))
                 continue
             cut_short = entry.name.startswith(".") and entry.name.endswith(".tmp")
             plain = stat.S_ISREG(told.st_mode) and told.st_nlink <= 1

@@ -212,7 +212,7 @@ READS = {
         tries(
             ("another contribution", "os.listdir('@ROOT@/CONTRIBUTIONS/Example1')"),
             ("the results", "os.listdir('@ROOT@/leaderboard/results')"),
-            ("the runs of others", "os.listdir('@ROOT@/runs')"),
+            ("the runs of others", "os.listdir('@ROOT@/runs/robot')"),
         ),
     ),
     "ReadsTheRepository": Attack(

@@ -66,7 +66,7 @@ def run_attack(name: str, attack: Attack, layer: str | None, folder: Path) -> Re
     """Run one attack on a layer in an empty folder of the test's own."""
     canary = f"canary{secrets.token_hex(8)}"
     (folder / "secret").write_text(canary, encoding="ascii")
-    stage = paths.RUNS / f"hostile-{os.getpid()}"
+    stage = paths.RUNS / "hostile" / f"p{os.getpid()}"
     home = Path("~").expanduser()
     os.environ[TOKEN] = canary
     try:
