@@ -18,7 +18,7 @@ from harness.errors import DataSetError
 from harness.structure.pictures import declared_size
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "MPO")  # MPO: what some phones call .jpg
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 # Pillow's own limit, rounded: from there on it warns. About 9,400 x 9,400, 270 MB once decoded.
 MAX_PIXELS = 89_000_000
 ORIENTATION = 0x0112
@@ -48,8 +48,9 @@ def _opened(path: Path, max_pixels: int) -> Iterator[Image.Image]:
         # Pillow allocates a WebP's whole canvas on opening, so its size has to be known before.
         with path.open("rb") as file:
             head = file.read(32)
-        if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-            check_pixels(path, *declared_size("WEBP", head), max_pixels)
+        for kind, magic in (("PNG", b"\x89PNG"), ("WEBP", b"RIFF")):
+            if head.startswith(magic):
+                check_pixels(path, *declared_size(kind, head), max_pixels)
         with Image.open(path, formats=FORMATS) as image:
             check_pixels(path, *image.size, max_pixels)
             yield image
@@ -66,7 +67,7 @@ def _opened(path: Path, max_pixels: int) -> Iterator[Image.Image]:
     except Exception as error:
         reason = str(error)[:160] or type(error).__name__
         if isinstance(error, UnidentifiedImageError):
-            reason = "it is none of " + ", ".join(FORMATS[:-1])
+            reason = "it is none of " + ", ".join(FORMATS)
         raise DataSetError(
             f"{path.name} cannot be read as a picture: {reason}.",
             where=str(path),
@@ -104,9 +105,10 @@ def read_header(path: Path, max_pixels: int = MAX_PIXELS) -> Header:
         width, height = image.size
         if orientation in LYING:
             width, height = height, width
-        kind = "JPEG" if image.format == "MPO" else str(image.format)
-        # An MPO holds the same shot twice (preview, depth): one picture to everybody else.
-        frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+        # What some phones call .jpg: the same shot twice, and one picture to everybody else.
+        is_mpo = image.format == "MPO"
+        kind = "JPEG" if is_mpo else str(image.format)
+        frames = 1 if is_mpo else getattr(image, "n_frames", 1)
         return Header(kind, image.mode, width, height, orientation, frames)
 
 

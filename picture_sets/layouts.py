@@ -109,13 +109,12 @@ def read_pairs(img_dir: Path, caption_dir: Path | None, folder: Path, layout: La
             problems.append(caption_missing(path, caption_dir, folder))
             pictures.append(Picture(path, "", ""))  # so that it is looked at all the same
             continue
-        caption = ""
         try:
-            caption = read_caption(source)
+            pictures.append(Picture(path, read_caption(source), shown(source, folder)))
         except DataSetError as error:
             fix = error.fix or ""
             problems.append(Problem("error", "caption-unreadable", source, error.what, fix))
-        pictures.append(Picture(path, caption, shown(source, folder)))
+            pictures.append(Picture(path, "", ""))
     stems = {stem_key(path) for path in paths}
     problems += [orphan(path, folder) for key, path in captions.items() if key not in stems]
     return PictureSet(folder, layout, tuple(pictures), tuple(problems))

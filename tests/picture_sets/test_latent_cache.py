@@ -185,21 +185,9 @@ def test_latents_that_are_not_finite_name_the_file(pipeline, folder, tmp_path, w
     assert len(files_of(tmp_path / "cache")) == (0 if where == "vae" else 1)
 
 
-SLOW_RUN = """
-import sys, time
-from pathlib import Path
-from tests.picture_sets.test_latent_cache import build_pipeline, encode_dataset, open_folder
-pipeline = build_pipeline()
-def show(done, total):
-    print(done, flush=True)
-    time.sleep(60 if done == 2 else 0)
-encode_dataset(pipeline.vae, open_folder(Path(sys.argv[1])), Path(sys.argv[2]), show)
-"""
-
-
 def test_a_killed_run_goes_on_where_it_was(pipeline, folder, tmp_path):
     cache = tmp_path / "cache"
-    command = [sys.executable, "-c", SLOW_RUN, str(folder), str(cache)]
+    command = [sys.executable, "-m", "tests.picture_sets.one_run", str(folder), str(cache)]
     with subprocess.Popen(command, cwd=paths.ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline().strip() == "1"
         assert process.stdout.readline().strip() == "2"

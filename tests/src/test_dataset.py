@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import zlib
+from collections import Counter
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image, ImageColor, ImageDraw
 
 from harness.errors import DataSetError
 from picture_sets.decode import load_rgb
-from src.dataset import CustomDataset, ResizeAndCrop, make_dataset
+from src.dataset import PIXELS_VERSION, CustomDataset, ResizeAndCrop, make_dataset
 from tests.src.support import open_dataset
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
@@ -202,3 +204,123 @@ def test_what_is_no_picture_is_refused_by_name(tmp_path, name):
 def test_a_resolution_that_the_vae_cannot_halve_is_refused(resolution):
     with pytest.raises(ValueError, match="multiple of 8"):
         ResizeAndCrop(resolution)
+
+
+def four_colours(folder):
+    """A folder of four pictures: each has one colour, its name, in its left half."""
+    folder.mkdir()
+    for colour in ("red", "lime", "blue", "orange"):
+        image = Image.new("RGB", (48, 32), "white")
+        image.paste(colour, (0, 0, 24, 32))
+        image.save(folder / f"{colour}.png")
+        (folder / f"{colour}.txt").write_text(f"sks sheet, {colour}, half, painted, flat")
+    return folder
+
+
+def colour_of(pixel_values, column):
+    return tuple(((pixel_values[:, 16, column] + 1) * 127.5).round().int().tolist())
+
+
+def test_colours_keep_their_captions_through_repeats_and_mirror_images(tmp_path):
+    four_colours(tmp_path / "set")
+    dataset = open_dataset(make_dataset, tmp_path / "set", repeats=3, flip=True)
+    assert len(dataset) == 4 * 3 * 2
+    seen = []
+    for pixel_values, caption in dataset:
+        left, right = colour_of(pixel_values, 2), colour_of(pixel_values, -3)
+        mirrored = left == WHITE
+        name = caption.split(", ")[1]
+        assert (right if mirrored else left) == ImageColor.getrgb(name)
+        assert (left if mirrored else right) == WHITE
+        seen.append((name, mirrored))
+    assert Counter(seen) == {
+        (name, mirrored): 3
+        for name in ("red", "lime", "blue", "orange")
+        for mirrored in (False, True)
+    }
+
+
+def test_an_item_is_the_same_whoever_asks_and_whatever_is_beside_it(tmp_path):
+    folder = four_colours(tmp_path / "set")
+    settings = {"repeats": 4, "flip": True, "shuffle_captions": True, "keep_tokens": 1, "seed": 3}
+    dataset = open_dataset(make_dataset, folder, **settings)
+    again = open_dataset(make_dataset, folder, **settings)
+    for idx in range(len(dataset)):
+        assert dataset[idx][1] == again[idx][1]
+        assert torch.equal(dataset[idx][0], again[idx][0])
+    # The captions of red's eight items, before and after another picture came in front of it.
+    captions = [dataset[i][1] for i in range(len(dataset)) if "red.png" in dataset.name_of(i)]
+    assert len(captions) == 8
+    assert len(set(captions)) > 3
+    assert all(caption.startswith("sks sheet, ") for caption in captions)
+    Image.new("RGB", (48, 32)).save(folder / "a.png")
+    (folder / "a.txt").write_text("new")
+    more = open_dataset(make_dataset, folder, **settings)
+    assert captions == [more[i][1] for i in range(len(more)) if "red.png" in more.name_of(i)]
+    other = open_dataset(make_dataset, folder, **(settings | {"seed": 4}))
+    assert captions != [other[i][1] for i in range(len(other)) if "red.png" in other.name_of(i)]
+
+
+def test_a_trigger_word_is_in_every_caption(tmp_path):
+    folder = four_colours(tmp_path / "set")
+    dataset = open_dataset(make_dataset, folder, trigger_word="ohwx")
+    assert all(caption.startswith("ohwx, sks sheet") for _, caption in dataset)
+    for path in folder.glob("*.txt"):
+        path.unlink()
+    with pytest.raises(DataSetError, match="no captions"):
+        open_dataset(make_dataset, folder)
+    assert [caption for _, caption in open_dataset(make_dataset, folder, trigger_word="ohwx")] == [
+        "ohwx"
+    ] * 4
+
+
+def test_in_buckets_a_circle_stays_a_circle_and_little_is_cut(tmp_path):
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for name, size in {"tall": (200, 400), "wide": (500, 200), "square": (300, 300)}.items():
+        image = Image.new("RGB", size, "white")
+        x, y, r = size[0] // 2, size[1] // 2, 60
+        ImageDraw.Draw(image).ellipse((x - r, y - r, x + r, y + r), fill="black")
+        image.save(folder / f"{name}.png")
+        (folder / f"{name}.txt").write_text(name)
+    dataset = open_dataset(make_dataset, folder, buckets=True)
+    for pixel_values, caption in dataset:
+        _, height, width = pixel_values.shape
+        assert (height > width, height < width) == (caption == "tall", caption == "wide")
+        assert height % 8 == width % 8 == 0
+        assert height * width <= 64 * 64
+        dark = pixel_values[0] < 0
+        assert abs(int(dark.any(0).sum()) - int(dark.any(1).sum())) <= 1
+    assert {tuple(x.shape) for x, _ in open_dataset(make_dataset, folder)} == {(3, 64, 64)}
+
+
+def test_an_item_that_is_not_there_is_an_index_error(tmp_path):
+    dataset = open_dataset(make_dataset, four_colours(tmp_path / "set"))
+    assert dataset[-1][1] == dataset[3][1]
+    for idx in (4, -5):
+        with pytest.raises(IndexError, match=f"item {idx} of 4"):
+            dataset[idx]
+
+
+def test_pixels_are_what_the_key_of_the_cache_says():
+    """When this fails, the same picture has become other pixels: raise PIXELS_VERSION."""
+    ramp = np.arange(40 * 30 * 3, dtype=np.uint32).reshape(30, 40, 3) * 7919 % 256
+    pixel_values = ResizeAndCrop(16)(Image.fromarray(ramp.astype(np.uint8)))
+    levels = ((pixel_values + 1) * 127.5).round().to(torch.uint8)
+    digest = hashlib.sha256(levels.numpy().tobytes()).hexdigest()
+    assert (PIXELS_VERSION, digest[:16]) == (1, "edbd00a39901a2cc")
+
+
+def test_the_key_of_an_item_changes_with_what_its_pixels_depend_on(tmp_path):
+    folder = four_colours(tmp_path / "set")
+    plain = open_dataset(make_dataset, folder)
+    keys = {plain.content_key(i) for i in range(4)}
+    mirrored = open_dataset(make_dataset, folder, flip=True)
+    keys |= {mirrored.content_key(i) for i in range(8)}
+    keys.add(open_dataset(make_dataset, folder, buckets=True).content_key(0))
+    assert len(keys) == 4 + 4 + 1
+    # Repeats and captions change no pixels.
+    shuffled = open_dataset(make_dataset, folder, repeats=2, shuffle_captions=True)
+    assert {shuffled.content_key(i) for i in range(8)} == {plain.content_key(i) for i in range(4)}
+    # Nobody knows what somebody else's transform does.
+    assert CustomDataset(folder, folder, transform=lambda image: image).content_key(0) is None
