@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from scrapers.errors import Dropped, Stopped
+from scrapers.errors import Dropped, ScrapeError, Stopped
 from scrapers.hits import ImageHit
 from scrapers.pictures.look import HEAD_BYTES, Picture, PictureRules, examine, kind_of
 from scrapers.web.client import Client, Response
@@ -95,17 +95,27 @@ class Downloader:
         Args:
             hits: Asked for more only when a download can start.
             wanted: How many pictures are still missing.
+
+        Raises:
+            ScrapeError: The search failed; only after all that it had found was handed over.
         """
         waiting: deque[tuple[ImageHit, Future[Picture]]] = deque()
+        trouble: ScrapeError | None = None
         number = 0
         while wanted() > 0:
             while len(waiting) < min(wanted(), self._rules.workers * AHEAD):
-                hit = next(hits, None)
+                try:
+                    hit = next(hits, None)
+                except ScrapeError as error:
+                    # What is on its way is taken first: it was found before the trouble.
+                    hit, trouble = None, error
                 if hit is None:
                     break
                 waiting.append((hit, self._pool.submit(self.fetch, hit, number)))
                 number += 1
             if not waiting:
+                if trouble is not None:
+                    raise trouble
                 return
             hit, future = waiting.popleft()
             yield hit, partial(_result, future)

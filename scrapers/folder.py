@@ -53,7 +53,7 @@ class Folder:
             self._remember(source)
 
     def _recover(self) -> None:
-        """Undo what a killed run left half done."""
+        """Undo what a killed or interrupted run left half done."""
         for part in self.parts.glob("*.part"):
             part.unlink()
         for source in list(self._journal.sources.values()):
@@ -61,8 +61,7 @@ class Folder:
                 (self.images / source.file).unlink(missing_ok=True)
                 self._caption_path(source.file).unlink(missing_ok=True)
                 self._journal.forget(source.url)
-        if self._journal.sources:
-            self._journal.tidy()
+        self._journal.tidy()
 
     def _remember(self, source: Source) -> None:
         self._seen.add(source.file, source.download_sha256, source.phash)
@@ -145,7 +144,7 @@ class Folder:
 
     def finish(self) -> None:
         """Write the files that follow from the others; safe to call at any time."""
-        self._journal.tidy()
+        self._recover()
         # Pictures that somebody threw away stay away, and out of the lists.
         kept = [s for s in self._journal.kept() if (self.images / s.file).is_file()]
         lines = []

@@ -13,7 +13,8 @@ CODES = ("cc0", "pdm", "by", "by-sa", "by-nc", "by-nc-sa", "by-nd", "by-nc-nd", 
 DEFAULT = ("cc0", "pdm", "by")
 
 _PUBLIC_DOMAIN = re.compile(r"^(pd\b|pdm\b|public domain|no restrictions|publicdomain)")
-_CC_PARTS = re.compile(r"\b(by|nc|nd|sa)\b")
+# The whole name: "copyrighted by Ada" has a "by" in it too. Behind it version and country.
+_CC = re.compile(r"(?:cc|creative commons)?[ -]*by((?:[ -](?:nc|nd|sa))*)(?:[ -]\d[\w. -]*)?")
 
 
 def code(name: str) -> str:
@@ -27,8 +28,10 @@ def code(name: str) -> str:
         return "cc0"
     if _PUBLIC_DOMAIN.match(text):
         return "pdm"
-    found = set(_CC_PARTS.findall(text))
-    parts = "-".join(part for part in ("by", "nc", "nd", "sa") if part in found)
+    found = _CC.fullmatch(text)
+    if found is None:
+        return "unknown"
+    parts = "-".join(["by", *(part for part in ("nc", "nd", "sa") if part in found[1])])
     return parts if parts in CODES else "unknown"
 
 

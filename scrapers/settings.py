@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from scrapers import licences
 from scrapers.captions.compose import CaptionRules
-from scrapers.captions.writers import WRITERS, Captioner
+from scrapers.captions.writers import SOURCES, Captioner, make_captioner
 from scrapers.download import DownloadRules
 from scrapers.errors import WrongOptions
 from scrapers.hits import Search
 from scrapers.keys import read_settings
 from scrapers.pictures.look import PictureRules
+from scrapers.pictures.nsfw import NsfwFilter, no_filter
 from scrapers.providers import PROVIDERS
 from scrapers.web.client import Client, WebRules
 
@@ -38,6 +39,7 @@ class Settings:
         pictures: What a training picture has to be.
         captions: How captions are written.
         captioner: Who finds the words for them.
+        check_content: Raises ``Dropped`` for a picture that is not safe for work.
     """
 
     search: Search
@@ -50,6 +52,7 @@ class Settings:
     pictures: PictureRules
     captions: CaptionRules
     captioner: Captioner
+    check_content: Callable[[Path], None]
 
     def client(self) -> Client:
         """Return a client that says who it is."""
@@ -88,12 +91,13 @@ def settings_from(options: argparse.Namespace, folder: Path = Path()) -> Setting
         retry_dropped=options.retry_dropped,
         environment=read_settings(folder),
         web=WebRules(
-            allow_private=options.allow_private_addresses,
+            private_hosts=frozenset(name.lower() for name in options.allow_private_addresses),
             requests_per_second=options.requests_per_second,
             connections_per_host=options.connections_per_host,
             timeout_s=options.timeout,
             deadline_s=options.deadline,
             retries=options.retries,
+            backoff_s=options.backoff,
         ),
         downloads=DownloadRules(
             max_bytes=int(options.max_megabytes * 1_000_000), workers=options.workers
@@ -104,7 +108,8 @@ def settings_from(options: argparse.Namespace, folder: Path = Path()) -> Setting
             min_entropy=options.min_entropy,
         ),
         captions=captions,
-        captioner=WRITERS[options.caption](options.query),
+        captioner=make_captioner(options.caption, options.query, options.caption_model),
+        check_content=no_filter if options.max_nsfw is None else NsfwFilter(options.max_nsfw).check,
     )
 
 
@@ -122,6 +127,7 @@ _BOUNDS = (
     ("timeout", 0, False),
     ("deadline", 0, False),
     ("retries", 0, True),
+    ("backoff", 0, True),
 )
 
 
@@ -131,8 +137,10 @@ def _faults(options: argparse.Namespace) -> list[str]:
         faults.append("query: it is empty.")
     if options.provider not in PROVIDERS:
         faults.append(f"--provider: {options.provider} is not one of {', '.join(PROVIDERS)}.")
-    if options.caption not in WRITERS:
-        faults.append(f"--caption: {options.caption} is not one of {', '.join(WRITERS)}.")
+    if options.caption not in SOURCES:
+        faults.append(f"--caption: {options.caption} is not one of {', '.join(SOURCES)}.")
+    if options.max_nsfw is not None and not 0 <= options.max_nsfw <= 1:
+        faults.append(f"--max-nsfw: {options.max_nsfw} is not between 0 and 1.")
     for name, least, inclusive in _BOUNDS:
         value = getattr(options, name)
         if not math.isfinite(value) or value < least or (value == least and not inclusive):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -33,23 +33,30 @@ class Tally:
     def take(self) -> None:
         """Count a picture that was kept."""
         self.have += 1
-        self.new += 1
         if self._bar is not None:
             self._bar.update()
 
     @contextmanager
-    def counting(self, have: int) -> Iterator[None]:
+    def counting(self, count: Callable[[], int]) -> Iterator[None]:
         """Show a progress bar on a terminal.
 
         Args:
-            have: Pictures that are there from earlier runs.
+            count: Counts the search's pictures in the folder.
         """
-        self.have = have
-        with tqdm(
-            total=self.wanted, initial=have, unit=" pictures", disable=not sys.stderr.isatty()
-        ) as self._bar:
-            yield
-        self._bar = None
+        self.have = before = count()
+        try:
+            with tqdm(
+                total=self.wanted,
+                initial=self.have,
+                unit=" pictures",
+                disable=not sys.stderr.isatty(),
+            ) as self._bar:
+                yield
+        finally:
+            self._bar = None
+            # Ctrl-C may have come between a picture and `take`.
+            self.have = count()
+            self.new = self.have - before
 
     def report(self, out: Path) -> str:
         """Return the closing words, with the drop table."""

@@ -54,9 +54,16 @@ def parse_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add("--max-aspect", type=float, default=2.0, help="longer side / shorter side")
     add("--min-entropy", type=float, default=1.0, help="in bits; 0 takes blank pictures too")
 
+    add("--max-nsfw", type=float, help="0 to 1: drop what is more likely not safe for work")
+
     group = parser.add_argument_group("captions")
     add = group.add_argument
-    add("--caption", default="metadata", help="metadata (title, description, tags) or query")
+    add(
+        "--caption",
+        default="metadata",
+        help="metadata (title, description, tags), query, blip, wd14",
+    )
+    add("--caption-model", type=Path, help="folder of a BLIP or WD14 model; never downloaded")
     add("--template", default="{text}", help="such as 'a photo of {trigger}, {text}'")
     add("--trigger", default="", help="a rare word that stands for the subject, such as sks")
 
@@ -69,10 +76,14 @@ def parse_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add("--timeout", type=float, default=20.0, help="seconds to connect, and for each read")
     add("--deadline", type=float, default=60.0, help="seconds for one download altogether")
     add("--retries", type=int, default=3, help="after 429, 5xx or a broken connection")
+    add("--backoff", type=float, default=1.0, help="seconds before a retry; doubles each time")
     add(
         "--allow-private-addresses",
-        action="store_true",
-        help="DANGEROUS with strangers' results: also http and hosts inside your own network",
+        metavar="HOST",
+        action="append",
+        default=[],
+        help="DANGEROUS with strangers' results: fetch from this host of your own network, without "
+        "https; may be repeated",
     )
     return parser.parse_args(argv)
 
@@ -95,7 +106,7 @@ def collect(settings: Settings, tally: Tally) -> None:
         settings.client() as client,
         opened(settings.out, settings.search) as folder,
         Downloader(client, folder.parts, settings.downloads, settings.pictures) as downloader,
-        tally.counting(folder.count()),
+        tally.counting(folder.count),
     ):
 
         def drop(hit: ImageHit, reason: Dropped) -> None:
@@ -118,6 +129,7 @@ def collect(settings: Settings, tally: Tally) -> None:
             try:
                 picture = result()
                 folder.check_new(picture)
+                settings.check_content(picture.path)
                 words = settings.captioner.words(hit, picture.path)
             except Dropped as reason:
                 drop(hit, reason)

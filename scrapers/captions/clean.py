@@ -11,13 +11,14 @@ _URL = re.compile(r"(?i)\b(?:https?://|www\.)\S+")
 _TAG = re.compile(r"<[^>]*>")
 # Names that cameras give: IMG_1234, DSC01234, P1010101, 20240131_120000.
 _CAMERA = re.compile(
-    r"(?i)\b(?:img|dsc[fn]?|dscn|pict?|pxl|mvimg|wp|cimg|sam|gopr|dji|p\d{3})[\s_-]*\d{3,}\w*\b"
+    r"(?i)\b(?:(?:img|dsc[fn]?|pxl|mvimg)[\s_-]*\d+|"
+    r"(?:pict?|wp|cimg|sam|gopr|dji|p\d{3})[\s_-]*\d{3,})\w*\b"
 )
 _DATE = re.compile(r"\b(?:19|20)\d{2}[-/.:]?\d{2}[-/.:]?\d{2}\b|\b\d{1,2}[./]\d{1,2}[./]\d{2,4}\b")
 _TIME = re.compile(r"\b\d{1,2}[:h.]\d{2}(?:[:.]\d{2})?\b|\b\d{6}\b")
 # Numbers alone: "(2)", "#17", "0042", "4532178290". "3 pandas" and "boeing 747" keep theirs.
 _NUMBER = re.compile(r"\(\s*\d+\s*\)|#\s*\d+|\b\d{4,}\b|(?<![^\W\d_] )\b\d{1,3}\b(?!\s*[^\W\d_])")
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _EMPTY_BRACKETS = re.compile(r"[(\[{]\W*[)\]}]")
 
 
@@ -34,7 +35,9 @@ def clean(text: str) -> str:
     text = _EXTENSION.sub("", text.strip())
     text = _CAMERA.sub(" ", text.replace("_", " "))
     text = _TIME.sub(" ", _DATE.sub(" ", text))
-    text = _CAMEL.sub(" ", text)
+    if " " not in text.strip():
+        # A file's name. In a sentence "McDonald" and "iPhone" are words.
+        text = _CAMEL.sub(" ", text)
     text = _EMPTY_BRACKETS.sub(" ", _NUMBER.sub(" ", text))
     text = re.sub(r"\s+([,.;:!?)])", r"\1", " ".join(text.split()))
     text = text.strip(" \t-\u2013\u2014_,.;:|/\\*~\"'")

@@ -114,9 +114,9 @@ class Api:
 
 
 _FIXES = {
-    "private address": "For a service of your own, say --allow-private-addresses.",
-    "not https": "Use https; for a service of your own, say --allow-private-addresses.",
-    "unusual port": "For a service of your own, say --allow-private-addresses.",
+    "private address": "For a service of your own, say --allow-private-addresses HOST.",
+    "not https": "Use https; for a service of your own, say --allow-private-addresses HOST.",
+    "unusual port": "For a service of your own, say --allow-private-addresses HOST.",
     "host not found": "Look at the network and at --base-url.",
     "connection failed": "Look at the network and at --base-url.",
     "too slow": "Try again later.",

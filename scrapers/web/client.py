@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Self
@@ -29,18 +29,19 @@ class WebRules:
     """How requests are made.
 
     Attributes:
-        allow_private: Also plain http, any port, and addresses inside one's own network.
+        private_hosts: Hosts that may be inside one's own network, on any port, without https.
         requests_per_second: For each host; 0 = no limit.
         connections_per_host: At the same time.
         timeout_s: To connect, and for each read.
         deadline_s: For one attempt altogether, from its request to the last byte.
         retries: Further attempts after 429, 5xx or a broken connection.
-        backoff_s: Wait before the second retry; doubles each time, with jitter.
+        backoff_s: Wait before a retry when the host does not say how long; doubles each time,
+            with jitter.
         longest_wait_s: A host that asks for more patience than this is given up.
         max_redirects: Hops until it counts as a loop.
     """
 
-    allow_private: bool = False
+    private_hosts: frozenset[str] = frozenset()
     requests_per_second: float = 4.0
     connections_per_host: int = 2
     timeout_s: float = 20.0
@@ -103,9 +104,7 @@ class Client:
         self.rules = rules
         self.stopping = threading.Event()
         self.pace = Pace(rules.requests_per_second, self.stopping)
-        self._gate = Gate(
-            self.pace, allow_private=rules.allow_private, connect_timeout_s=rules.timeout_s
-        )
+        self._gate = Gate(self.pace, rules.private_hosts, connect_timeout_s=rules.timeout_s)
         self._session = guarded_session(
             self._gate,
             user_agent=user_agent,
@@ -140,7 +139,7 @@ class Client:
         """Yield the answer to a GET request, whatever its status; the body is up to the block.
 
         Args:
-            url: Where; https unless private addresses are allowed.
+            url: Where; https unless it is one of the private hosts.
             params: The query string.
             headers: Sent along. With secrets in them, say ``follow_redirects=False``.
             follow_redirects: Whether to go where a 3xx answer points, each hop checked anew.
@@ -175,12 +174,12 @@ class Client:
         follow_redirects: bool,
     ) -> requests.Response:
         for _ in range(self.rules.max_redirects + 1):
-            check_url(url, allow_private=self.rules.allow_private)
+            check_url(url, self.rules.private_hosts)
             response = self._patiently(url, params, headers)
             target = response.headers.get("Location")
             if response.status_code not in REDIRECTS or not target or not follow_redirects:
                 return response
-            response.close()
+            self._discard(response)
             # The query belongs to the first address; a redirect brings its own.
             url, params = urljoin(response.url, target), None
         raise Dropped("redirects without end", f"more than {self.rules.max_redirects}")
@@ -203,17 +202,26 @@ class Client:
                 if fault.reason != "connection failed" or not policy.total:
                     raise
                 policy = policy.increment("GET", url, error=HTTPError(fault.detail))
-                self._rest(host, policy.get_backoff_time())
+                self._rest(host, self._backoff_s(policy))
                 continue
             asked_s = _retry_after_s(policy, response)
             if not policy.is_retry("GET", response.status_code, asked_s is not None):
                 return response
             if not policy.total or (asked_s or 0) > self.rules.longest_wait_s:
                 return response
-            response.close()
+            self._discard(response)
             policy = policy.increment("GET", url, response=response.raw)
-            wait_s = policy.get_backoff_time() if asked_s is None else asked_s
-            self._rest(host, wait_s)
+            self._rest(host, self._backoff_s(policy) if asked_s is None else asked_s)
+
+    def _backoff_s(self, policy: Retry) -> float:
+        # urllib3 makes its first retry at once, which is no relief for a busy host.
+        return max(self.rules.backoff_s, policy.get_backoff_time())
+
+    def _discard(self, response: requests.Response) -> None:
+        # Closed, not read: an answer that nobody wants can be endless too.
+        response.close()
+        if self._gate.watch.deadline is not None:
+            self._gate.watch.deadline.end()
 
     def _rest(self, host: str, seconds: float) -> None:
         # All threads leave the host alone, not only the one that was told.
@@ -240,7 +248,7 @@ class Client:
             raise _connect_fault(error, deadline) from error
 
 
-def check_url(url: str, *, allow_private: bool) -> None:
+def check_url(url: str, private_hosts: Collection[str]) -> None:
     """Refuse addresses that no picture archive has.
 
     Raises:
@@ -253,7 +261,7 @@ def check_url(url: str, *, allow_private: bool) -> None:
         raise Dropped("not an address", f"{url[:200]}: {error}") from error
     if parts.scheme not in ("https", "http") or not host or parts.username is not None:
         raise Dropped("not an address", url[:200])
-    if allow_private:
+    if host in private_hosts:
         return
     if parts.scheme != "https":
         raise Dropped("not https", url[:200])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.cookiejar
 import socket
 import threading
+from collections.abc import Collection
 from typing import Any, Protocol
 
 import requests
@@ -40,17 +41,20 @@ class _Connection(Protocol):
 class Gate:
     """What every connection of a session asks before it opens and before it sends."""
 
-    def __init__(self, pace: Pace, *, allow_private: bool, connect_timeout_s: float) -> None:
+    def __init__(
+        self, pace: Pace, private_hosts: Collection[str], *, connect_timeout_s: float
+    ) -> None:
         self.watch = Watch()
         self._pace = pace
-        self._allow_private = allow_private
+        self._private_hosts = private_hosts
         self._connect_timeout_s = connect_timeout_s
 
     def connect(self, connection: HTTPConnection) -> socket.socket:
         """Open the connection's socket to a checked address."""
-        host, port, timeout_s = connection.host, connection.port, self._connect_timeout_s
+        host, port = connection.host, connection.port
+        private = host in self._private_hosts
         try:
-            return addresses.connect(host, port, timeout_s, allow_private=self._allow_private)
+            return addresses.connect(host, port, self._connect_timeout_s, allow_private=private)
         except OSError as error:
             raise NewConnectionError(connection, f"{host}:{port}: {error}") from error
 

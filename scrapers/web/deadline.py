@@ -13,35 +13,46 @@ class Deadline:
     Works while the thread is blocked in a read, because shutting a socket down wakes its reader.
 
     Args:
-        seconds: From the moment the request was sent.
+        seconds: For one attempt, from the moment its request was sent.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.expired = False
+        self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
         self._socket: socket.socket | None = None
 
     def start(self, connection: socket.socket) -> None:
-        """Begin to count; called once per attempt, right after its request was sent."""
+        """Begin to count for an attempt; its request was sent just now."""
         self.end()
-        self._socket = connection
-        self._timer = threading.Timer(self.seconds, self._expire)
-        self._timer.daemon = True
-        self._timer.start()
+        with self._lock:
+            self.expired = False
+            self._socket = connection
+            self._timer = threading.Timer(self.seconds, self._expire)
+            self._timer.daemon = True
+            self._timer.start()
 
-    def _expire(self) -> None:
-        self.expired = True
-        self.cut()
+    def end(self) -> None:
+        """Stop counting: the attempt is over, or waits for its next try."""
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = None
+            self._socket = None
 
     def cut(self) -> None:
         """Shut the connection down now."""
-        if self._socket is not None:
-            # It may be closed already: then there is nothing to cut.
-            with contextlib.suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
+        with self._lock:
+            if self._socket is not None:
+                # It may be closed already: then there is nothing to cut.
+                with contextlib.suppress(OSError):
+                    self._socket.shutdown(socket.SHUT_RDWR)
 
-    def end(self) -> None:
-        """Stop counting."""
-        if self._timer is not None:
-            self._timer.cancel()
+    def _expire(self) -> None:
+        with self._lock:
+            # A timer can fire in the moment in which it is cancelled.
+            if self._timer is not threading.current_thread():
+                return
+            self.expired = True
+        self.cut()

@@ -37,9 +37,10 @@ def quick(archive, out: Path, *more: str) -> list[str]:
         "--timeout": "2",
         "--deadline": "5",
         "--retries": "2",
+        "--backoff": "0.05",
     }
     given = [item for pair in options.items() for item in pair]
-    return ["red panda", *given, "--allow-private-addresses", *more]
+    return ["red panda", *given, "--allow-private-addresses", "127.0.0.1", *more]
 
 
 @pytest.fixture
