@@ -9,7 +9,8 @@
     ├── ContributionError         the contribution's own code is at fault
     │   ├── PluginError           its main.py cannot be loaded or registers the wrong hooks
     │   ├── HookError             a hook raised
-    │   └── HookResultError       a hook returned something the contract does not allow
+    │   ├── HookResultError       a hook returned something the contract does not allow
+    │   └── GateError             a probe of the correctness gate failed
     ├── WorkerError               the worker process ended without an answer
     │   ├── WorkerCrash           it died (signal, exit code)
     │   └── WorkerLimit           it was stopped at a limit
@@ -99,6 +100,10 @@ class HookError(ContributionError):
 
 class HookResultError(ContributionError):
     """A hook returned something the contract does not allow."""
+
+
+class GateError(ContributionError):
+    """The correctness gate found an error: the contribution is not trained, scored or ranked."""
 
 
 class WorkerError(HubError):

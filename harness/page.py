@@ -13,6 +13,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness import atomic, paths
+from harness.contract.records import ContractReport
 from harness.pictures import comparison_sheet, open_picture
 from harness.records import Finding, Row
 from harness.results import recorded_rows
@@ -34,7 +35,12 @@ def write_sheet(folder: Path, columns: Columns, prompts: Sequence[str]) -> None:
 
 
 def write_page(
-    path: Path, row: Row, findings: Sequence[Finding], columns: Columns, track: Track
+    path: Path,
+    row: Row,
+    findings: Sequence[Finding],
+    columns: Columns,
+    track: Track,
+    report: ContractReport | None = None,
 ) -> None:
     """Write the page of one run."""
     environment = Environment(
@@ -48,6 +54,7 @@ def write_page(
         row=row,
         track=track.file,
         findings=findings,
+        report=report,
         columns=[(title, [data_url(file) for file in files]) for title, files in columns],
         neighbours=neighbours(row),
         curve=polyline(row.losses),

@@ -16,3 +16,4 @@ RUNS = ROOT / "runs"
 # contribution's folder may be checked in another repository.
 LIBRARIES = ("base_models", "lora_files", "picture_sets", "training_runs")
 CHECK_DOCS = ROOT / "docs" / "checks"
+CONTRACT_DOCS = ROOT / "docs" / "contract"

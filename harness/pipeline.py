@@ -1,6 +1,7 @@
 """The way of one contribution, top to bottom. Only this module knows the order of the steps.
 
 check        the folder, statically                          -> Finding[]
+gate         does it train a LoRA of Stable Diffusion?      -> ContractReport
 train        its hooks in a worker, beside the reference's   -> deltas, pictures
 score        base + delta in a process without its code      -> ScoreAnswer
 compare      with the reference, paired by seed              -> Verdict
@@ -16,8 +17,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from harness import base_model, registry, results
+from harness.contract.records import ContractReport
 from harness.dependencies import require_installed
-from harness.errors import HubError, StructureError, UsageError
+from harness.errors import GateError, HubError, StructureError, UsageError
 from harness.page import write_page, write_sheet
 from harness.progress import Progress
 from harness.records import Contribution, Finding, Row
@@ -32,6 +34,7 @@ from harness.run_folders import (
 from harness.run_key import run_key
 from harness.scoring.jobs import ScoreAnswer
 from harness.steps.attempt import Attempt
+from harness.steps.gate import require_passed, run_gates
 from harness.steps.rows import failed_row, ok_row, row_of_error
 from harness.steps.score import score
 from harness.steps.train import train
@@ -49,6 +52,7 @@ class Options:
     seeds: tuple[int, ...] | None = None
     device: str = "cpu"
     fresh: bool = False
+    skip_gate: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ class Run:
     folder: Path
     findings: tuple[Finding, ...]
     reused: bool = False
+    report: ContractReport | None = None
 
 
 def run_contribution(
@@ -79,11 +84,13 @@ def run_contribution(
     attempt.folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(f"{attempt.folder}.lock", timeout=0):
+            report = gate(attempt, findings, options)
             known = finished_row(attempt.folder, attempt.reference.content_hash)
-            row = None if options.fresh else known
-            if row is not None:
-                return Run(row, attempt.folder, findings, reused=True)
-            row = run_attempt(attempt, findings)
+            summary = report.summary() if report else None
+            passed = report is None or not report.errors
+            if known is not None and passed and known.contract == summary and not options.fresh:
+                return Run(known, attempt.folder, findings, reused=True, report=report)
+            row = run_attempt(attempt, findings, report)
             for name in {contribution.name, registry.REFERENCE_NAME}:
                 prune(track.file.name, name)
     except Timeout as error:
@@ -92,7 +99,26 @@ def run_contribution(
             where=str(attempt.folder),
             fix="Wait for that run to end, or stop it.",
         ) from error
-    return Run(row, attempt.folder, findings)
+    return Run(row, attempt.folder, findings, report=report)
+
+
+def gate(attempt: Attempt, findings: Sequence[Finding], options: Options) -> ContractReport | None:
+    """Run the correctness gate on a clean folder, and on the reference beside it.
+
+    Raises:
+        GateError: The reference itself does not pass: nothing can be compared with it.
+    """
+    if options.skip_gate or any(finding.severity == "error" for finding in findings):
+        return None
+    everybody = [attempt.contribution]
+    if not attempt.is_reference:
+        everybody.append(attempt.reference)
+    reports = run_gates(
+        everybody, attempt.reference, attempt.track, attempt.progress, fresh=options.fresh
+    )
+    if not attempt.is_reference:
+        require_passed(attempt.reference, reports[1])
+    return reports[0]
 
 
 def check(contribution: Contribution) -> list[Finding]:
@@ -124,12 +150,16 @@ def plan(contribution: Contribution, track: Track, options: Options, progress: P
     )
 
 
-def run_attempt(attempt: Attempt, findings: Sequence[Finding]) -> Row:
+def run_attempt(
+    attempt: Attempt, findings: Sequence[Finding], report: ContractReport | None
+) -> Row:
     """Do the steps and write row, sheet and page, whatever the outcome."""
     columns: Columns = []
     (attempt.folder / SHEET_FILE).unlink(missing_ok=True)  # of an earlier run
     try:
         require_clean(attempt.contribution.name, findings)
+        if report is not None:
+            require_passed(attempt.contribution, report)
         own, reference = train(attempt)
         if own.answer is None or reference.answer is None:
             row = failed_row(attempt, own if own.error else reference)
@@ -141,11 +171,14 @@ def run_attempt(attempt: Attempt, findings: Sequence[Finding]) -> Row:
                 row = ok_row(attempt, own.answer, scored.answer)
                 columns = picture_columns(attempt, scored.answer)
     except HubError as error:
-        row = row_of_error(attempt, error)
+        log_tail = report.log_tail if report and isinstance(error, GateError) else ()
+        row = row_of_error(attempt, error, log_tail)
+    if report is not None:
+        row = row.model_copy(update={"contract": report.summary()})
     results.write_row(attempt.folder / ROW_FILE, row)
     if columns:
         write_sheet(attempt.folder, columns, attempt.track.file.prompts)
-    write_page(attempt.folder / PAGE_FILE, row, findings, columns, attempt.track)
+    write_page(attempt.folder / PAGE_FILE, row, findings, columns, attempt.track, report)
     return row
 
 

@@ -24,6 +24,9 @@ OptimizerName = Literal["adamw", "adamw8bit", "prodigy", "adafactor"]
 ScheduleName = Literal["constant", "cosine", "linear"]
 Precision = Literal["no", "fp16", "bf16"]
 
+# Characters of the reason for which a contribution is let off a probe of the gate.
+REASON_LENGTH = 20
+
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -214,6 +217,26 @@ class Settings(Record):
     generate: GenerateSettings = GenerateSettings()
 
 
+class ContractTable(Record):
+    """The ``[contract]`` table of contribution.toml."""
+
+    exempt: dict[str, str] = Field(
+        default={},
+        description="probes of the correctness gate that cannot hold here, each with its reason: "
+        '{ "HUB-C20" = "PiSSA changes the base and restores it on export" }',
+    )
+
+    @field_validator("exempt")
+    @classmethod
+    def _reasons_are_given(cls, exempt: dict[str, str]) -> dict[str, str]:
+        for probe, reason in exempt.items():
+            if not re.fullmatch(r"HUB-C\d\d", probe):
+                raise ValueError(f"{probe!r} is not a probe such as HUB-C20")
+            if len(reason.strip()) < REASON_LENGTH:
+                raise ValueError(f"{probe} needs a reason of at least {REASON_LENGTH} characters")
+        return exempt
+
+
 class ContributionFile(Record):
     """A contribution.toml, field by field."""
 
@@ -230,6 +253,7 @@ class ContributionFile(Record):
     based_on: tuple[str, ...] = Field(default=(), description="contributions it grew from")
     links: tuple[str, ...] = Field(default=(), description="papers and pages, https only")
     settings: Settings = Settings()
+    contract: ContractTable = ContractTable()
 
     @field_validator("hooks")
     @classmethod
@@ -367,6 +391,15 @@ class Machine(Record):
     sandbox: str = Field(description="isolation layer that was really active")
 
 
+class ContractSummary(Record):
+    """What the correctness gate found, in short."""
+
+    passed: int = Field(ge=0, description="probes that held")
+    failed: tuple[str, ...] = Field(default=(), description="probes that did not hold")
+    hints: tuple[str, ...] = ()
+    exempt: dict[str, str] = Field(default={}, description="probe -> the contribution's reason")
+
+
 class Row(Record):
     """One result: one contribution on one track. Stored as one JSON file."""
 
@@ -389,6 +422,9 @@ class Row(Record):
     adapter_bytes: int | None = None
     changed_modules: int | None = Field(
         default=None, description="tensors of the base that training changed"
+    )
+    contract: ContractSummary | None = Field(
+        default=None, description="the correctness gate; null in rows from before it"
     )
     machine: Machine
     origin: Literal["self-reported", "maintainer", "ci"] = "self-reported"

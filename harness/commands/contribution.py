@@ -11,12 +11,16 @@ from rich.table import Table
 
 from harness import atomic, registry, results
 from harness.commands.isolation import add_isolation_arguments, settle
-from harness.pipeline import Options, Run, run_contribution
+from harness.contract.catalogue import choose
+from harness.contract.render import render_report
+from harness.errors import UsageError
+from harness.pipeline import Options, Run, check, require_clean, run_contribution
 from harness.progress import create_progress
-from harness.records import Row
+from harness.records import Contribution, Row
 from harness.run_folders import PAGE_FILE, SHEET_FILE
-from harness.structure.render import render_text
-from harness.track import DEFAULT_TRACK, load_track
+from harness.steps.gate import run_gates
+from harness.structure.render import render_text, wants_colour
+from harness.track import DEFAULT_TRACK, Track, load_track
 
 DEVICES = ("cpu", "cuda")
 
@@ -32,6 +36,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--device", default="cpu", choices=DEVICES, help="where to compute (default: %(default)s)"
     )
     parser.add_argument("--fresh", action="store_true", help="run again even if nothing changed")
+    parser.add_argument(
+        "--only-contract", action="store_true", help="run the correctness gate and nothing else"
+    )
+    parser.add_argument(
+        "--probe",
+        action="append",
+        default=[],
+        metavar="HUB-C07",
+        help="run this probe of the gate alone; may be repeated",
+    )
+    parser.add_argument(
+        "--skip-gate",
+        action="store_true",
+        help="leave the gate out; such a row cannot be recorded",
+    )
     parser.add_argument(
         "--record", action="store_true", help="also store the row in leaderboard/results"
     )
@@ -53,13 +72,41 @@ def run(args: argparse.Namespace) -> int:
     track = load_track(args.track)
     console.print(f"[bold]{contribution.name}[/] on the track [bold]{escape(track.file.title)}[/]")
     settle(args, contribution, console)
-    options = Options(seeds=args.seeds, device=args.device, fresh=args.fresh)
+    if args.only_contract or args.probe:
+        return only_contract(contribution, track, args, console)
+    if args.record and args.skip_gate:
+        raise UsageError(
+            "A row that did not pass the gate cannot be recorded.", fix="Leave --skip-gate out."
+        )
+    options = Options(
+        seeds=args.seeds, device=args.device, fresh=args.fresh, skip_gate=args.skip_gate
+    )
     with create_progress(console) as progress:
         finished = run_contribution(contribution, track, options, progress)
     show(finished, console)
     if args.record:
         record(finished)
     return 0 if finished.row.status == "ok" else 1
+
+
+def only_contract(
+    contribution: Contribution, track: Track, args: argparse.Namespace, console: Console
+) -> int:
+    """Run the correctness gate alone; return 0 when no probe found an error."""
+    findings = check(contribution)
+    if findings:
+        console.print(render_text(findings), markup=False, soft_wrap=True)
+    require_clean(contribution.name, findings)
+    reference = registry.load_reference()
+    probes = tuple(probe.id for probe in choose(tuple(args.probe))) if args.probe else ()
+    with create_progress(console) as progress:
+        (report,) = run_gates(
+            [contribution], reference, track, progress, probes=probes, fresh=args.fresh
+        )
+    console.print(
+        render_report(report, colour=wants_colour()), markup=False, soft_wrap=True, emoji=False
+    )
+    return 1 if report.errors else 0
 
 
 def record(finished: Run) -> None:
@@ -76,6 +123,8 @@ def show(finished: Run, console: Console) -> None:
     row = finished.row
     if finished.findings:
         console.print(render_text(finished.findings), markup=False, soft_wrap=True)
+    if finished.report is not None and finished.report.findings:
+        console.print(render_report(finished.report), markup=False, soft_wrap=True, emoji=False)
     if row.status != "ok" or row.verdict is None:
         show_failure(finished, console)
         return

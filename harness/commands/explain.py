@@ -1,4 +1,4 @@
-"""``python -m harness explain``: the page about a rule, or the list of all rules."""
+"""``python -m harness explain``: the page about a rule or a probe, or the list of all."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import difflib
 
 from harness import paths
+from harness.contract.catalogue import all_probes
 from harness.errors import EnvironmentFault, UsageError
 from harness.structure.rules import RULES
 
@@ -18,24 +19,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print one page of docs/checks/, or one line per rule."""
+    """Print one page of docs/checks/ or docs/contract/, or one line per rule and probe."""
     if args.rule is None:
         for rule in RULES:
             marks = f"{rule.SEVERITY}{', --fix' if rule.FIXABLE else ''}"
             print(f"{rule.ID}  {rule.TITLE}  ({marks})")
+        for probe in all_probes():
+            marks = f"{probe.severity}{', exemptible' if probe.exemptible else ''}"
+            print(f"{probe.id}  {probe.title}  ({marks})")
         return 0
     wanted = args.rule.upper()
-    known = [rule.ID for rule in RULES]
+    known = [*(rule.ID for rule in RULES), *(probe.id for probe in all_probes())]
     if wanted not in known:
         near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.6)
         raise UsageError(
             f"There is no rule {args.rule!r}.",
             fix=f"Did you mean {', '.join(near)}?" if near else "`explain` alone lists all rules.",
         )
-    page = paths.CHECK_DOCS / f"{wanted}.md"
+    folder = paths.CONTRACT_DOCS if wanted.startswith("HUB-C") else paths.CHECK_DOCS
+    page = folder / f"{wanted}.md"
     if not page.is_file():
         raise EnvironmentFault(
-            f"The page about {wanted} is missing.", where=str(page), fix="git checkout docs/checks"
+            f"The page about {wanted} is missing.", where=str(page), fix="git checkout docs"
         )
     print(page.read_text(encoding="utf-8").rstrip("\n"))
     return 0

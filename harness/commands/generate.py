@@ -53,7 +53,8 @@ def run(args: argparse.Namespace) -> int:
         adapter = newest_adapter(track.file.name, contribution.name)
         if adapter is None:
             console.print(f"{contribution.name} has not been trained yet: training it first.")
-            options = Options(device=args.device)
+            # Somebody wants to see a picture; whether the method is right is another command.
+            options = Options(device=args.device, skip_gate=True)
             finished = run_contribution(contribution, track, options, progress)
             adapter = newest_adapter(track.file.name, contribution.name)
             if finished.row.status != "ok" or adapter is None:

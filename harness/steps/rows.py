@@ -48,10 +48,14 @@ def failed_row(attempt: Attempt, outcome: Outcome[Any]) -> Row:
     return common_row(attempt, status, error=outcome.error)
 
 
-def row_of_error(attempt: Attempt, error: HubError) -> Row:
+def row_of_error(attempt: Attempt, error: HubError, log_tail: tuple[str, ...] = ()) -> Row:
     """Say which fault stopped the run."""
     report = ErrorReport(
-        kind=type(error).__name__, what=error.what, where=error.where, fix=error.fix
+        kind=type(error).__name__,
+        what=error.what,
+        where=error.where,
+        fix=error.fix,
+        log_tail=log_tail,
     )
     return common_row(attempt, "failed", error=report)
 

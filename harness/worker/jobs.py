@@ -87,7 +87,17 @@ class GenerateJob(Job):
     config: GenerateConfig
 
 
-AnyJob = Annotated[TrainJob | GenerateJob, Field(discriminator="kind")]
+class ContractJob(Job):
+    """Run experiments of the correctness gate and let the probes read them."""
+
+    kind: Literal["contract"] = "contract"
+    data_dir: Path = Field(description="folder with Images/ and ImageCaptions/ of the track")
+    experiments: tuple[str, ...]
+    probes: tuple[str, ...] = Field(description="ids of the probes that are wanted; none = all")
+    limit_s: float = Field(default=60.0, gt=0, description="wall time of one experiment, seconds")
+
+
+AnyJob = Annotated[TrainJob | GenerateJob | ContractJob, Field(discriminator="kind")]
 
 
 class SeedOutcome(Record):

@@ -11,7 +11,7 @@ from harness import atomic
 from harness.errors import ContributionError, HubError, said
 from harness.records import Contribution, ErrorReport
 from harness.worker.events import EventWriter
-from harness.worker.jobs import ANSWER_FILE, EVENTS_FILE, Answer, AnyJob, TrainJob
+from harness.worker.jobs import ANSWER_FILE, EVENTS_FILE, Answer, AnyJob, ContractJob, TrainJob
 
 # Characters of a message; a stranger's exception may be of any length.
 MESSAGE_LIMIT = 4000
@@ -47,6 +47,10 @@ def run(job: AnyJob, events: EventWriter) -> Answer:
         from harness.worker.training import run_train_job
 
         return run_train_job(job, events)
+    if isinstance(job, ContractJob):
+        from harness.contract.worker import run_contract_job
+
+        return run_contract_job(job, events)
     from harness.worker.generating import run_generate_job
 
     return run_generate_job(job, events)

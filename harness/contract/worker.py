@@ -1,0 +1,148 @@
+"""The contract job, in the worker: one experiment after the other, told as soon as it ends.
+
+Whatever happens in an experiment, those before it are told already; the parent starts another
+process for those after it.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import importlib
+import time
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.contract.catalogue import choose
+from harness.contract.judge import judge, outcome
+from harness.contract.probe import Probe
+from harness.contract.records import ContractFinding, ExperimentOutcome, ProbeOutcome
+from harness.errors import HubError
+from harness.plugins import Hooks, innermost, load_hooks
+from harness.worker.events import EventWriter
+from harness.worker.jobs import Answer, ContractJob
+
+if TYPE_CHECKING:
+    from harness.contract.experiments.context import Context
+
+OUTCOMES_FILE = "outcomes.jsonl"
+RAISED = "HUB-C00"
+
+
+def run_contract_job(job: ContractJob, events: EventWriter) -> Answer:
+    """Run the experiments of a job."""
+    probes = choose(job.probes)
+    context = prepare(job)
+    with (job.out / OUTCOMES_FILE).open("a", encoding="utf-8", buffering=1) as file:
+        for number, name in enumerate(job.experiments):
+            events.phase(f"gate: {name}", 0.2 + 0.8 * number / len(job.experiments))
+            file.write(ExperimentOutcome(experiment=name, finished=False).model_dump_json() + "\n")
+            # The watchdog is C code: it prints the stack and ends the process even while a call
+            # that hangs holds the interpreter. The parent goes on with the next experiment.
+            faulthandler.dump_traceback_later(job.limit_s, exit=True)
+            done = run_experiment(context, name, probes)
+            faulthandler.cancel_dump_traceback_later()
+            file.write(done.model_dump_json() + "\n")
+    return Answer()
+
+
+def prepare(job: ContractJob) -> Context:
+    """Import the contribution while the process is watched, and load the models."""
+    from harness.contract.audit import changes, global_state, live_threads, watching
+    from harness.contract.components import Workshop
+    from harness.contract.experiments.context import Context
+    from harness.contract.experiments.importing import ImportSeen
+    from harness.contract.places import Finder
+
+    workshop = Workshop()
+    finder = Finder.of((job.contribution, job.reference))
+    before, threads, began = global_state(), live_threads(), time.process_time()
+    with watching(finder, job.out / "tmp") as deeds:
+        hooks = load_hooks(job.contribution, job.reference)
+    seconds = time.process_time() - began
+    state = global_state()
+    own = job.contribution.path != job.reference.path
+    context = Context(
+        hooks=hooks,
+        workshop=workshop,
+        finder=Finder(hooks),
+        data_dir=job.data_dir,
+        scratch=job.out / "tmp",
+        reference=load_hooks(job.reference, job.reference) if own else None,
+    )
+    new_threads = sorted(live_threads() - threads)
+    importing = ImportSeen(deeds, changes(before, state), new_threads, seconds)
+    context.shared |= {"importing": importing, "state": state, "threads": live_threads()}
+    return context
+
+
+def run_experiment(context: Context, name: str, probes: tuple[Probe, ...]) -> ExperimentOutcome:
+    """Run one experiment and the probes that read it; what it raises is a finding too."""
+    mine = [probe for probe in probes if probe.experiment == name]
+    applying = [probe for probe in mine if context.owns(*probe.owners)]
+    outcomes = [
+        outcome(probe, "not applicable", "it has none of the hooks that this probe is about")
+        for probe in mine
+        if probe not in applying
+    ]
+    began = time.process_time()
+    if applying:
+        module = importlib.import_module(f"harness.contract.experiments.{name}")
+        try:
+            seen = module.run(context)
+        except Exception as error:
+            traceback.print_exc()
+            outcomes += [raised(error, name, context.hooks), *not_run(applying, name)]
+        else:
+            file = context.hooks.owner.file
+            outcomes += [judge(probe, seen, context.finder, file) for probe in applying]
+    return ExperimentOutcome(
+        experiment=name,
+        finished=True,
+        outcomes=tuple(outcomes),
+        cpu_seconds=time.process_time() - began,
+    )
+
+
+def raised(error: Exception, experiment: str, hooks: Hooks) -> ProbeOutcome:
+    """Describe what a hook raised while an experiment ran."""
+    if isinstance(error, HubError):
+        what, where, fix = error.what, error.where, error.fix
+    else:
+        what = f"{type(error).__name__}: {error}"
+        where, fix = innermost(error, hooks.owner), None
+    return crashed(experiment, what, where or hooks.owner.path, fix)
+
+
+def crashed(experiment: str, what: str, where: str, fix: str | None) -> ProbeOutcome:
+    """Return the finding of HUB-C00 for an experiment that did not come to its end."""
+    (probe,) = choose((RAISED,))
+    found = ContractFinding(
+        probe=probe.id,
+        title=probe.title,
+        severity="error",
+        observed=f"In the experiment {experiment!r}: {what}",
+        meaning=probe.meaning,
+        where=where,
+        fix=fix or probe.fix,
+    )
+    return outcome(probe, "failed", findings=(found,))
+
+
+def not_run(probes: list[Probe], experiment: str) -> list[ProbeOutcome]:
+    """Say of each probe that its experiment did not come to its end."""
+    note = f"the experiment {experiment!r} did not end ({RAISED})"
+    return [outcome(probe, "not run", note) for probe in probes]
+
+
+def read_outcomes(path: Path) -> list[ExperimentOutcome]:
+    """Read what a worker wrote; a line that was cut short, or forged badly, is passed over."""
+    found: list[ExperimentOutcome] = []
+    if not path.is_file():
+        return found
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            found.append(ExperimentOutcome.model_validate_json(line))
+        except ValueError:
+            continue
+    return found

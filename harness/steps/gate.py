@@ -1,0 +1,264 @@
+"""Run the correctness gate: one worker per contribution, started anew when one is killed."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import platform
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from filelock import FileLock
+
+from harness import atomic, paths
+from harness.contract.catalogue import all_probes, choose
+from harness.contract.experiments import EXPERIMENTS
+from harness.contract.judge import folded
+from harness.contract.records import (
+    ContractFinding,
+    ContractReport,
+    ExperimentOutcome,
+    ProbeOutcome,
+)
+from harness.contract.worker import OUTCOMES_FILE, RAISED, crashed, not_run, read_outcomes
+from harness.errors import GateError
+from harness.progress import Progress
+from harness.records import Contribution
+from harness.registry import is_reference
+from harness.run_folders import prune
+from harness.run_key import LOCK, file_or_folder_hash
+from harness.track import Track
+from harness.worker.jobs import Answer, ContractJob
+from harness.worker.process import POLL_S, Child
+
+REPORT_FILE = "report.json"
+GATE_RUNS = "gate"  # beside the folders of the tracks in runs/
+
+# Wall time of one experiment. The slowest takes 4 s on an idle core.
+LIMIT_S = 60.0
+STARTING_S = 60.0
+RESTARTS = 8
+
+# What a report depends on besides the contribution, the reference and the packages.
+JUDGING = ("contract", "worker", "artefact", "plugins.py", "hookspecs.py", "records.py")
+
+
+@dataclass
+class GateRun:
+    """The gate for one contribution, while it runs."""
+
+    contribution: Contribution
+    reference: Contribution
+    track: Track
+    folder: Path
+    probes: tuple[str, ...]
+    limit_s: float = LIMIT_S
+    began: float = field(default_factory=time.monotonic)
+    done: list[ExperimentOutcome] = field(default_factory=list)
+    starts: int = 0
+    child: Child[Answer] | None = None
+    waiting: list[str] = field(default_factory=list)
+    log_tail: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        wanted = {probe.experiment for probe in choose(self.probes)}
+        self.waiting = [name for name in EXPERIMENTS if name in wanted]
+        self.start()
+
+    @property
+    def label(self) -> str:
+        """What the user sees."""
+        return f"{self.contribution.name}'s gate"
+
+    def start(self) -> None:
+        """Start a worker on the experiments that are still to be done."""
+        self.starts += 1
+        out = self.folder / f"worker-{self.starts}"
+        job = ContractJob(
+            contribution=self.contribution,
+            reference=self.reference,
+            base_model=str(self.track.base_model),
+            data_dir=self.track.train_dir,
+            experiments=tuple(self.waiting),
+            probes=self.probes,
+            limit_s=self.limit_s,
+            out=out,
+        )
+        timeout_s = STARTING_S + self.limit_s * len(self.waiting)
+        self.child = Child(
+            self.label,
+            "harness.worker.main",
+            job,
+            out,
+            timeout_s,
+            Answer.model_validate_json,
+        )
+
+    def poll(self, progress: Progress) -> bool:
+        """Follow the worker; tell whether everything is done."""
+        if self.child is None or not self.child.poll(progress):
+            return self.child is None
+        child, self.child = self.child, None
+        self.collect(child)
+        if self.waiting and self.starts < RESTARTS:
+            self.start()
+            return False
+        return True
+
+    def collect(self, child: Child[Answer]) -> None:
+        """Take what a worker wrote; an experiment that ended it gets a finding."""
+        lines = read_outcomes(child.out / OUTCOMES_FILE)
+        finished = {line.experiment for line in lines if line.finished}
+        self.done += [line for line in lines if line.finished]
+        self.waiting = [name for name in self.waiting if name not in finished]
+        outcome = child.ended()
+        if any(o.probe == RAISED for line in lines for o in line.outcomes) or outcome.error:
+            self.log_tail = self.log_tail or child.log_tail()
+        if not self.waiting or outcome.error is None:
+            self.waiting = []
+            return
+        begun = [line.experiment for line in lines if not line.finished]
+        error, log = outcome.error, child.log_tail()
+        if not begun or begun[-1] not in self.waiting:
+            # It ended before the first experiment: nothing further could run.
+            name, self.waiting = "importing", []
+            lost = list(choose(self.probes))
+        else:
+            name = begun[-1]
+            self.waiting = self.waiting[self.waiting.index(name) + 1 :]
+            lost = [probe for probe in choose(self.probes) if probe.experiment == name]
+        what = error.what
+        if any(line.startswith("Timeout (") for line in log):
+            what = f"it did not end within {self.limit_s:.0f} s, the limit of an experiment."
+        where = error.where or deepest_line(log, self.contribution) or self.contribution.path
+        outcomes = (crashed(name, what, where, error.fix), *not_run(lost, name))
+        self.done.append(ExperimentOutcome(experiment=name, finished=True, outcomes=outcomes))
+
+    def report(self) -> ContractReport:
+        """Put everything together."""
+        outcomes = merged([o for line in self.done for o in line.outcomes])
+        if not self.probes and not any(o.probe == RAISED for o in outcomes):
+            (probe,) = choose((RAISED,))
+            passed = ProbeOutcome(probe=probe.id, title=probe.title, state="passed")
+            outcomes = [passed, *outcomes]
+        return ContractReport(
+            contribution=self.contribution.name,
+            outcomes=folded(sorted(outcomes, key=lambda o: o.probe), all_probes()),
+            cpu_seconds={line.experiment: round(line.cpu_seconds, 2) for line in self.done},
+            wall_seconds=round(time.monotonic() - self.began, 2),
+            log_tail=self.log_tail,
+            complete=not self.probes,
+        )
+
+    def kill(self) -> None:
+        """End the worker, if there is one."""
+        if self.child is not None:
+            self.child.kill()
+
+
+def merged(outcomes: Sequence[ProbeOutcome]) -> list[ProbeOutcome]:
+    """Put the findings of HUB-C00 from several experiments into one outcome, each fault once."""
+    others = [o for o in outcomes if o.probe != RAISED]
+    raised = [o for o in outcomes if o.probe == RAISED]
+    if not raised:
+        return others
+    found: dict[str, ContractFinding] = {}
+    for one in (f for o in raised for f in o.findings):
+        fault = one.observed.partition(": ")[2]  # without the experiment's name
+        found.setdefault(f"{one.where} {fault}", one)
+    return [raised[0].model_copy(update={"findings": tuple(found.values())}), *others]
+
+
+def deepest_line(log: Sequence[str], contribution: Contribution) -> str | None:
+    """Return the innermost ``file:line`` of a contribution that a dumped stack in a log names."""
+    folder = f"{(paths.ROOT / contribution.path).resolve().as_posix()}/"
+    for line in log:  # the watchdog prints the most recent call first
+        found = re.search(r'File "([^"]+)", line (\d+)', line)
+        if found and found[1].startswith(folder):
+            file = Path(found[1]).relative_to(paths.ROOT).as_posix()
+            return f"{file}:{found[2]}"
+    return None
+
+
+def run_gates(
+    contributions: Sequence[Contribution],
+    reference: Contribution,
+    track: Track,
+    progress: Progress,
+    *,
+    probes: tuple[str, ...] = (),
+    fresh: bool = False,
+) -> list[ContractReport]:
+    """Return the report of each contribution, side by side; unchanged ones come from disk."""
+    folders = [gate_folder(one, reference, track) for one in contributions]
+    reports: dict[int, ContractReport] = {}
+    with contextlib.ExitStack() as stack:
+        for folder in sorted(set(folders)):  # in one order, or two runs could wait for each other
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(FileLock(f"{folder}.lock"))
+        runs: dict[int, GateRun] = {}
+        for number, (one, folder) in enumerate(zip(contributions, folders, strict=True)):
+            known = None if fresh or probes else read_report(folder / REPORT_FILE)
+            if known is not None:
+                reports[number] = known
+                continue
+            runs[number] = GateRun(one, reference, track, folder, probes)
+            stack.callback(runs[number].kill)
+        pending = set(runs)
+        while pending:
+            pending -= {number for number in pending if runs[number].poll(progress)}
+            time.sleep(POLL_S if pending else 0)
+        for number, run in runs.items():
+            reports[number] = run.report()
+            if not probes:
+                text = reports[number].model_dump_json(indent=1)
+                atomic.write_text(run.folder / REPORT_FILE, text + "\n")
+    for one in contributions:
+        prune(GATE_RUNS, one.name)
+    return [reports[number] for number in range(len(contributions))]
+
+
+def gate_folder(contribution: Contribution, reference: Contribution, track: Track) -> Path:
+    """Return the folder of the gate's report, named by all that the report depends on."""
+    parts = [
+        contribution.content_hash,
+        reference.content_hash,
+        track.protocol_hash(),
+        hashlib.sha256(LOCK.read_bytes()).hexdigest(),
+        *(file_or_folder_hash(paths.ROOT / "harness" / part) for part in JUDGING),
+        platform.python_version(),
+    ]
+    key = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return paths.RUNS / GATE_RUNS / contribution.name / key[:12]
+
+
+def read_report(path: Path) -> ContractReport | None:
+    """Return a report that was written before, or None."""
+    try:
+        return ContractReport.model_validate_json(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def require_passed(contribution: Contribution, report: ContractReport) -> None:
+    """Stop before anything is trained when a probe found an error.
+
+    Raises:
+        GateError: It names the probes.
+    """
+    roots = [f for f in report.errors if f.because_of is None]
+    if not report.errors:
+        return
+    listed = "; ".join(dict.fromkeys(f"{f.probe} {f.title.lower()}" for f in roots))
+    name = contribution.name
+    raise GateError(
+        f"The correctness gate found {len(report.errors)} error"
+        f"{'' if len(report.errors) == 1 else 's'} in {name}: {listed}.",
+        where=roots[0].where if roots else None,
+        fix="Mend "
+        + ("the reference in src/." if is_reference(contribution) else "them one by one: ")
+        + f"nox -s contribution -- {name} --only-contract",
+    )
