@@ -69,7 +69,7 @@ class ContractReport(Record):
         """What a row says about the gate."""
         return ContractSummary(
             passed=sum(outcome.state == "passed" for outcome in self.outcomes),
-            failed=tuple(o.probe for o in self.outcomes if o.state in ("failed", "not run")),
+            failed=tuple(o.probe for o in self.outcomes if o.state == "failed"),
             hints=tuple(o.probe for o in self.outcomes if o.state == "hint"),
             exempt={o.probe: o.note for o in self.outcomes if o.state == "exempt"},
         )

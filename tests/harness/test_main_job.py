@@ -16,7 +16,6 @@ from harness.results import read_row
 BUDGET = ("--seeds", "0")
 
 
-
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory):
     """A copy of the repository as a clone would have it, with a small budget."""

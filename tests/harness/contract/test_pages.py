@@ -45,7 +45,8 @@ def test_every_probe_names_an_experiment_and_known_causes():
 
 def test_explain_knows_probes_without_waking_torch():
     code = (
-        "import sys; from harness.cli import main; main(['explain', 'hub-c07']); main(['explain']); "
+        "import sys; from harness.cli import main; main(['explain', 'hub-c07']); "
+        "main(['explain']); "
         "assert 'torch' not in sys.modules"
     )
     shown = subprocess.run(
