@@ -66,6 +66,11 @@ def bucket_of(width: int, height: int, resolution: int) -> Size:
     )
 
 
+def target_of(picture: Size, resolution: int, buckets: bool) -> Size:
+    """Return the size that a picture gets: its bucket, or the square."""
+    return bucket_of(*picture, resolution) if buckets else (resolution, resolution)
+
+
 def cut_share(picture: Size, target: Size) -> float:
     """Return the share of a picture's area that is lost when it is scaled to cover a target.
 
@@ -97,7 +102,7 @@ def statistics(pictures: Iterable[Size], resolution: int, buckets: bool) -> list
     counts: Counter[Size] = Counter()
     cuts: defaultdict[Size, float] = defaultdict(float)
     for size in pictures:
-        bucket = bucket_of(*size, resolution) if buckets else (resolution, resolution)
+        bucket = target_of(size, resolution, buckets)
         counts[bucket] += 1
         cuts[bucket] += cut_share(size, bucket)
     return [BucketUse(size, n, cuts[size] / n) for size, n in counts.most_common()]

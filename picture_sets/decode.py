@@ -112,13 +112,15 @@ def read_header(path: Path, max_pixels: int = MAX_PIXELS) -> Header:
         return Header(kind, image.mode, width, height, orientation, frames)
 
 
-def load_rgb(path: Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
+def load_rgb(path: Path, max_pixels: int = MAX_PIXELS, enough_px: int = 0) -> Image.Image:
     """Return a picture the way a viewer shows it, as 8-bit RGB.
 
     Args:
         path: A picture of any mode: palette, grey, 16-bit, CMYK, with or without transparency. Of
             an animation the first frame is taken.
         max_pixels: Refuse pictures with more.
+        enough_px: Let a JPEG be decoded at a half, quarter or eighth of its size as long as both
+            sides keep this many pixels: to look at it, not to train on it. 0 for the whole size.
 
     Returns:
         The picture upright (cameras store the turn in an EXIF tag), transparency laid onto white.
@@ -127,6 +129,8 @@ def load_rgb(path: Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
         DataSetError: It cannot be decoded, or claims more than ``max_pixels``; names the file.
     """
     with _opened(path, max_pixels) as file:
+        if enough_px:
+            file.draft(None, (enough_px, enough_px))
         image = ImageOps.exif_transpose(file)
         image.load()
         return as_rgb(image)

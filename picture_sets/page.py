@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness import atomic
 
-from .buckets import mean_cut, statistics
+from .buckets import cut_share, mean_cut, statistics, target_of
 from .captions import with_trigger
 from .examine import Facts
 from .preflight import Report
@@ -39,6 +39,8 @@ class Card(NamedTuple):
     caption: str
     facts: str
     small: bool
+    cut: float  # share of the area that is cut off, in percent
+    wide: bool  # cut left and right, not above and below
     marks: list[tuple[Severity, str]]
     severity: Severity | None
 
@@ -91,6 +93,8 @@ def cards_of(report: Report) -> list[Card]:
 def card_of(facts: Facts, marks: list[tuple[Severity, str]], report: Report) -> Card:
     """Return the card of one picture."""
     header = facts.header
+    size = (header.width, header.height)
+    target = target_of(size, report.resolution, report.config.buckets)
     kinds = {severity for severity, _ in marks}
     turned = f", EXIF {header.orientation}" if header.orientation != 1 else ""
     return Card(
@@ -98,7 +102,9 @@ def card_of(facts: Facts, marks: list[tuple[Severity, str]], report: Report) -> 
         image=data_url(facts),
         caption=with_trigger(facts.picture.caption, report.config.trigger_word),
         facts=f"{header.width}×{header.height} {header.format} {header.mode}{turned}",  # noqa: RUF001
-        small=max(header.width, header.height) <= SMALL_PX,
+        small=max(size) <= SMALL_PX,
+        cut=round(100 * cut_share(size, target), 2),
+        wide=size[0] * target[1] > size[1] * target[0],
         marks=marks,
         severity="error" if "error" in kinds else "hint" if kinds else None,
     )

@@ -16,12 +16,12 @@ from harness.structure import clip_tokens
 from harness.structure.captions import surely_fits
 from harness.structure.limits import CLIP_TOKENS
 
-from .buckets import BucketUse, bucket_of, cut_share, statistics
+from .buckets import BucketUse, cut_share, statistics, target_of
 from .captions import tags_of, with_trigger
 from .duplicates import equal_groups, near_groups
 from .examine import Facts, Progress, examine
 from .layouts import PictureSet, read_folder
-from .problems import Problem, Severity, refuse_errors, shown
+from .problems import Kind, Problem, Severity, refuse_errors, shown
 
 # A LoRA learns a subject from 10 to 30 pictures; with fewer it learns the pictures themselves.
 FEW, MANY = 5, 2000
@@ -122,9 +122,7 @@ def about_one(
     """Yield what is wrong with one picture and its caption."""
     path, header = facts.picture.path, facts.header
     name, size = shown(path, folder), (header.width, header.height)
-    target = (resolution, resolution)
-    if config.buckets:
-        target = bucket_of(*size, resolution)
+    target = target_of(size, resolution, config.buckets)
     enlarged = max(target[0] / size[0], target[1] / size[1])
     if enlarged > ENLARGED:
         message = (
@@ -188,9 +186,13 @@ def about_twins(facts: Sequence[Facts], folder: Path) -> Iterator[Problem]:
     equal = equal_groups([each.content for each in facts])
     repeated = {place for group in equal for place in group[1:]}
     firsts = [each for place, each in enumerate(facts) if place not in repeated and not each.blank]
-    groups = [("duplicate", "the same file", [facts[i] for i in group]) for group in equal]
-    near = near_groups([each.print for each in firsts])
-    groups += [("near-duplicate", "nearly the same picture", [firsts[i] for i in g]) for g in near]
+    groups: list[tuple[Kind, str, list[Facts]]] = [
+        ("duplicate", "the same file", [facts[place] for place in group]) for group in equal
+    ]
+    groups += [
+        ("near-duplicate", "nearly the same picture", [firsts[place] for place in group])
+        for group in near_groups([each.print for each in firsts])
+    ]
     for kind, what, group in groups:
         first, *others = (each.picture.path for each in group)
         names = ", ".join(shown(path, folder) for path in (first, *others))

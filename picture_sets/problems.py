@@ -13,12 +13,31 @@ MOST_SHOWN = 20
 
 Severity = Literal["error", "hint"]
 
+# docs/datasets.md says what each of them means.
+Folders = Literal["no-pictures", "nested", "format-unknown", "few", "many"]
+Pictures = Literal[
+    "unreadable", "small", "shape", "animated", "blank", "duplicate", "near-duplicate", "same-stem"
+]
+Captions = Literal[
+    "captions-none",
+    "caption-missing",
+    "caption-unreadable",
+    "caption-empty",
+    "caption-twice",
+    "caption-long",
+    "orphan",
+    "metadata-line",
+    "metadata-twice",
+    "shuffle-idle",
+]
+Kind = Folders | Pictures | Captions
+
 
 class Problem(NamedTuple):
     """One thing that is wrong, with its address and remedy."""
 
     severity: Severity  # training refuses errors; hints are for people to judge
-    kind: str  # such as "caption-missing"; docs/datasets.md lists them all
+    kind: Kind
     path: Path  # the file or folder at fault
     message: str
     fix: str

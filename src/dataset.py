@@ -21,7 +21,7 @@ from torch.utils.data import Dataset
 
 from harness import hookimpl
 from harness.records import DatasetConfig
-from picture_sets.buckets import bucket_of
+from picture_sets.buckets import target_of
 from picture_sets.captions import content_hash, vary
 from picture_sets.decode import load_rgb
 from picture_sets.layouts import Picture, read_folder, read_pairs
@@ -49,9 +49,7 @@ class ResizeAndCrop:
 
     def __call__(self, image: Image.Image) -> Tensor:
         """Return ``image`` as pixel_values (3, H, W)."""
-        size = (self.resolution, self.resolution)
-        if self.buckets:
-            size = bucket_of(*image.size, self.resolution)
+        size = target_of(image.size, self.resolution, self.buckets)  # (W, H)
         # Scaled until it covers `size`, then what sticks out is cut at both ends: a circle stays a
         # circle. Lanczos averages over the pixels that become one, so nothing aliases.
         cropped = ImageOps.fit(image, size, Image.Resampling.LANCZOS)

@@ -165,3 +165,15 @@ def test_a_page_that_cannot_be_written_is_an_error_and_leaves_nothing(folder, tm
     (tmp_path / "file").write_text("x")
     assert main(["preview", str(folder), "--out", str(tmp_path / "file" / "page.html")]) == 1
     assert "error:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("size", "side"), [((160, 80), "left"), ((80, 160), "top")])
+def test_the_page_darkens_what_is_cut_off(tmp_path, size, side):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    scene(1, size).save(folder / "a.png")
+    (folder / "a.txt").write_text("a lamp")
+    out = tmp_path / "page.html"
+    main(["preview", str(folder), "--resolution", "64", "--out", str(out)])
+    length = "width" if side == "left" else "height"
+    assert f'style="{side}: 0; {length}: 25.0%"' in out.read_text()

@@ -124,6 +124,12 @@ def test_a_bomb_is_refused_by_its_header_without_memory(tmp_path, name, data, cl
     assert grown_kib < 50_000
 
 
+def test_a_large_photo_can_be_looked_at_in_a_smaller_size(tmp_path):
+    scene(1, (800, 600)).save(tmp_path / "a.jpg")
+    assert load_rgb(tmp_path / "a.jpg").size == (800, 600)
+    assert load_rgb(tmp_path / "a.jpg", enough_px=100).size == (200, 150)
+
+
 def test_a_limit_of_ones_own(tmp_path):
     flat().save(tmp_path / "a.png")
     assert load_rgb(tmp_path / "a.png", max_pixels=200).size == (20, 10)
@@ -137,8 +143,9 @@ def test_a_truncated_file_is_refused_by_name(tmp_path, name, share):
     scene(1, (200, 160)).save(tmp_path / name)
     data = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(data[: int(len(data) * share)])
-    with pytest.raises(DataSetError, match=rf"a\.{name[2:]} cannot be read as a picture"):
-        load_rgb(tmp_path / name)
+    for enough_px in (0, 16):
+        with pytest.raises(DataSetError, match=rf"a\.{name[2:]} cannot be read as a picture"):
+            load_rgb(tmp_path / name, enough_px=enough_px)
 
 
 def test_what_is_no_picture_or_not_there_is_refused_by_name(tmp_path):
