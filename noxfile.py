@@ -87,6 +87,12 @@ def dataset(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def clean(session: nox.Session) -> None:
+    """List what runs/ no longer needs; nox -s clean -- --yes removes it."""
+    harness(session, "clean")
+
+
+@nox.session(python=False)
 def doctor(session: nox.Session) -> None:
     """Look at the machine and the installation."""
     harness(session, "doctor")
@@ -130,6 +136,24 @@ def tests(session: nox.Session) -> None:
     lint(session)
     workers = ("--numprocesses", "auto", "--dist", "loadfile")
     python(session, "-m", "pytest", *workers, *session.posargs)
+
+
+@nox.session(python=False)
+def hostile(session: nox.Session) -> None:
+    """Run every hostile contribution on every isolation layer; write docs/isolation.md's table."""
+    python(session, "-m", "tests.hostile", *session.posargs)
+
+
+@nox.session(python=False)
+def fuzz(session: nox.Session) -> None:
+    """Feed the readers random bytes, ten minutes with hypothesis: nox -s fuzz -- --minutes 10."""
+    python(session, "-m", "tests.fuzz", *session.posargs)
+
+
+@nox.session(python=False)
+def kill_anywhere(session: nox.Session) -> None:
+    """Kill a run at 50 random moments; afterwards every file is whole and the row the same."""
+    python(session, "-m", "tests.kill_anywhere", *session.posargs)
 
 
 @nox.session(python=False)

@@ -20,6 +20,7 @@ COMMANDS = {
     "list": "list the contributions",
     "registry": "write registry.toml from the folders",
     "ci": "do what the hub's CI does, here",
+    "clean": "remove from runs/ what is no longer needed",
     "doctor": "look at the machine and the installation",
 }
 ALIASES = {"run": "contribution"}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
+import struct
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,16 +12,19 @@ from PIL.PngImagePlugin import PngInfo
 
 from harness import atomic
 from harness.errors import UsageError
+from harness.picture_limits import FORMATS, MAX_PIXELS, guarded
 from harness.records import GenerateConfig
-
-MAX_PIXELS = 4096 * 4096
-FORMATS = ("PNG", "JPEG", "WEBP")
 
 # Pillow says SyntaxError or ValueError of metadata that is not what it claims to be.
 _UNREADABLE = (
     OSError,
     SyntaxError,
     ValueError,
+    ArithmeticError,
+    EOFError,
+    MemoryError,
+    struct.error,
+    zlib.error,
     Image.DecompressionBombError,
     Image.DecompressionBombWarning,
 )
@@ -37,16 +41,14 @@ def open_picture(path: Path) -> Image.Image:
         UsageError: It is too large, truncated, or of another format.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as picture:
-                if picture.width * picture.height > MAX_PIXELS:
-                    raise UsageError(
-                        f"The picture has {picture.width}x{picture.height} pixels.",
-                        where=str(path),
-                        fix=f"Use pictures of at most {MAX_PIXELS:,} pixels.",
-                    )
-                return ImageOps.exif_transpose(picture).convert("RGB")
+        with guarded(), Image.open(path, formats=FORMATS) as picture:
+            if picture.width * picture.height > MAX_PIXELS:
+                raise UsageError(
+                    f"The picture has {picture.width}x{picture.height} pixels.",
+                    where=str(path),
+                    fix=f"Use pictures of at most {MAX_PIXELS:,} pixels.",
+                )
+            return ImageOps.exif_transpose(picture).convert("RGB")
     except _UNREADABLE as error:
         raise UsageError(
             f"The picture cannot be read: {error}",

@@ -14,12 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from harness import base_model, registry, results
 from harness.contract.records import ContractReport
 from harness.dependencies import require_installed
 from harness.errors import GateError, HubError, StructureError, UsageError
+from harness.locks import Busy, held
 from harness.page import write_page, write_sheet
 from harness.progress import Progress
 from harness.records import Contribution, Finding, Row
@@ -83,7 +82,7 @@ def run_contribution(
     attempt = plan(contribution, track, options, progress)
     attempt.folder.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(f"{attempt.folder}.lock", timeout=0):
+        with held(attempt.folder):
             report = gate(attempt, findings, options)
             known = finished_row(attempt.folder, attempt.reference.content_hash)
             summary = report.summary() if report else None
@@ -93,9 +92,9 @@ def run_contribution(
             row = run_attempt(attempt, findings, report)
             for name in {contribution.name, registry.REFERENCE_NAME}:
                 prune(track.file.name, name)
-    except Timeout as error:
+    except Busy as error:
         raise UsageError(
-            f"{contribution.name} is being run by somebody else right now.",
+            f"{contribution.name} is being run right now, by {error}.",
             where=str(attempt.folder),
             fix="Wait for that run to end, or stop it.",
         ) from error

@@ -25,6 +25,7 @@ from harness.errors import HookError, HookResultError, HubError, PluginError, sa
 from harness.hookspecs import HOOK_NAMES, HookName
 from harness.records import Contribution
 
+MOST_FRAMES = 50
 FORBIDDEN_OPTIONS = ("wrapper", "hookwrapper", "tryfirst", "trylast", "optionalhook", "specname")
 
 
@@ -56,10 +57,14 @@ class Hooks:
         if result is None:
             raise HookResultError(
                 f"{origin.name}'s hook {hook!r} returned None.",
-                where=main_file(origin),
+                where=self.place(hook),
                 fix=f"Return what harness/hookspecs.py describes for {hook!r}.",
             )
         return result
+
+    def place(self, hook: HookName) -> str:
+        """Return ``file:line in function`` of the function behind a hook."""
+        return place_of(self.managers[hook], hook)
 
     @contextmanager
     def blaming(self, hook: HookName) -> Iterator[None]:
@@ -82,8 +87,35 @@ class Hooks:
             raise HookError(
                 f"{story} raised {what}",
                 where=own or innermost(error, origin) or origin.path,
-                fix="The end of the log has the traceback; mend that line and run again.",
+                fix="Mend that line and run again; log.txt has the whole traceback.",
             ) from error
+
+
+def place_of(manager: pluggy.PluginManager, hook: HookName) -> str:
+    """Return ``file:line in function`` of the function that implements a hook."""
+    function = inspect.unwrap(getattr(manager.hook, hook).get_hookimpls()[0].function)
+    code = function.__code__
+    file = Path(code.co_filename).resolve()
+    name = file.relative_to(paths.ROOT).as_posix() if file.is_relative_to(paths.ROOT) else file.name
+    return f"{name}:{code.co_firstlineno} in {code.co_name}"
+
+
+def own_trace(error: BaseException, contribution: Contribution) -> tuple[str, ...]:
+    """Return the lines of a traceback that lie in a contribution's own files, and the message."""
+    folder = (paths.ROOT / contribution.path).resolve()
+    lines: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None:
+        for frame in traceback.extract_tb(cause.__traceback__)[-MOST_FRAMES:]:
+            file = Path(frame.filename).resolve()
+            if file.is_relative_to(folder):
+                name = file.relative_to(paths.ROOT).as_posix()
+                lines += [f'  File "{name}", line {frame.lineno}, in {frame.name}']
+                lines += [f"    {frame.line}"] if frame.line else []
+        if lines and not isinstance(cause, HubError):
+            return (*lines, said(cause))
+        cause = cause.__cause__
+    return tuple(lines)
 
 
 def main_file(origin: Contribution) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from harness import paths
+from harness.damaged import set_aside
 from harness.errors import ResultFileError
 from harness.records import Row
 from harness.results import read_row
 from harness.worker.jobs import ADAPTER_FILE, ANSWER_FILE, Answer, seed_folder
+from harness.worker.sweep import remove_tree
 
 ROW_FILE = "row.json"
 PAGE_FILE = "page.html"
@@ -33,7 +34,8 @@ def finished_row(folder: Path, reference_hash: str) -> Row | None:
     try:
         row = read_row(path)
     except ResultFileError:
-        return None  # Made by another version of the hub: run again.
+        set_aside(path)  # by hand, or by another version of the hub: run again
+        return None
     return row if row.status == "ok" and row.reference_hash == reference_hash else None
 
 
@@ -61,7 +63,14 @@ def ended_well(answer: Path) -> bool:
 
 def prune(track: str, name: str) -> None:
     """Keep the newest few runs of a contribution and remove older ones."""
-    folders = [p for p in (paths.RUNS / track / name).glob("*") if p.is_dir()]
-    folders.sort(key=lambda p: p.stat().st_mtime, reverse=True)
-    for folder in folders[KEPT_RUNS:]:
-        shutil.rmtree(folder)
+    for folder in newest_first(paths.RUNS / track / name)[KEPT_RUNS:]:
+        remove_tree(folder)
+
+
+def newest_first(runs: Path) -> list[Path]:
+    """Return the folders of a contribution's runs, the newest first.
+
+    By the age of the folders only: a clock that jumps changes which old run goes first, no more.
+    """
+    folders = [path for path in runs.glob("*") if path.is_dir()]
+    return sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True)

@@ -80,12 +80,28 @@ def _changed_names(ref: str) -> set[str]:
             fix="Fetch it first (git fetch origin main), or name another one.",
         )
     # From where the branches parted: what others did on main since is not this change.
-    base = _git("merge-base", commit.strip(), "HEAD") or commit
+    base = _git("merge-base", commit.strip(), "HEAD") or commit  # unrelated histories have none
     where = paths.CONTRIBUTIONS.relative_to(paths.ROOT).as_posix()
-    changed = _git("diff", "--name-only", "--no-renames", "-z", base.strip(), "--", where)
-    untracked = _git("ls-files", "--others", "--exclude-standard", "-z", "--", where)
-    files = [*(changed or "").split("\0"), *(untracked or "").split("\0")]
+    changed = _listing("diff", "--name-only", "--no-renames", "-z", base.strip(), "--", where)
+    untracked = _listing("ls-files", "--others", "--exclude-standard", "-z", "--", where)
+    files = [*changed.split("\0"), *untracked.split("\0")]
     return {parts[1] for file in files if len(parts := file.split("/")) > 2}
+
+
+def _listing(*arguments: str) -> str:
+    """Return git's list of files.
+
+    Raises:
+        EnvironmentFault: git failed. An empty list would say that nothing changed.
+    """
+    listed = _git(*arguments)
+    if listed is None:
+        raise EnvironmentFault(
+            f"git {arguments[0]} failed, so nobody knows what changed.",
+            where=str(paths.ROOT),
+            fix=f"Run it yourself to see why (git {' '.join(arguments)}), or check by name.",
+        )
+    return listed
 
 
 def _git(*arguments: str) -> str | None:

@@ -23,8 +23,6 @@ LAST_CAPABILITY = 63
 
 DEVICES = ("null", "zero", "full", "random", "urandom")
 DEV_LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
-# Writable for root by their owner alone, without any capability.
-PROC_SEALED = ("sys", "sysrq-trigger", "irq", "bus", "fs")
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -81,13 +79,9 @@ def make_devices(old: str, new: str) -> None:
 
 
 def make_proc(new: str) -> None:
-    """Mount the /proc of the new process namespace, its switches read-only."""
+    """Mount the /proc of the new process namespace."""
     os.makedirs(new, exist_ok=True)
     mount("proc", new, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
-    for name in PROC_SEALED:
-        if os.path.exists(f"{new}/{name}"):
-            mount(f"{new}/{name}", f"{new}/{name}", "", MS_BIND | MS_REC)
-            seal(f"{new}/{name}")
 
 
 def pivot(new: str, old: str) -> None:

@@ -24,6 +24,8 @@ def main(settings_file: str) -> None:
     hidden, closed = (out.parent / "secret", ROOT / "README.md"), (ROOT, ROOT / "harness")
     complaints = [f"{path} can be read" for path in hidden if reads(path)]
     complaints += [f"{folder} can be written to" for folder in closed if writes(folder)]
+    if opens_switch():
+        complaints.append("the kernel's switches can be written to")
     if reaches_network():
         complaints.append("the network can be reached")
     if complaints:
@@ -43,6 +45,15 @@ def writes(folder: Path) -> bool:
     try:
         (folder / ".hub-probe").write_text("x", encoding="ascii")
         (folder / ".hub-probe").unlink()
+    except OSError:
+        return False
+    return True
+
+
+def opens_switch() -> bool:
+    """Tell whether one of the kernel's switches can be opened for writing; nothing is written."""
+    try:
+        os.close(os.open("/proc/sys/kernel/core_pattern", os.O_WRONLY))
     except OSError:
         return False
     return True

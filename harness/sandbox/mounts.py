@@ -17,6 +17,10 @@ TMP_BYTES = 64 * MIB
 SHM_BYTES = 512 * MIB
 FOLDERS_BYTES = 1 * MIB
 
+# Where the kernel is switched. Root may write there by owning the files, without any capability,
+# and bubblewrap leaves them open.
+KERNEL_SWITCHES = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs")
+
 # (kind, path, argument): "ro", "rw" and "dev" show a source at a path; "tmpfs" takes a size, "link"
 # a target; "proc" and "devfs" make what they are called; "seal" makes read-only.
 Mount = tuple[str, str, str]
@@ -32,7 +36,9 @@ def mounts_of(view: View) -> list[Mount]:
     outside = [path for path in view.packages if not path.is_relative_to(root)]
     inside = [path for path in view.packages if path.is_relative_to(root)]
     mounts: list[Mount] = [_shown(path) for path in view.system]
-    mounts += [("proc", "/proc", ""), ("devfs", "/dev", "")]
+    mounts += [("proc", "/proc", "")]
+    mounts += [("ro", switch, switch) for switch in KERNEL_SWITCHES if Path(switch).exists()]
+    mounts += [("devfs", "/dev", "")]
     mounts += [("dev", str(node), str(node)) for node in view.devices]
     mounts += [("tmpfs", "/dev/shm", str(SHM_BYTES)), ("tmpfs", "/tmp", str(TMP_BYTES))]  # noqa: S108
     mounts += [_shown(path) for path in outside]

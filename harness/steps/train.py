@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from filelock import FileLock
-
+from harness.locks import held
 from harness.records import Contribution
 from harness.steps.attempt import THREADS, Attempt
 from harness.worker.jobs import ANSWER_FILE, DELTA_FILE, Answer, TrainJob, seed_folder
@@ -22,7 +21,7 @@ def train(attempt: Attempt) -> Trained:
     attempt.reference_folder.mkdir(parents=True, exist_ok=True)
     # Somebody else's run may be training the same reference right now: wait for it, then share.
     attempt.progress.update(attempt.reference.name, 0.0, "waiting for its turn")
-    with FileLock(f"{attempt.reference_folder}.lock"):
+    with held(attempt.reference_folder, timeout_s=-1):
         known = read_finished(attempt.reference_training, attempt.seeds)
         if known is None:
             return train_both(attempt)

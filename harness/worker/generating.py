@@ -24,7 +24,7 @@ def run_generate_job(job: GenerateJob, events: EventWriter) -> Answer:
     pipeline = load_pipeline(Path(job.base_model), job.device)
     seed_everything(0)
     adapter = hooks.call("make_lora", pipeline=pipeline, config=job.lora_config())
-    check_adapter(adapter, hooks.origins["make_lora"].path)
+    check_adapter(adapter, hooks.place("make_lora"))
     load_adapter(adapter, job.adapter)
     events.phase("drawing", 0.5)
     draw(hooks, pipeline, adapter, job.prompts, job.config, job.out)

@@ -23,6 +23,9 @@ ANSWER_FILE = "answer.json"
 EVENTS_FILE = "events.jsonl"
 LOG_FILE = "log.txt"
 
+# In the log: what follows is the whole traceback; a row shows the contribution's own lines of it.
+TRACE_MARK = "--- the whole traceback ---"
+
 DELTA_FILE = "delta.safetensors"
 ADAPTER_FILE = "adapter.safetensors"
 

@@ -137,7 +137,7 @@ def check_round_trip(
         raise HookResultError(
             "The saved adapter does not bring the trained model back: relative error "
             f"{error:.2e}, allowed {TOLERANCE:.0e}.",
-            where=hooks.origins["make_lora"].path,
+            where=hooks.place("make_lora"),
             fix="Train only the parameters of the module that make_lora returns, and register "
             "everything random in it as a parameter or buffer.",
         )

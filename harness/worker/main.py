@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from pathlib import Path
 
@@ -11,7 +12,15 @@ from harness import atomic
 from harness.errors import ContributionError, HubError, said
 from harness.records import Contribution, ErrorReport
 from harness.worker.events import EventWriter
-from harness.worker.jobs import ANSWER_FILE, EVENTS_FILE, Answer, AnyJob, ContractJob, TrainJob
+from harness.worker.jobs import (
+    ANSWER_FILE,
+    EVENTS_FILE,
+    TRACE_MARK,
+    Answer,
+    AnyJob,
+    ContractJob,
+    TrainJob,
+)
 
 # Characters of a message; a stranger's exception may be of any length.
 MESSAGE_LIMIT = 4000
@@ -24,20 +33,19 @@ def main(job_file: Path) -> None:
         try:
             answer = run(job, events)
         except HubError as error:
-            # The parent shows the message; the log keeps the traceback for whoever wants it.
-            traceback.print_exc()
-            answer = Answer(error=report(error))
+            answer = Answer(error=fault(error, error, job.contribution))
         except Exception as error:
-            traceback.print_exc()
-            answer = Answer(error=report(unexpected(error, job.contribution)))
+            found = unexpected(error, job.contribution)
+            answer = Answer(error=fault(found, error, job.contribution))
     atomic.write_text(job.out / ANSWER_FILE, answer.model_dump_json())
 
 
 def run(job: AnyJob, events: EventWriter) -> Answer:
     """Import what the job needs, only now, and run it."""
-    from harness.plugins import load_hooks
+    if not isinstance(job, ContractJob):  # the gate's experiments import it themselves
+        from harness.plugins import load_hooks
 
-    load_hooks(job.contribution, job.reference)  # a fault at import is told before torch loads
+        load_hooks(job.contribution, job.reference)  # a fault at import comes before torch loads
     events.phase("loading torch", 0.01)
     import torch
 
@@ -63,7 +71,7 @@ def unexpected(error: Exception, contribution: Contribution) -> HubError:
     return ContributionError(
         said(error),
         where=innermost(error, contribution) or contribution.path,
-        fix="The end of the log has the traceback.",
+        fix="log.txt has the whole traceback.",
     )
 
 
@@ -75,6 +83,19 @@ def report(error: HubError) -> ErrorReport:
         where=sendable(error.where) if error.where else None,
         fix=sendable(error.fix) if error.fix else None,
     )
+
+
+def fault(told: HubError, raised: Exception, contribution: Contribution) -> ErrorReport:
+    """Describe a fault with the lines of the contribution's own files only.
+
+    The log keeps the whole traceback, after a line by which the parent knows where it begins.
+    """
+    from harness.plugins import own_trace
+
+    print(TRACE_MARK, file=sys.stderr, flush=True)
+    traceback.print_exc()
+    lines = tuple(sendable(line) for line in own_trace(raised, contribution))
+    return report(told).model_copy(update={"log_tail": lines})
 
 
 def sendable(text: str) -> str:

@@ -23,7 +23,7 @@ from harness.sandbox import layers
 from harness.sandbox.limits import Kind, Limits, Usage, default_limits, exceeded, fault
 from harness.worker.environment import child_environment
 from harness.worker.events import EventReader, without_control
-from harness.worker.jobs import ANSWER_FILE, EVENTS_FILE, JOB_FILE, LOG_FILE
+from harness.worker.jobs import ANSWER_FILE, EVENTS_FILE, JOB_FILE, LOG_FILE, TRACE_MARK
 from harness.worker.log_pump import LogPump
 from harness.worker.spent import write_spent
 from harness.worker.sweep import remove_tree, sweep
@@ -218,7 +218,7 @@ class Child(Generic[A]):
             what=without_control(told.what)[:2000],
             where=without_control(told.where)[:300] if told.where else None,
             fix=without_control(told.fix)[:1000] if told.fix else None,
-            log_tail=self.log_tail(),
+            log_tail=(*self.log_tail(told=True), *shown_trace(told.log_tail)),
         )
         return Outcome(None, safe, "failed")
 
@@ -232,16 +232,27 @@ class Child(Generic[A]):
             log_tail=self.log_tail(),
         )
 
-    def log_tail(self) -> tuple[str, ...]:
-        """Return the last lines of the log without control characters; never the whole file."""
+    def log_tail(self, told: bool = False) -> tuple[str, ...]:
+        """Return the last lines of the log without control characters; never the whole file.
+
+        Args:
+            told: Leave the traceback out, because the contribution's lines of it are shown anyway.
+        """
         path = self.out / LOG_FILE
         if not path.is_file():
             return ()
         with path.open("rb") as log:
             log.seek(max(0, path.stat().st_size - (64 << 10)))
             text = log.read().decode("utf-8", errors="replace")
+        if told:
+            text = text.rpartition(f"{TRACE_MARK}\n")[0] or text
         lines = [without_control(line)[:300] for line in text.splitlines()]
         return tuple(line for line in lines if line.strip())[-LOG_TAIL_LINES:]
+
+
+def shown_trace(lines: Sequence[str]) -> tuple[str, ...]:
+    """Clean the lines of a traceback that a child sent."""
+    return tuple(without_control(line)[:300] for line in lines[-LOG_TAIL_LINES:])
 
 
 def signal_name(code: int | None) -> str | None:

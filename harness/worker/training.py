@@ -67,10 +67,10 @@ def train_one(
         "make_dataset", data_dir=job.data_dir, resolution=job.resolution, config=dataset_config
     )
     with hooks.blaming("make_dataset"):
-        where = hooks.origins["make_dataset"].path
+        where = hooks.place("make_dataset")
         check_dataset(dataset, job.resolution, dataset_config.buckets, where)
     adapter = hooks.call("make_lora", pipeline=pipeline, config=job.lora_config())
-    check_adapter(adapter, hooks.origins["make_lora"].path)
+    check_adapter(adapter, hooks.place("make_lora"))
     reporter = StepReporter(events, f"seed {seed}", job.steps, start, start + TRAINED * span)
     began = time.perf_counter()
     result = hooks.call(
@@ -84,7 +84,7 @@ def train_one(
     if torch.cuda.is_available():
         torch.cuda.synchronize()  # or the clock stops before the graphics card does
     seconds = time.perf_counter() - began
-    losses = check_train_result(result, job.steps, hooks.origins["train"].path)
+    losses = check_train_result(result, job.steps, hooks.place("train"))
     return Trained(seed, pipeline, adapter, losses, seconds)
 
 
@@ -100,7 +100,7 @@ def draw(
     result: Any = hooks.call(
         "generate", pipeline=pipeline, adapter=adapter, prompts=list(prompts), config=config
     )
-    where = hooks.origins["generate"].path
+    where = hooks.place("generate")
     pictures = check_pictures(result, len(prompts), (config.width, config.height), where)
     for number, picture in enumerate(pictures):
         with atomic.replacing(picture_file(out, number)) as temporary:

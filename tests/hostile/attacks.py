@@ -24,7 +24,7 @@ def attempt(what, action):
 
 def read(path):
     with open(path, "rb") as file:
-        return file.read(200)
+        return file.read(100_000)
 
 def write(path):
     with open(path, "w") as file:
@@ -140,6 +140,7 @@ RESOURCES = {
     "DeepFolders": Attack(
         "nests folders deeper than any path",
         "for n in range(3000): os.mkdir('d'); os.chdir('d')\nos.chmod('.', 0)" + OVER,
+        "crashed WorkerCrash",
     ),
     "LogFlood": Attack(
         "prints a gigabyte",
@@ -165,7 +166,9 @@ ENDINGS = {
     ),
     "Aborts": Attack("calls abort()", "os.abort()", "crashed WorkerCrash"),
     "ClosesItsOutputs": Attack(
-        "closes its outputs and everything else that is open", "os.closerange(0, 100)" + OVER
+        "closes its outputs and everything else that is open",
+        "os.closerange(0, 100)" + OVER,
+        "crashed WorkerCrash",
     ),
     "WaitsForInput": Attack("waits for somebody to type", "input()"),
     "ForgesAnAnswer": Attack(
@@ -191,16 +194,16 @@ READS = {
         "reads a private file and ~/.ssh",
         tries(
             ("a private file", "read('@SECRET@')"),
-            ("the home", "os.listdir('@HOME@')"),
+            ("the home", "read('@HOME@/.bashrc') + read('@HOME@/.gitconfig')"),
             ("/etc/passwd", "read('/etc/passwd')"),
         ),
     ),
     "ReadsTheEnvironment": Attack(
         "looks for tokens in its own and the hub's environment",
-        "print({k: v for k, v in os.environ.items() if '@CANARY@' in v})\n"
+        "print({k: v for k, v in os.environ.items() if '@TOKEN@' in k})\n"
         + tries(
-            ("the hub's environment", "read('/proc/@HUB@/environ')"),
-            ("its parent's environment", "read(f'/proc/{os.getppid()}/environ')"),
+            ("the hub's environment", "b'@TOKEN@' in read('/proc/@HUB@/environ') or 1 / 0"),
+            ("its parent's", "b'@TOKEN@' in read(f'/proc/{os.getppid()}/environ') or 1 / 0"),
         ),
     ),
     "ReadsHeldOutPictures": Attack(
@@ -243,10 +246,9 @@ WRITES = {
     ),
     "WritesIntoHome": Attack(
         "writes into the user's home and beside its run",
-        tries(
-            ("the home", "write('@HOME@/@CANARY@')"),
-            ("beside its run", "write('../../@CANARY@')"),
-        ),
+        "for place in ('@HOME@', '../..', '@RUN@/..'):\n"
+        "    try: write(f'{place}/@CANARY@')\n"
+        "    except OSError as error: print(f'refused: {error}')" + OVER,
     ),
     "WritesIntoTmp": Attack(
         "writes into /tmp and /dev/shm",

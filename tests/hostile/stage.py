@@ -65,10 +65,11 @@ def listeners(folder: Path, canary: str) -> Iterator[int]:
 def run_attack(name: str, attack: Attack, layer: str | None, folder: Path) -> Report:
     """Run one attack on a layer in an empty folder of the test's own."""
     canary = f"canary{secrets.token_hex(8)}"
-    (folder / "secret").write_text(canary, encoding="ascii")
+    secret = f"secret{secrets.token_hex(8)}"
+    (folder / "secret").write_text(secret, encoding="ascii")
     stage = paths.RUNS / "hostile" / f"p{os.getpid()}"
     home = Path("~").expanduser()
-    os.environ[TOKEN] = canary
+    os.environ[TOKEN] = secret
     try:
         with listeners(folder, canary) as port:
             words = {
@@ -77,6 +78,8 @@ def run_attack(name: str, attack: Attack, layer: str | None, folder: Path) -> Re
                 "HOME": home,
                 "ROOT": paths.ROOT,
                 "HUB": os.getpid(),
+                "RUN": folder / "run" / "out",
+                "TOKEN": TOKEN,
                 "CANARY": canary,
                 "PORT": port,
                 "DISK": a_disk(),
@@ -89,10 +92,11 @@ def run_attack(name: str, attack: Attack, layer: str | None, folder: Path) -> Re
     told = outcome.error
     log = (out / LOG_FILE).read_text(encoding="utf-8", errors="replace")
     possible = [line[10:] for line in log.splitlines() if line.startswith("POSSIBLE: ")]
-    if canary in log or (told and canary in told.model_dump_json()):
+    if secret in log or (told and secret in told.model_dump_json()):
         possible.append("a secret came out")
-    places = (paths.ROOT / "src", paths.ROOT / "harness", paths.RESULTS, home, folder)
-    possible += left_files((*places, Path("/tmp"), Path("/dev/shm")), canary)
+    hub = (paths.ROOT / "src", paths.ROOT / "harness", paths.RESULTS)
+    around = (home, folder, folder / "run", Path("/tmp"), Path("/dev/shm"))
+    possible += left_files((*hub, *around), canary)
     possible += left_processes(canary)
     ending = f"{outcome.status} {told.kind if told else ''}"
     said = f"{told.what}" if told else ""

@@ -1,0 +1,88 @@
+"""``clean``: remove what is no longer needed from runs/; shows it first, removes with --yes."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+from filelock import FileLock, Timeout
+
+from harness import paths
+from harness.run_folders import KEPT_RUNS, ROW_FILE, newest_first
+from harness.worker.sweep import remove_tree
+from harness.worker.watch import folder_size
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--yes", action="store_true", help="remove (default: only list)")
+    parser.add_argument(
+        "--all", action="store_true", help="also finished runs and drawn pictures: all of runs/"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """List, or remove, and say how much that is."""
+    total = 0
+    for path, why in everything() if args.all else leftovers():
+        if in_use(path):
+            print(f"in use   {shown(path)}")
+            continue
+        size = folder_size(path)[0] if path.is_dir() else path.stat().st_size
+        total += size
+        print(
+            f"{'removed' if args.yes else 'would go'} {size / 2**20:8.1f} MiB  {shown(path)}  {why}"
+        )
+        if args.yes:
+            remove_tree(path)
+    print(f"{total / 2**20:.1f} MiB {'freed' if args.yes else 'to free'}.")
+    if total and not args.yes:
+        print("Nothing was removed. To remove: nox -s clean -- --yes")
+    return 0
+
+
+def everything() -> Iterator[tuple[Path, str]]:
+    """Yield all of runs/."""
+    for path in sorted(paths.RUNS.glob("*")):
+        yield path, "asked for"
+
+
+def leftovers() -> Iterator[tuple[Path, str]]:
+    """Yield what no command will use again."""
+    for runs in sorted(path for path in paths.RUNS.glob("*/*") if path.is_dir()):
+        for job in runs.glob("job-*"):
+            if ended(job.name.removeprefix("job-")):
+                yield job, "left by a command that was cut short"
+        folders = [path for path in newest_first(runs) if not path.name.startswith("job-")]
+        for number, folder in enumerate(folders):
+            if number >= KEPT_RUNS:
+                yield folder, f"older than the newest {KEPT_RUNS}"
+            elif not (folder / ROW_FILE).is_file():
+                yield folder, "was cut short"
+    for path in sorted(paths.RUNS.rglob("*.damaged-*")):
+        yield path, "a damaged file that was kept aside"
+
+
+def ended(number: str) -> bool:
+    """Tell whether the process with this number is gone."""
+    return number.isdigit() and not psutil.pid_exists(int(number))
+
+
+def in_use(path: Path) -> bool:
+    """Tell whether a run holds the lock of a folder, or of one below it."""
+    locks = [Path(f"{path}.lock"), *(path.rglob("*.lock") if path.is_dir() else ())]
+    for lock in locks:
+        if lock.is_file():
+            try:
+                with FileLock(lock, timeout=0):
+                    continue
+            except Timeout:
+                return True
+    return False
+
+
+def shown(path: Path) -> str:
+    """Return a path relative to the repository where possible."""
+    return path.relative_to(paths.ROOT).as_posix() if path.is_relative_to(paths.ROOT) else str(path)

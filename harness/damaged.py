@@ -1,0 +1,19 @@
+"""A file that was damaged by hand or by a full disk is kept aside, never silently dropped."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file to ``<name>.damaged-<n>`` with the first free n; return the new path.
+
+    Raises:
+        OSError: The folder cannot be written to.
+    """
+    for number in itertools.count(1):
+        target = path.with_name(f"{path.name}.damaged-{number}")
+        if not target.exists():
+            return path.rename(target)
+    raise AssertionError  # the count has no end

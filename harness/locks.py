@@ -1,0 +1,63 @@
+"""One at a time: locks that name who holds them, and since when.
+
+The lock itself is the kernel's, on an open file: it ends with its process, so none is ever left
+behind by a crash, and no clock decides about it. The note beside it is for the message only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from harness import atomic
+
+
+class Busy(Exception):
+    """Somebody else holds the lock; the text says who."""
+
+
+@contextmanager
+def held(path: Path, timeout_s: float = 0.0) -> Iterator[None]:
+    """Hold the lock of ``path`` (a file ``<path>.lock`` beside it).
+
+    Args:
+        path: What is locked; it need not exist.
+        timeout_s: How long to wait for it, seconds; negative means for ever.
+
+    Raises:
+        Busy: Somebody else holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    note = path.with_name(f"{path.name}.owner")
+    lock = FileLock(f"{path}.lock", timeout=timeout_s)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise Busy(owner(note)) from error
+    try:
+        about = {"process": os.getpid(), "machine": platform.node(), "since": time.time()}
+        atomic.write_text(note, json.dumps(about))
+        yield
+        note.unlink(missing_ok=True)
+    finally:
+        lock.release()
+
+
+def owner(note: Path) -> str:
+    """Say who holds a lock and for how long, as far as the note tells."""
+    try:
+        about = json.loads(note.read_text(encoding="utf-8"))
+        seconds = max(0.0, time.time() - float(about["since"]))  # a clock may have been set back
+        return (
+            f"process {int(about['process'])} on {str(about['machine'])[:60]!r}, "
+            f"for {seconds / 60:.0f} min"
+        )
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return "another process"

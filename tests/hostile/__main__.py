@@ -1,0 +1,98 @@
+"""Run every attack on every layer that works here; write what happened into the documentation.
+
+    nox -s hostile                          all, on all layers
+    nox -s hostile -- --layer bubblewrap ForkBomb     some, without writing
+
+Writes docs/isolation.json and the table in docs/isolation.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import shutil
+import tempfile
+from pathlib import Path
+
+from harness import atomic, paths
+from harness.sandbox.layers import LAYERS, why_not
+from harness.worker.sweep import remove_tree
+from tests.hostile.attacks import ATTACKS
+from tests.hostile.stage import Report, run_attack
+
+PAGE = paths.ROOT / "docs" / "isolation.md"
+FIGURES = paths.ROOT / "docs" / "isolation.json"
+BEGIN, END = "<!-- attacks: written by nox -s hostile -->", "<!-- end of attacks -->"
+
+
+def main() -> int:
+    """Run, print a line each, write; return 1 when a layer that should hold did not."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help="attacks (default: all)")
+    parser.add_argument("--layer", choices=LAYERS, help="one layer (default: all)")
+    args = parser.parse_args()
+    layers = [args.layer] if args.layer else [name for name in LAYERS if why_not(name) is None]
+    results: dict[str, dict[str, dict[str, object]]] = {}
+    escaped = 0
+    for layer in layers:
+        for name in args.names or ATTACKS:
+            report = attack_once(name, layer)
+            held = not report.possible
+            escaped += layer != "process" and not held
+            shown = "held" if held else f"NOT HELD: {'; '.join(report.possible)}"
+            print(f"{layer:12} {name:26} {report.ending:26} {shown}", flush=True)
+            results.setdefault(name, {})[layer] = {
+                "ending": report.ending.strip(),
+                "said": report.said[:200],
+                "held": held,
+                "possible": [line.partition(":")[0] for line in report.possible],
+            }
+    if not args.names and not args.layer:
+        record(results)
+    return int(escaped > 0)
+
+
+def attack_once(name: str, layer: str) -> Report:
+    """Run one attack in a folder that is removed afterwards, however deep it was filled."""
+    folder = Path(tempfile.mkdtemp(prefix="hub-hostile-"))
+    try:
+        return run_attack(name, ATTACKS[name], layer, folder)
+    finally:
+        remove_tree(folder)
+
+
+def record(results: dict[str, dict[str, dict[str, object]]]) -> None:
+    """Write the figures and the table."""
+    about = {"system": f"{platform.system()} {platform.release()}", "attacks": results}
+    tool = shutil.which("bwrap")
+    about["bubblewrap"] = bool(tool)
+    atomic.write_text(FIGURES, json.dumps(about, indent=1) + "\n")
+    page = PAGE.read_text(encoding="utf-8")
+    before, rest = page.split(BEGIN)
+    after = rest.split(END)[1]
+    atomic.write_text(PAGE, f"{before}{BEGIN}\n{table(results)}\n{END}{after}")
+
+
+def table(results: dict[str, dict[str, dict[str, object]]]) -> str:
+    """Return one row per attack: how it ended, and on which layers it was held."""
+    lines = ["| attack | how it ends | " + " | ".join(LAYERS) + " |", "|---" * 6 + "|"]
+    for name, by_layer in results.items():
+        ends = " ".join(str(next(iter(by_layer.values()))["ending"]).split())
+        cells = [cell(by_layer.get(layer)) for layer in LAYERS]
+        lines.append(f"| `{name}`: {ATTACKS[name].does} | {ends} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def cell(entry: dict[str, object] | None) -> str:
+    """Return what one layer did, in a word or a few."""
+    if entry is None:
+        return "not tried"
+    if entry["held"]:
+        return "held"
+    possible = entry["possible"]
+    return f"**open**: {', '.join(possible) if isinstance(possible, list) else ''}"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
