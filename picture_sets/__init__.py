@@ -2,7 +2,8 @@
 
     layouts.py        which picture belongs to which caption, in the four layouts
     metadata.py       one of them: metadata.jsonl
-    problems.py       what can be wrong, and how people are told
+    folder.py         which files are pictures and captions, and which are nobody's
+    layout_problems.py, problems.py   what can be wrong, in words
     decode.py         any picture file to upright 8-bit RGB, or a refusal that names it
     captions.py       caption files and their variations: trigger word, shuffled tags
     buckets.py        sizes for aspect-ratio buckets
@@ -11,6 +12,7 @@
     preflight.py      everything that is wrong with a folder, before step 0
     page.py           the same as one HTML page
     tensor_store.py   tensors on disk or in memory, atomic and checked
+    ahead.py          decode the next pictures while one is in use
     latent_cache.py   what the frozen VAE and text encoder answer, by content
     cli.py            python -m picture_sets check|preview DIR
 

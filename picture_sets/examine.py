@@ -20,7 +20,7 @@ from harness.errors import DataSetError
 from .captions import content_hash
 from .decode import Header, load_rgb, read_header
 from .duplicates import Fingerprint, fingerprint
-from .layouts import Picture
+from .folder import Picture
 from .problems import Problem
 
 # Called with (pictures done, pictures in all).

@@ -26,6 +26,7 @@ from torch.utils.data import Dataset
 
 from harness.errors import DataSetError
 
+from .ahead import pixels_ahead
 from .tensor_store import TensorStore, digest_of
 
 if TYPE_CHECKING:
@@ -74,12 +75,13 @@ def encode_dataset(
     Args:
         vae: Frozen, in eval mode.
         dataset: Items ``(pixel_values (3, H, W) in [-1, 1], caption)``; H and W may differ. One
-            that is a ``KeyedDataset`` is not decoded again for what is kept already.
+            that is a ``KeyedDataset`` is not decoded again for what is kept already, and asked by
+            several threads for the rest.
         folder: Where latents are kept between runs; None for no such place.
         progress: Hears of each picture.
 
     Returns:
-        One Posterior and one caption per item.
+        One Posterior and one caption per item. Items with equal pixels share their tensors.
 
     Raises:
         DataSetError: Latents of a picture are not finite; the message names the file.
@@ -87,30 +89,69 @@ def encode_dataset(
     store = TensorStore(folder / "latents" if folder else None)
     model = model_hash(vae)
     items: Any = dataset  # torch's Dataset declares no __len__, but a map-style one has it
-    posteriors, captions = [], []
-    for idx in range(len(items)):
-        content, pixel_values = None, None
-        if isinstance(dataset, KeyedDataset):
-            content, caption = dataset.content_key(idx), dataset.caption_of(idx)
-        if content is None:
-            pixel_values, caption = items[idx]  # (3, H, W)
-            content = digest_of({"pixel_values": pixel_values})
+    total = len(items)
+    keys, captions = [], []
+    found: dict[str, dict[str, Tensor]] = {}
+    missing: dict[str, int] = {}  # key -> the first item that has it
+
+    def encode(key: str, pixel_values: Tensor, idx: int) -> None:
+        found[key] = encode_picture(vae, pixel_values, name_of(dataset, idx))
+        store.save(key, found[key])
+
+    for idx in range(total):
+        content, caption, pixel_values = content_of(dataset, items, idx)
         key = joined_hash(content, model)
-        found = store.load(key)
-        if found is None:
-            if pixel_values is None:
-                pixel_values, _ = items[idx]  # (3, H, W)
-            found = _encode_picture(vae, pixel_values, _name(dataset, idx))
-            store.save(key, found)
-        posteriors.append(Posterior(found["mean"], found["std"]))
+        keys.append(key)
         captions.append(caption)
+        if key not in found and key not in missing:
+            kept = store.load(key)
+            if kept is not None:
+                found[key] = kept
+            elif pixel_values is not None:
+                # At once: nobody promised that asking for the item again gives the same pixels.
+                encode(key, pixel_values, idx)
+            else:
+                missing[key] = idx
+        if progress and missing.get(key) != idx:
+            progress(idx + 1 - len(missing), total)
+    ahead = pixels_ahead(items, list(missing.values()))
+    for done, (key, pixel_values) in enumerate(zip(missing, ahead, strict=True), start=1):
+        encode(key, pixel_values, missing[key])
         if progress:
-            progress(idx + 1, len(items))
-    return posteriors, captions
+            progress(total - len(missing) + done, total)
+    return [Posterior(found[key]["mean"], found[key]["std"]) for key in keys], captions
+
+
+def content_of(
+    dataset: Dataset[tuple[Tensor, str]], items: Any, idx: int
+) -> tuple[str, str, Tensor | None]:
+    """Return what names an item's content, its caption, and its pixels if they had to be looked at.
+
+    Args:
+        dataset: The data set.
+        items: The same, as something with an index.
+        idx: Number of the item.
+    """
+    if isinstance(dataset, KeyedDataset):
+        content = dataset.content_key(idx)
+        if content is not None:
+            return content, dataset.caption_of(idx), None
+    pixel_values, caption = items[idx]  # (3, H, W)
+    return digest_of({"pixel_values": pixel_values}), caption, pixel_values
 
 
 @torch.no_grad()
-def _encode_picture(vae: AutoencoderKL, pixel_values: Tensor, name: str) -> dict[str, Tensor]:
+def encode_picture(vae: AutoencoderKL, pixel_values: Tensor, name: str) -> dict[str, Tensor]:
+    """Return mean and std (4, h, w) of one picture's latents.
+
+    Args:
+        vae: Frozen.
+        pixel_values: (3, H, W), -1 to 1.
+        name: Of the picture, for messages.
+
+    Raises:
+        DataSetError: They are not finite.
+    """
     batch = pixel_values[None].to(vae.device, vae.dtype)  # (1, 3, H, W)
     posterior = vae.encode(batch).latent_dist
     mean, std = posterior.mean[0].float().cpu(), posterior.std[0].float().cpu()  # (4, h, w)
@@ -186,5 +227,6 @@ def joined_hash(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _name(dataset: object, idx: int) -> str:
+def name_of(dataset: object, idx: int) -> str:
+    """Return what a person would call an item."""
     return dataset.name_of(idx) if isinstance(dataset, KeyedDataset) else f"item {idx}"

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .captions import one_line
-from .layouts import METADATA, Picture, PictureSet, is_picture, pictures_below
+from .folder import METADATA, Picture, PictureSet, is_picture, pictures_below
 from .problems import Problem, shown
 
 FILE_NAME = "file_name"

@@ -20,7 +20,8 @@ from .buckets import BucketUse, cut_share, statistics, target_of
 from .captions import tags_of, with_trigger
 from .duplicates import equal_groups, near_groups
 from .examine import Facts, Progress, examine
-from .layouts import PictureSet, read_folder
+from .folder import PictureSet
+from .layouts import read_folder
 from .problems import Kind, Problem, Severity, refuse_errors, shown
 
 # A LoRA learns a subject from 10 to 30 pictures; with fewer it learns the pictures themselves.

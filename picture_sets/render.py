@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 from .buckets import mean_cut
-from .layouts import CAPTIONS, IMAGES, METADATA, Layout
+from .folder import CAPTIONS, IMAGES, METADATA, Layout
 from .preflight import Report
 from .problems import Problem, shown
 

@@ -24,7 +24,8 @@ from harness.records import DatasetConfig
 from picture_sets.buckets import target_of
 from picture_sets.captions import content_hash, vary
 from picture_sets.decode import load_rgb
-from picture_sets.layouts import Picture, read_folder, read_pairs
+from picture_sets.folder import Picture
+from picture_sets.layouts import read_folder, read_pairs
 from picture_sets.problems import refuse_errors
 
 # Part of the key under which latents are kept: raise it when the same picture becomes other pixels.

@@ -9,7 +9,7 @@ from typing import get_args
 from harness import paths
 from harness.records import DatasetSettings
 from picture_sets.decode import EXTENSIONS
-from picture_sets.layouts import Layout
+from picture_sets.folder import Layout
 from picture_sets.problems import Kind
 
 PAGE = (paths.ROOT / "docs" / "datasets.md").read_text(encoding="utf-8")

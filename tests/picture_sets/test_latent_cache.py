@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from harness import paths
 from harness.errors import DataSetError
 from harness.records import DatasetConfig
+from picture_sets.ahead import pixels_ahead
 from picture_sets.latent_cache import encode_captions, encode_dataset, model_hash
 from picture_sets.layouts import read_folder
 from picture_sets.tensor_store import TensorStore
@@ -236,3 +237,44 @@ def test_a_store_gives_back_what_it_got(tmp_path, dtype):
         store.save("ab12", {"x": tensor.T})
         assert torch.equal(store.load("ab12")["x"], tensor.T)
         assert store.load("ab12")["x"].dtype == dtype
+
+
+def test_repeats_pass_the_vae_once_even_without_a_folder(pipeline, folder):
+    with CountingVae(pipeline.vae) as vae:
+        posteriors, captions = encode_dataset(pipeline.vae, open_folder(folder, repeats=3))
+        assert vae.calls == 4
+    assert (len(posteriors), len(captions)) == (12, 12)
+    assert posteriors[0].mean is posteriors[4].mean is posteriors[8].mean
+
+
+def test_progress_counts_to_the_end(pipeline, folder, tmp_path):
+    encode_dataset(pipeline.vae, open_folder(folder), tmp_path)
+    (folder / "green.png").write_bytes((folder / "red.png").read_bytes())
+    Image.new("RGB", (48, 40), "black").save(folder / "blue.png")
+    seen = []
+    dataset = open_folder(folder, repeats=2)
+    encode_dataset(pipeline.vae, dataset, tmp_path, lambda *now: seen.append(now))
+    assert seen[-1] == (8, 8)
+    assert seen == sorted(seen)
+
+
+def test_pictures_ahead_come_in_order_and_are_not_hoarded():
+    asked = []
+
+    class Items:
+        def __getitem__(self, place):
+            asked.append(place)
+            return torch.full((3, 8, 8), float(place)), ""
+
+    ahead = pixels_ahead(Items(), range(1000, 0, -1))
+    assert [int(next(ahead)[0, 0, 0]) for _ in range(3)] == [1000, 999, 998]
+    assert len(asked) <= 3 + (os.cpu_count() or 1)
+    ahead.close()
+    assert len(asked) < 1000
+
+
+def test_a_picture_that_cannot_be_read_stops_the_encoding_by_name(pipeline, folder, tmp_path):
+    dataset = open_folder(folder)
+    (folder / "orange.png").write_bytes(b"hello")
+    with pytest.raises(DataSetError, match=r"orange\.png cannot be read"):
+        encode_dataset(pipeline.vae, dataset, tmp_path)
