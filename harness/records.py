@@ -182,6 +182,9 @@ class TrainConfig(TrainSettings):
     )
 
 
+SchedulerName = Literal["pndm", "ddim", "euler", "euler_a", "dpm++_2m", "lms", "heun", "unipc"]
+
+
 class GenerateSettings(Record):
     """The part of the sampling settings that a contribution may choose."""
 
@@ -189,6 +192,9 @@ class GenerateSettings(Record):
     guidance_scale: float = Field(default=3.0, ge=0, description="1 switches guidance off")
     negative_prompt: str = Field(default="", description="what the picture should not show")
     lora_scale: float = Field(default=1.0, description="strength of the adapter; 0 is the base")
+    scheduler: SchedulerName | None = Field(
+        default=None, description="the sampler; left out, the one that the base brings along"
+    )
 
 
 class GenerateConfig(GenerateSettings):

@@ -1,0 +1,38 @@
+"""All pictures of a call on one sheet: a row for each prompt, each picture with its caption."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PIL import Image, ImageDraw, ImageFont
+
+from harness.pictures import shortened
+
+CAPTION_PX = 18
+GAP_PX = 6
+LEAST_SIDE_PX = 160  # smaller pictures are enlarged, so that a caption fits under them
+
+
+def captioned_grid(
+    rows: Sequence[Sequence[Image.Image]], captions: Sequence[Sequence[str]]
+) -> Image.Image:
+    """Return a sheet with the rows of pictures, each with its caption below.
+
+    Args:
+        rows: RGB pictures of one size; rows may differ in length.
+        captions: One text for each picture, cut to its width.
+    """
+    width, height = rows[0][0].size
+    factor = max(1, -(-LEAST_SIDE_PX // width))
+    width, height = width * factor, height * factor
+    columns = max(len(row) for row in rows)
+    step_x, step_y = width + GAP_PX, height + CAPTION_PX + GAP_PX
+    sheet = Image.new("RGB", (columns * step_x + GAP_PX, len(rows) * step_y + GAP_PX), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=12)
+    for y, (row, texts) in enumerate(zip(rows, captions, strict=True)):
+        for x, (picture, text) in enumerate(zip(row, texts, strict=True)):
+            left, top = GAP_PX + x * step_x, GAP_PX + y * step_y
+            sheet.paste(picture.resize((width, height), Image.Resampling.NEAREST), (left, top))
+            place = (left + width // 2, top + height + 2)
+            pen.text(place, shortened(text, width, font), "dimgrey", font, anchor="ma")
+    return sheet
