@@ -25,18 +25,32 @@ def load_pipeline(base: str | Path) -> StableDiffusionPipeline:
     Raises:
         BaseModelError: It is not there, not complete, damaged, a pickle, or cannot be fetched.
     """
-    path = Path(base)
+    path = locate(base)
     if path.is_dir():
         return load_folder(path)
+    from .checkpoint import load_checkpoint
+
+    return load_checkpoint(path)
+
+
+def locate(base: str | Path) -> Path:
+    """Return the folder or file of a base; one named by its Hugging Face id is fetched first.
+
+    No torch is needed.
+
+    Raises:
+        BaseModelError: It is not there, a pickle, or cannot be fetched.
+    """
+    path = Path(base)
+    if path.is_dir():
+        return path
     if path.is_file():
         refuse_pickle(path)
-        from .checkpoint import load_checkpoint
-
-        return load_checkpoint(path)
+        return path
     if is_hub_id(str(base)):
         from .hub import fetch
 
-        return load_folder(fetch(str(base)))
+        return fetch(str(base))
     raise BaseModelError(
         f"There is no base model in {base}.",
         fix="Give the folder of a diffusers model, a .safetensors checkpoint, or a Hugging Face id "

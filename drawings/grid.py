@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from drawings.metadata import Drawing
+from harness import atomic
 from harness.pictures import shortened
 
 CAPTION_PX = 18
@@ -36,3 +39,21 @@ def captioned_grid(
             place = (left + width // 2, top + height + 2)
             pen.text(place, shortened(text, width, font), "dimgrey", font, anchor="ma")
     return sheet
+
+
+def save_grid(
+    pictures: Sequence[Image.Image], drawings: Sequence[Drawing], count: int, path: Path
+) -> None:
+    """Write all pictures of a call on one sheet.
+
+    Args:
+        pictures: In the order in which they were drawn.
+        drawings: What each says about itself.
+        count: Pictures per prompt, which make a row.
+        path: A PNG.
+    """
+    captions = [f"{drawing.seed}: {drawing.prompt}" for drawing in drawings]
+    starts = range(0, len(pictures), count)
+    rows = [pictures[i : i + count] for i in starts]
+    with atomic.replacing(path) as temporary:
+        captioned_grid(rows, [captions[i : i + count] for i in starts]).save(temporary, "PNG")

@@ -41,8 +41,7 @@ def parse_lora(text: str) -> LoraUse:
         )
     if not math.isfinite(number):
         raise UsageError(f"The weight of {path} is {weight}, which is no finite number.")
-    file = Path(path).resolve()
-    return LoraUse(file=file, weight=number, sha256=tensors_hash(file))
+    return LoraUse(file=Path(path), weight=number, sha256=tensors_hash(Path(path)))
 
 
 def tensors_hash(path: Path) -> str:

@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError
 
 from harness import atomic
 from harness.errors import UsageError
-from harness.records import GenerateConfig, Record
+from harness.records import GenerateConfig, Record, SchedulerName
 
 KEY: Final = "hub"
 PACKAGES: Final = ("torch", "diffusers", "transformers")
@@ -34,11 +34,23 @@ SAMPLERS: Final = {
     "UniPCMultistepScheduler": "UniPC",
 }
 
+# The class behind each name that `scheduler` may have.
+SCHEDULERS: Final[dict[SchedulerName, str]] = {
+    "pndm": "PNDMScheduler",
+    "ddim": "DDIMScheduler",
+    "euler": "EulerDiscreteScheduler",
+    "euler_a": "EulerAncestralDiscreteScheduler",
+    "dpm++_2m": "DPMSolverMultistepScheduler",
+    "lms": "LMSDiscreteScheduler",
+    "heun": "HeunDiscreteScheduler",
+    "unipc": "UniPCMultistepScheduler",
+}
+
 
 class LoraUse(Record):
     """One LoRA file that was added to the base."""
 
-    file: Path = Field(description="absolute path on the machine that drew")
+    file: Path = Field(description="path as it was typed")
     weight: float = Field(default=1.0, description="times the strength it was trained with")
     sha256: str = Field(description="of its tensors, as kohya's sshs_model_hash")
 

@@ -58,11 +58,7 @@ def load_pipeline(folder: Path, device: str = "cpu") -> StableDiffusionPipeline:
     # Two bars for five small files tell nobody anything; the hub shows its own progress.
     diffusers_logging.disable_progress_bar()
     transformers_logging.disable_progress_bar()
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise EnvironmentFault(
-            f"The device {device!r} was asked for, but torch finds no CUDA graphics card.",
-            fix="Leave --device out; `nox -s doctor` shows what torch can compute on.",
-        )
+    check_device(device)
     try:
         pipeline = StableDiffusionPipeline.from_pretrained(
             str(folder),
@@ -81,6 +77,21 @@ def load_pipeline(folder: Path, device: str = "cpu") -> StableDiffusionPipeline:
     for part in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
         part.eval()
     return pipeline
+
+
+def check_device(device: str) -> None:
+    """Make sure torch can compute on a device.
+
+    Raises:
+        EnvironmentFault: There is no such device.
+    """
+    import torch
+
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise EnvironmentFault(
+            f"The device {device!r} was asked for, but torch finds no CUDA graphics card.",
+            fix="Leave --device out; `nox -s doctor` shows what torch can compute on.",
+        )
 
 
 def with_models(pipeline: StableDiffusionPipeline, **models: nn.Module) -> StableDiffusionPipeline:

@@ -163,8 +163,9 @@ def generate(
         adapter: What ``make_lora`` returned, trained. To honour ``config.lora_scale``, set the
             attribute ``lora_scale`` of its layers, and refuse other values than 1 when it has none.
         prompts: The texts to draw, one picture each.
-        config: Steps, guidance, size, seed and ``lora_scale``. Picture ``i`` starts from noise
-            drawn with seed ``config.seed + i``, so a picture does not depend on its neighbours.
+        config: Steps, guidance, sampler, size, seed and ``lora_scale``. Picture ``i`` starts from
+            noise drawn with seed ``config.seed + i``, so a picture does not depend on its
+            neighbours.
 
     Returns:
         RGB pictures of ``config.width`` x ``config.height`` pixels, in the order of the prompts.

@@ -8,12 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
-from PIL.PngImagePlugin import PngInfo
 
-from harness import atomic
 from harness.errors import UsageError
 from harness.picture_limits import FORMATS, MAX_PIXELS, guarded
-from harness.records import GenerateConfig
 
 # Pillow says SyntaxError or ValueError of metadata that is not what it claims to be.
 _UNREADABLE = (
@@ -94,34 +91,3 @@ def shortened(text: str, width_px: int, font: ImageFont.FreeTypeFont | ImageFont
     while text and font.getlength(f"{text}…") > width_px:
         text = text[:-1]
     return f"{text}…"
-
-
-def save_generated(
-    picture: Image.Image, path: Path, prompt: str, config: GenerateConfig, model: str
-) -> None:
-    """Write a generated picture as PNG with the text by which it can be made again.
-
-    Args:
-        picture: What was drawn.
-        path: Where to write it.
-        prompt: The prompt of this picture.
-        config: The settings, with the seed of this very picture.
-        model: Base and contribution, for the reader.
-    """
-    text = PngInfo()
-    text.add_text("parameters", a1111_parameters(prompt, config, model))
-    with atomic.replacing(path) as temporary:
-        picture.save(temporary, "PNG", pnginfo=text)
-
-
-def a1111_parameters(prompt: str, config: GenerateConfig, model: str) -> str:
-    """Describe how a picture was made in the form that A1111 writes and other tools read."""
-    lines = [prompt]
-    if config.negative_prompt:
-        lines.append(f"Negative prompt: {config.negative_prompt}")
-    lines.append(
-        f"Steps: {config.num_inference_steps}, CFG scale: {config.guidance_scale:g}, "
-        f"Seed: {config.seed}, Size: {config.width}x{config.height}, Model: {model}, "
-        f"LoRA scale: {config.lora_scale:g}"
-    )
-    return "\n".join(lines)

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from drawings.grid import save_grid
 from drawings.loras import check_unchanged, parse_lora
 from drawings.metadata import (
+    SCHEDULERS,
     Drawing,
     LoraUse,
     package_versions,
@@ -120,7 +122,8 @@ def draw_new(options: argparse.Namespace) -> list[Path]:
     for picture, path, one in zip(pictures, paths, drawings, strict=True):
         save_picture(picture, path, one)
     if len(pictures) > 1:
-        paths.append(save_grid(pictures, drawings, options.count, options.out))
+        paths.append(options.out / "grid.png")
+        save_grid(pictures, drawings, options.count, paths[-1])
     return paths
 
 
@@ -202,23 +205,4 @@ def batch_of(drawing: Drawing, place: int) -> Drawing:
 
 def sampler_name(pipeline: StableDiffusionPipeline, config: GenerateConfig) -> str:
     """Return the class of the scheduler that will be used."""
-    from .generate import SCHEDULERS
-
-    used = SCHEDULERS[config.scheduler] if config.scheduler else type(pipeline.scheduler)
-    return used.__name__
-
-
-def save_grid(pictures: list[Image], drawings: list[Drawing], count: int, out: Path) -> Path:
-    """Write all pictures on one sheet, a row for each prompt."""
-    from drawings.grid import captioned_grid
-
-    from .utils import replacing
-
-    starts = range(0, len(pictures), count)
-    captions = [f"{one.seed}: {one.prompt}" for one in drawings]
-    sheet = captioned_grid(
-        [pictures[i : i + count] for i in starts], [captions[i : i + count] for i in starts]
-    )
-    with replacing(out / "grid.png") as temporary:
-        sheet.save(temporary)
-    return out / "grid.png"
+    return SCHEDULERS[config.scheduler] if config.scheduler else type(pipeline.scheduler).__name__

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import shutil
 from pathlib import Path
 
 from pydantic import ValidationError
 from rich.console import Console
 
+from base_models.load import locate
+from drawings.grid import save_grid
+from drawings.loras import parse_lora, tensors_hash
+from drawings.metadata import Drawing, package_versions, picture_name, save_picture
 from harness import paths, registry
 from harness.commands.contribution import DEVICES, show
 from harness.commands.isolation import add_isolation_arguments, settle
 from harness.errors import HubError, UsageError
-from harness.pictures import open_picture, save_generated
+from harness.pictures import open_picture
 from harness.pipeline import Options, run_contribution
 from harness.progress import Progress, create_progress
 from harness.records import Contribution, GenerateConfig
 from harness.run_folders import newest_adapter
 from harness.steps.attempt import THREADS
 from harness.track import DEFAULT_TRACK, Track, load_track
-from harness.worker.jobs import Answer, GenerateJob, picture_file
+from harness.worker.jobs import Answer, DrawnWith, GenerateJob, picture_file
 from harness.worker.process import Child, run_children
 
 
@@ -31,11 +34,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("name", metavar="NAME", help="a folder in CONTRIBUTIONS/, or `reference`")
     add("--prompt", required=True, action="append", help="what to draw; may be repeated")
+    add("--lora", action="append", default=[], metavar="FILE[:WEIGHT]", help="add a LoRA file, too")
+    add("--base", help="another base: folder, .safetensors file or Hugging Face id")
     add("--seed", type=int, default=0, help="of the first picture (default: %(default)s)")
     add("--steps", type=int, help="denoising steps")
     add("--guidance", type=float, help="guidance scale; 1 switches guidance off")
     add("--scale", type=float, help="strength of the adapter; 0 is the base")
     add("--negative", help="what the picture should not show")
+    add("--scheduler", help="pndm, ddim, euler, euler_a, dpm++_2m, ...; default: the base's own")
+    add("--width", type=int, help="in pixels (default: the track's)")
+    add("--height", type=int, help="in pixels (default: the width)")
     add("--count", type=positive, default=1, help="pictures per prompt (default: %(default)s)")
     add("--out", type=Path, help="folder for the pictures (default: runs/generated/NAME)")
     add("--track", default=DEFAULT_TRACK, help="trained on which track (default: %(default)s)")
@@ -48,6 +56,8 @@ def run(args: argparse.Namespace) -> int:
     console = Console(highlight=False)
     contribution, track = registry.load(args.name), load_track(args.track)
     config, prompts = sampling_config(args, contribution, track), expanded(args.prompt, args.count)
+    uses = tuple(parse_lora(text) for text in args.lora)
+    base = locate(args.base or track.base_model).resolve()
     settle(args, contribution, console)
     with create_progress(console) as progress:
         adapter = newest_adapter(track.file.name, contribution.name)
@@ -60,16 +70,51 @@ def run(args: argparse.Namespace) -> int:
             if finished.row.status != "ok" or adapter is None:
                 show(finished, console)
                 return 1
-        drawn = draw(contribution, track, adapter, prompts, config, args.device, progress)
-    out = args.out or paths.RUNS / "generated" / contribution.name
-    model = f"{track.base_model.name} + {contribution.name}"
-    for number, (prompt, path) in enumerate(zip(prompts, drawn, strict=True)):
-        own = config.model_copy(update={"seed": config.seed + number})
-        target = out / f"{slug(prompt)}-{own.seed}.png"
-        save_generated(open_picture(path), target, prompt, own, model)
-        console.print(str(target), soft_wrap=True, markup=False)
-    shutil.rmtree(drawn[0].parent)
+        # A folder of its own per call: two calls at once must not empty each other's.
+        job = GenerateJob(
+            contribution=contribution,
+            reference=registry.load_reference(),
+            base_model=str(base),
+            device=args.device,
+            threads=THREADS,
+            out=paths.RUNS / "generated" / contribution.name / f"job-{os.getpid()}",
+            adapter=adapter,
+            prompts=prompts,
+            config=config,
+            loras=tuple(use.model_copy(update={"file": use.file.resolve()}) for use in uses),
+        )
+        drawn_with = draw(job, track.file.timeout_s, progress)
+    own_base = track.base_model.relative_to(paths.ROOT).as_posix()
+    drawing = Drawing(
+        prompts=prompts,
+        place=0,
+        config=config,
+        sampler=drawn_with.sampler,
+        base=args.base or own_base,
+        base_sha256=drawn_with.base_sha256,
+        loras=uses,
+        contribution=contribution.name,
+        adapter_sha256=tensors_hash(adapter),
+        versions=package_versions(),
+    )
+    for path in keep_pictures(job, drawing, args.count, args.out):
+        console.print(str(path), soft_wrap=True, markup=False)
+    shutil.rmtree(job.out)
     return 0
+
+
+def keep_pictures(job: GenerateJob, drawing: Drawing, count: int, out: Path | None) -> list[Path]:
+    """Write each picture with what made it, and a grid when there are several; return the files."""
+    out = out or paths.RUNS / "generated" / job.contribution.name
+    drawings = [drawing.model_copy(update={"place": n}) for n in range(len(job.prompts))]
+    pictures = [open_picture(picture_file(job.out, one.place)) for one in drawings]
+    files = [out / picture_name(one) for one in drawings]
+    for picture, path, one in zip(pictures, files, drawings, strict=True):
+        save_picture(picture, path, one)
+    if len(pictures) > 1:
+        files.append(out / "grid.png")
+        save_grid(pictures, drawings, count, files[-1])
+    return files
 
 
 def sampling_config(
@@ -86,8 +131,9 @@ def sampling_config(
         "lora_scale": args.scale,
         "negative_prompt": args.negative,
         "seed": args.seed,
-        "height": track.file.resolution,
-        "width": track.file.resolution,
+        "scheduler": args.scheduler,
+        "height": args.height or args.width or track.file.resolution,
+        "width": args.width or track.file.resolution,
     }
     chosen = {name: value for name, value in typed.items() if value is not None}
     try:
@@ -113,50 +159,24 @@ def expanded(prompts: list[str], count: int) -> tuple[str, ...]:
     return tuple(prompt for prompt in prompts for _ in range(count))
 
 
-def draw(  # everything a job needs, said once
-    contribution: Contribution,
-    track: Track,
-    adapter: Path,
-    prompts: tuple[str, ...],
-    config: GenerateConfig,
-    device: str,
-    progress: Progress,
-) -> list[Path]:
-    """Run the ``generate`` hook in a worker and return its picture files.
+def draw(job: GenerateJob, timeout_s: float, progress: Progress) -> DrawnWith:
+    """Run the ``generate`` hook in a worker; its pictures are in the job's folder then.
 
     Raises:
         HubError: The worker failed; the message says in what.
     """
-    # A folder of its own per call: two calls at once must not empty each other's.
-    out = paths.RUNS / "generated" / contribution.name / f"job-{os.getpid()}"
-    job = GenerateJob(
-        contribution=contribution,
-        reference=registry.load_reference(),
-        base_model=str(track.base_model),
-        device=device,
-        threads=THREADS,
-        out=out,
-        adapter=adapter,
-        prompts=prompts,
-        config=config,
-    )
     child = Child(
-        contribution.name,
+        job.contribution.name,
         "harness.worker.main",
         job,
-        out,
-        track.file.timeout_s,
+        job.out,
+        timeout_s,
         Answer.model_validate_json,
     )
     run_children([child], progress)
     outcome = child.outcome
-    if outcome is None or outcome.answer is None:
+    if outcome is None or outcome.answer is None or outcome.answer.drawn_with is None:
         error = outcome.error if outcome else None
         what = error.what if error else "The worker was cut short."
         raise HubError(what, where=error.where if error else None, fix=error.fix if error else None)
-    return [picture_file(out, number) for number in range(len(prompts))]
-
-
-def slug(prompt: str) -> str:
-    """Turn a prompt into the readable part of a file name."""
-    return re.sub(r"[^a-z0-9]+", "-", prompt.lower()).strip("-")[:60] or "picture"
+    return outcome.answer.drawn_with

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from harness.base_model import load_pipeline
+from base_models.load import load_pipeline
+from drawings.loras import add_loras, base_hash
+from drawings.metadata import SCHEDULERS
+from harness.base_model import check_device
 from harness.plugins import load_hooks
 from harness.worker.copies import seed_everything
 from harness.worker.events import EventWriter
-from harness.worker.jobs import Answer, GenerateJob
+from harness.worker.jobs import Answer, DrawnWith, GenerateJob
 from harness.worker.keeping import load_adapter
 from harness.worker.results import check_adapter
 from harness.worker.training import draw
@@ -17,15 +18,22 @@ from harness.worker.training import draw
 def run_generate_job(job: GenerateJob, events: EventWriter) -> Answer:
     """Rebuild the adapter with ``make_lora``, load its trained weights, draw.
 
+    Further LoRA files go into the base's weights first, so they work beside any adapter.
+
     Raises:
         ArtefactError: The saved weights do not fit the adapter that ``make_lora`` builds now.
     """
     hooks = load_hooks(job.contribution, job.reference)
-    pipeline = load_pipeline(Path(job.base_model), job.device)
+    check_device(job.device)
+    pipeline = load_pipeline(job.base_model).to(job.device)
+    sha256 = base_hash(pipeline)
+    add_loras(pipeline, job.loras)
     seed_everything(0)
     adapter = hooks.call("make_lora", pipeline=pipeline, config=job.lora_config())
     check_adapter(adapter, hooks.place("make_lora"))
     load_adapter(adapter, job.adapter)
     events.phase("drawing", 0.5)
     draw(hooks, pipeline, adapter, job.prompts, job.config, job.out)
-    return Answer()
+    own_sampler = type(pipeline.scheduler).__name__
+    sampler = SCHEDULERS[job.config.scheduler] if job.config.scheduler else own_sampler
+    return Answer(drawn_with=DrawnWith(base_sha256=sha256, sampler=sampler))

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from drawings.metadata import LoraUse
 from harness.records import (
     Contribution,
     DatasetConfig,
@@ -88,6 +89,7 @@ class GenerateJob(Job):
     adapter: Path
     prompts: tuple[str, ...]
     config: GenerateConfig
+    loras: tuple[LoraUse, ...] = Field(default=(), description="files to add, paths absolute")
 
 
 class ContractJob(Job):
@@ -114,11 +116,19 @@ class SeedOutcome(Record):
     merge_error: float
 
 
+class DrawnWith(Record):
+    """What only the process that drew knows about its pictures."""
+
+    base_sha256: str
+    sampler: str = Field(description="class of the scheduler")
+
+
 class Answer(Record):
     """The worker's last word."""
 
     error: ErrorReport | None = None
     seeds: tuple[SeedOutcome, ...] = ()
+    drawn_with: DrawnWith | None = None
 
 
 def picture_file(out: Path, number: int) -> Path:

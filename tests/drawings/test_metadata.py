@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -19,8 +20,11 @@ from drawings.metadata import (
     read_drawing,
     save_picture,
 )
+from drawings.metadata import (
+    SCHEDULERS as CLASSES,
+)
 from harness.errors import UsageError
-from harness.records import GenerateConfig
+from harness.records import GenerateConfig, SchedulerName
 from src.generate import SCHEDULERS
 
 DRAWING = Drawing(
@@ -49,7 +53,9 @@ def test_the_parameters_are_in_the_form_that_a1111_writes():
 
 
 def test_every_sampler_has_a_name_that_other_programs_know():
-    assert {scheduler.__name__ for scheduler in SCHEDULERS.values()} == set(SAMPLERS)
+    assert {name: scheduler.__name__ for name, scheduler in SCHEDULERS.items()} == CLASSES
+    assert set(CLASSES.values()) == set(SAMPLERS)
+    assert set(CLASSES) == set(get_args(SchedulerName))
 
 
 def test_a_picture_brings_its_text_back(tmp_path):

@@ -9,9 +9,16 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from PIL import Image
 
+from base_models.load import load_pipeline
+from drawings.loras import base_hash, tensors_hash
+from drawings.metadata import read_drawing
 from harness import paths
 from harness.results import read_row
+from lora_files.memory import Lora, LoraLayer
+from lora_files.write import write_lora
 
 BUDGET = ("--seeds", "0")
 
@@ -82,8 +89,22 @@ def test_generate_uses_the_newest_adapter_and_trains_first_when_there_is_none(hu
     assert result.returncode == 0, result.stdout + result.stderr
     assert "training it first" in result.stdout
     names = sorted(path.name for path in out.iterdir())
-    assert names == ["a-sks-robot-5.png", "a-sks-robot-6.png"]
+    assert names == ["a-sks-robot-5.png", "a-sks-robot-6.png", "grid.png"]
     first = (out / names[0]).read_bytes()
+
+    # Each picture says what made it.
+    drawing = read_drawing(out / names[1])
+    assert (drawing.contribution, drawing.base) == ("Example1", "models/tiny-sd")
+    assert (drawing.prompt, drawing.seed, drawing.config.num_inference_steps) == (
+        "a sks robot",
+        6,
+        3,
+    )
+    (adapter,) = (hub / "runs/robot/Example1").glob("*/train/seed-0/adapter.safetensors")
+    assert drawing.adapter_sha256 == tensors_hash(adapter)
+    assert drawing.base_sha256 == base_hash(load_pipeline(hub / "models/tiny-sd"))
+    with Image.open(out / names[1]) as picture:
+        assert "Sampler: PLMS, CFG scale: 3, Seed: 6" in picture.info["parameters"]
 
     again = harness(hub, "generate", "Example1", *arguments, "--out", str(out))
     assert "training it first" not in again.stdout
@@ -94,6 +115,21 @@ def test_generate_uses_the_newest_adapter_and_trains_first_when_there_is_none(hu
     )
     assert base.returncode == 0
     assert (hub / "base" / names[0]).read_bytes() != first
+
+    # A LoRA file of anybody's, beside the contribution's own adapter.
+    layer = LoraLayer(torch.randn(2, 128, 1, 1), torch.randn(128, 2, 1, 1), alpha=2.0)
+    file = hub / "style.safetensors"
+    write_lora(Lora({"unet.mid_block.attentions.0.proj_in": layer}), file)
+    more = ["--lora", f"{file}:0.7", "--out", str(hub / "more")]
+    result = harness(hub, "generate", "Example1", *arguments, *more)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert (hub / "more" / names[0]).read_bytes() != first
+    assert read_drawing(hub / "more" / names[0]).loras[0].weight == 0.7
+
+    # Nothing is ignored in silence: Example1's own generate knows no samplers.
+    result = harness(hub, "generate", "Example1", *arguments, "--scheduler", "ddim")
+    assert result.returncode == 1
+    assert "the base's own sampler only" in result.stderr
 
 
 def test_a_contribution_that_raises_leaves_a_failed_row_and_exits_non_zero(hub):

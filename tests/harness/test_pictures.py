@@ -8,8 +8,7 @@ import pytest
 from PIL import Image, ImageFont
 
 from harness.errors import UsageError
-from harness.pictures import a1111_parameters, open_picture, save_generated, shortened
-from harness.records import GenerateConfig
+from harness.pictures import open_picture, shortened
 
 
 def png_header(width, height):
@@ -43,18 +42,6 @@ def test_truncated_and_foreign_files_are_refused(tmp_path):
     for path in (truncated, gif, text, tmp_path / "missing.png"):
         with pytest.raises(UsageError):
             open_picture(path)
-
-
-def test_generated_pictures_carry_what_made_them(tmp_path):
-    config = GenerateConfig(seed=7, negative_prompt="blur", guidance_scale=3.5, lora_scale=0.5)
-    path = tmp_path / "out" / "a.png"
-    save_generated(Image.new("RGB", (64, 64)), path, "a robot", config, "tiny-sd + Foo")
-    with Image.open(path) as picture:
-        assert picture.info["parameters"] == (
-            "a robot\nNegative prompt: blur\nSteps: 30, CFG scale: 3.5, Seed: 7, Size: 64x64, "
-            "Model: tiny-sd + Foo, LoRA scale: 0.5"
-        )
-    assert "Negative" not in a1111_parameters("x", GenerateConfig(), "m")
 
 
 def test_long_headings_are_cut_to_their_column():

@@ -20,7 +20,6 @@ from tests.src.support import build_pipeline
 from tests.src.test_lora import perturb
 from tests.src.test_main import run_python
 
-
 # LMS and Heun hand NumPy a tensor in a way that NumPy 2 will stop supporting.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 

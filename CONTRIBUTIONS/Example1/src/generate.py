@@ -21,6 +21,8 @@ def set_lora_scale(adapter, lora_scale):
 
 @hookimpl
 def generate(pipeline, adapter, prompts, config):
+    if config.scheduler is not None:
+        raise ValueError("Example1 draws with the base's own sampler only; leave scheduler out.")
     if not prompts:
         return []
     pipeline.unet.eval()
