@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
@@ -67,11 +67,10 @@ class EncodedPictures(NamedTuple):
         return means + stds * noise
 
 
-@torch.no_grad()
 def encode_pictures(
     vae: AutoencoderKL, dataset: Dataset[tuple[Tensor, str]], cache_dir: Path | None = None
 ) -> EncodedPictures:
-    """Pass each picture through the VAE once.
+    """Pass each picture through the VAE once; equal ones (repeats) only the first time.
 
     Each goes alone, because in a batch it would be rounded differently with other neighbours.
 
@@ -81,26 +80,10 @@ def encode_pictures(
         cache_dir: Where latents are kept for later runs; None keeps them in this one.
 
     Raises:
-        FloatingPointError: The VAE made something that is not finite of a picture.
+        DataSetError: The VAE made something that is not finite of a picture, which is named.
     """
-    if cache_dir:
-        posteriors, texts = latent_cache.encode_dataset(vae, dataset, cache_dir)
-        return EncodedPictures([p.mean for p in posteriors], [p.std for p in posteriors], texts)
-    encoded = EncodedPictures([], [], [])
-    items: Any = dataset  # torch's Dataset declares no __len__, but a map-style one has it
-    for number in range(len(items)):
-        pixel_values, caption = items[number]  # (3, H, W)
-        posterior = vae.encode(pixel_values[None].to(vae.device, vae.dtype)).latent_dist
-        mean, std = posterior.mean[0].float().cpu(), posterior.std[0].float().cpu()  # (4, h, w)
-        if not (mean.isfinite().all() and std.isfinite().all()):
-            raise FloatingPointError(
-                f"The VAE makes NaN or infinity of picture {number} of the dataset (from 0), "
-                f"{caption!r}. Keep the VAE in float32, or look at the picture."
-            )
-        encoded.means.append(mean)
-        encoded.stds.append(std)
-        encoded.captions.append(caption)
-    return encoded
+    posteriors, captions = latent_cache.encode_dataset(vae, dataset, cache_dir)
+    return EncodedPictures([p.mean for p in posteriors], [p.std for p in posteriors], captions)
 
 
 class EncodedCaptions:
