@@ -89,3 +89,32 @@ def test_it_needs_nothing_but_the_standard_library():
         [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
+
+
+TWO_AT_ONCE = """
+import sys, time
+from pathlib import Path
+from tools import environment
+environment.LOCK_FILE = Path(sys.argv[1])
+with environment.alone():
+    with open(sys.argv[2], "a") as log: log.write("in ")
+    time.sleep(1)
+    with open(sys.argv[2], "a") as log: log.write("out ")
+"""
+
+
+def test_two_calls_at_once_set_it_up_one_after_the_other(tmp_path):
+    command = [sys.executable, "-c", TWO_AT_ONCE, str(tmp_path / "lock"), str(tmp_path / "log")]
+    both = [subprocess.Popen(command) for _ in range(2)]
+    assert [one.wait(timeout=30) for one in both] == [0, 0]
+    assert (tmp_path / "log").read_text() == "in out in out "
+
+
+def test_a_killed_call_leaves_no_lock_behind(tmp_path):
+    command = [sys.executable, "-c", TWO_AT_ONCE, str(tmp_path / "lock"), str(tmp_path / "log")]
+    killed = subprocess.Popen(command)
+    while not (tmp_path / "log").exists():
+        assert killed.poll() is None
+    killed.kill()
+    killed.wait()
+    assert subprocess.run(command, timeout=30, check=False).returncode == 0

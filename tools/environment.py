@@ -16,14 +16,20 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import venv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.txt"
 ENVIRONMENT = ROOT / ".nox" / "hub"
 STAMP = ENVIRONMENT / "hub-stamp"
+
+LOCK_FILE = ROOT / ".nox" / "hub.lock"
+POLL_S = 0.5
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 
@@ -109,6 +115,41 @@ def prepare() -> None:
     temporary.replace(STAMP)
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """Let one call at a time set the environment up; the others wait.
+
+    The kernel keeps the lock, on an open file: it ends with its process, so a crash leaves none
+    behind, and no clock decides about it.
+    """
+    LOCK_FILE.parent.mkdir(parents=True, exist_ok=True)
+    with LOCK_FILE.open("a+b") as file:
+        told = False
+        while not try_lock(file):
+            if not told:
+                print("Another call is setting the environment up; waiting for it.", flush=True)
+                told = True
+            time.sleep(POLL_S)
+        yield
+
+
+def try_lock(file: IO[bytes]) -> bool:
+    """Take the lock if nobody has it; closing the file gives it back."""
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run the environment's Python with these arguments and return its exit code."""
     command = [str(environment_python()), *arguments]
@@ -122,7 +163,9 @@ def main(arguments: Sequence[str]) -> int:
     """Prepare the environment when needed, then run the command."""
     try:
         if not is_ready():
-            prepare()
+            with alone():
+                if not is_ready():  # somebody else may have done it meanwhile
+                    prepare()
     except KeyboardInterrupt:
         print("\nStopped. The next call goes on from there.", file=sys.stderr)
         return 130

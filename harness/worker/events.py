@@ -20,10 +20,17 @@ CHUNK = 1 << 20
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
+# At the start of any line, whatever a runner takes for one.
+_COMMAND = re.compile(r"(^|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029])(\s*(?:::|##\[))")
+
 
 def without_control(text: str) -> str:
-    """Take escape sequences and control characters out of a stranger's text, line ends excepted."""
-    return _CONTROL.sub("", text)
+    """Take out of a stranger's text what a terminal or a CI runner would obey.
+
+    Escape sequences and control characters go, line ends excepted; a workflow command at the start
+    of a line (``::set-env``, ``##[error]``) is moved by a dot and then is text.
+    """
+    return _COMMAND.sub(r"\1.\2", _CONTROL.sub("", text))
 
 
 class EventWriter:

@@ -1,0 +1,158 @@
+"""The readers, each as a function of bytes that returns, or raises a HubError, and nothing else.
+
+``SEEDS`` holds a good file for each, from which damaged ones are made.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image
+from pydantic import ValidationError
+
+from harness import paths
+from harness.contribution_file import parse
+from harness.errors import HubError
+from harness.pictures import open_picture
+from harness.results import read_row
+from harness.structure import check_folder
+from harness.worker.events import EventReader, without_control
+from harness.worker.jobs import Answer
+from harness.worker.spent import read_spent
+from lora_files.header import read_header
+from tests.harness.support import example_row
+
+Reader = Callable[[bytes], object]
+
+_folder = Path(tempfile.mkdtemp(prefix="hub-fuzz-"))
+
+
+def _file(name: str, data: bytes) -> Path:
+    path = _folder / name
+    path.write_bytes(data)
+    return path
+
+
+def toml(data: bytes) -> object:
+    """contribution.toml: faults with lines, or a record."""
+    return parse(data)
+
+
+def row(data: bytes) -> object:
+    """A row of the board."""
+    return read_row(_file("row.json", data))
+
+
+def answer(data: bytes) -> object:
+    """A worker's answer; the parent takes ValueError for "not an answer"."""
+    try:
+        return Answer.model_validate_json(data)
+    except ValidationError:
+        return None
+
+
+def spent(data: bytes) -> object:
+    """What a child used."""
+    _file("spent.json", data)
+    return read_spent(_folder)
+
+
+def events(data: bytes) -> object:
+    """The progress lines of a worker."""
+    reader = EventReader(_file("events.jsonl", data))
+    return [*reader.new(), *reader.new()]
+
+
+def picture(data: bytes) -> object:
+    """A picture: header and pixels."""
+    return open_picture(_file("picture", data)).size
+
+
+def safetensors_header(data: bytes) -> object:
+    """The header of a LoRA file or delta."""
+    return read_header(_file("delta.safetensors", data))
+
+
+def delta(data: bytes) -> object:
+    """A delta, as the scorer reads it."""
+    from torch import nn
+
+    from harness.artefact.delta_file import read_delta
+
+    models: dict[str, nn.Module] = {"unet": nn.Linear(3, 2), "text_encoder": nn.Linear(2, 2)}
+    return read_delta(_file("delta.safetensors", data), models)
+
+
+def folder(data: bytes) -> object:
+    """A folder whose caption, picture and code are the same bytes, through every static rule."""
+    root = _folder / "CONTRIBUTIONS" / "Fuzzed"
+    for name in ("src/main.py", "Dataset/ImageCaptions/a.txt", "Dataset/Images/a.png", "README.md"):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    (root / "contribution.toml").write_bytes(SEEDS["toml"])
+    return check_folder(root, root=_folder)
+
+
+def shown(data: bytes) -> object:
+    """A log line, as it is shown: nothing in it moves a cursor or starts a command."""
+    text = without_control(data.decode("utf-8", errors="replace"))
+    assert "\x1b" not in text
+    assert not any(line.startswith(("::", "##[")) for line in text.splitlines())
+    return text
+
+
+READERS: dict[str, Reader] = {
+    "toml": toml,
+    "row": row,
+    "answer": answer,
+    "spent": spent,
+    "events": events,
+    "picture": picture,
+    "safetensors_header": safetensors_header,
+    "delta": delta,
+    "folder": folder,
+    "shown": shown,
+}
+
+
+def _png() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (16, 16), "teal").save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _delta() -> bytes:
+    header = json.dumps({"unet.weight": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}})
+    text = header.encode()
+    return len(text).to_bytes(8, "little") + text + bytes(24)
+
+
+SEEDS: dict[str, bytes] = {
+    "toml": (paths.CONTRIBUTIONS / "Example1" / "contribution.toml").read_bytes(),
+    "row": example_row().model_dump_json().encode(),
+    "answer": Answer().model_dump_json().encode(),
+    "spent": json.dumps(
+        dict.fromkeys(("wall_s", "cpu_s"), 1.0)
+        | dict.fromkeys(("peak_memory_bytes", "peak_processes", "disk_bytes", "output_bytes"), 1)
+        | {"layer": "bubblewrap"}
+    ).encode(),
+    "events": b'{"phase": "seed 0", "done": 0.5}\n' * 3,
+    "picture": _png(),
+    "safetensors_header": _delta(),
+    "delta": _delta(),
+    "folder": (paths.CONTRIBUTIONS / "Example1" / "src" / "main.py").read_bytes(),
+    "shown": b"a \x1b[2Jline\n::set-env name=X::y\n##[error]z\r::error::w\n",
+}
+
+
+def read(name: str, data: bytes) -> None:
+    """Feed one reader; a HubError with a sentence is a good answer."""
+    try:
+        READERS[name](data)
+    except HubError as error:
+        assert error.what

@@ -1,0 +1,29 @@
+"""The cheap attacks on the strongest layer of this machine. All of them: nox -s hostile."""
+
+import sys
+
+import pytest
+
+from harness.sandbox.layers import choose
+from tests.hostile.__main__ import attack_once
+from tests.hostile.attacks import ATTACKS, ENDINGS, HOOKS, REACHES, READS, RESOURCES, WRITES
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the layers need Linux")
+
+CHEAP = [name for name, attack in ATTACKS.items() if not attack.slow]
+
+
+@pytest.mark.parametrize("name", CHEAP)
+def test_a_hostile_contribution_is_contained_and_diagnosed(name):
+    layer = choose()
+    report = attack_once(name, layer)
+    assert report.ending == ATTACKS[name].ends, report
+    if layer != "process":
+        assert not report.possible
+    assert "\x1b" not in report.said
+    assert not any(line.startswith("::") for line in (*report.said.splitlines(), *report.log))
+
+
+def test_each_attack_is_in_one_group_and_there_are_many():
+    groups = (RESOURCES, ENDINGS, READS, WRITES, REACHES, HOOKS)
+    assert sum(map(len, groups)) == len(ATTACKS) >= 50
