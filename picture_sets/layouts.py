@@ -43,16 +43,17 @@ def read_folder(data_dir: Path, trigger_word: str = "") -> PictureSet:
     Raises:
         DataSetError: There is no such folder.
     """
-    files = files_in(data_dir)
     images, captions = data_dir / IMAGES, data_dir / CAPTIONS
     if images.is_dir() and captions.is_dir():
         return read_pairs(images, captions, data_dir, "images")
     if (data_dir / METADATA).is_file():
         return read_metadata(data_dir)
+    home = images if images.is_dir() else data_dir
+    files = files_in(home)
     stems = {stem_key(path) for path in files if is_caption(path)}
     if any(is_picture(path) and stem_key(path) in stems for path in files):
-        return read_pairs(data_dir, data_dir, data_dir, "sidecars")
-    found = read_pairs(images if images.is_dir() else data_dir, None, data_dir, "pictures")
+        return read_pairs(home, home, data_dir, "sidecars")
+    found = read_pairs(home, None, data_dir, "pictures")
     if found.pictures and not trigger_word:
         return found._replace(problems=(*found.problems, no_captions(found)))
     return found

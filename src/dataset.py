@@ -81,6 +81,7 @@ class PictureDataset(Dataset[tuple[Tensor, str]]):
         self.transform = transform or ResizeAndCrop()
         self.config = config or DatasetConfig()
         self.variants = self.config.repeats * (2 if self.config.flip else 1)
+        self._hashes: dict[Path, str] = {}
 
     def __len__(self) -> int:
         return len(self.pictures) * self.variants
@@ -105,14 +106,14 @@ class PictureDataset(Dataset[tuple[Tensor, str]]):
         variant, number = divmod(idx % len(self), len(self.pictures))
         return self.pictures[number], variant, self.config.flip and variant % 2 == 1
 
-    # The cache of latents asks the next three, so that it need not decode what it has already.
+    # The cache of latents asks for these, so that it need not decode what it has already.
 
     def caption_of(self, idx: int) -> str:
         """Return the caption of an item."""
         picture, variant, _ = self.locate(idx)
         if not self.config.shuffle_captions and not self.config.trigger_word:
             return picture.caption
-        return vary(picture.caption, self.config, content_hash(picture.path), variant)
+        return vary(picture.caption, self.config, self.hash_of(picture), variant)
 
     def content_key(self, idx: int) -> str | None:
         """Return a text that differs when pixel_values of the item differ.
@@ -123,7 +124,13 @@ class PictureDataset(Dataset[tuple[Tensor, str]]):
             return None
         picture, _, mirrored = self.locate(idx)
         version = f"{PIXELS_VERSION} Pillow {PIL.__version__}"
-        return f"{content_hash(picture.path)} {self.transform} mirrored={mirrored} {version}"
+        return f"{self.hash_of(picture)} {self.transform} mirrored={mirrored} {version}"
+
+    def hash_of(self, picture: Picture) -> str:
+        """Return the sha256 of a picture file, which is read once for all its repeats."""
+        if picture.path not in self._hashes:
+            self._hashes[picture.path] = content_hash(picture.path)
+        return self._hashes[picture.path]
 
     def name_of(self, idx: int) -> str:
         """Return the file of an item, for messages."""

@@ -49,6 +49,12 @@ def test_captions_beside_pictures(tmp_path):
     assert captions(found) == {"a.png": "one", "b.jpeg": "two"}
 
 
+def test_captions_beside_pictures_inside_images(tmp_path):
+    fill(tmp_path / "Images", {"a.png": "one"})
+    found = read_folder(tmp_path)
+    assert (found.layout, captions(found)) == ("sidecars", {"Images/a.png": "one"})
+
+
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\n\n"])
 @pytest.mark.parametrize("head", [b"", b"\xef\xbb\xbf"])
 def test_metadata_as_hugging_face_has_it(tmp_path, head, end):
