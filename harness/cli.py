@@ -6,6 +6,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from harness.errors import HubError, StructureError
 
@@ -25,12 +26,35 @@ COMMANDS = {
 }
 ALIASES = {"run": "contribution"}
 
+# What a right call looks like, for whoever left something out.
+EXAMPLES = {
+    "contribution": "Example1",
+    "generate": 'Example1 --prompt "a sks robot, on a red background"',
+    "new": "MyIdea",
+    "check": "Example1",
+    "explain": "HUB204",
+}
+
 INTERRUPTED = 130
+
+
+class FriendlyParser(argparse.ArgumentParser):
+    """Answers a wrong call with what is missing and a line that works, instead of all options."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and end with exit code 2."""
+        command = self.prog.rpartition(" ")[2]
+        if command not in COMMANDS:
+            self.exit(2, f"error: {message}\n  fix  python -m harness --help lists the commands.\n")
+        message = message.replace("the following arguments are required:", "missing:")
+        line = f"nox -s {command} -- {EXAMPLES.get(command, '--help')}"
+        note = "mind the -- : what comes after it is the hub's; --help there lists all options"
+        self.exit(2, f"error: {command}: {message}\n  fix  {line}\n       ({note})\n")
 
 
 def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     """Return the parser; the options of ``command`` alone are filled in."""
-    parser = argparse.ArgumentParser(
+    parser = FriendlyParser(
         prog="python -m harness",
         description="Check, run, score and compare ways of fine-tuning Stable Diffusion with LoRA.",
     )

@@ -60,6 +60,25 @@ def test_an_unknown_command_is_refused_with_the_known_ones():
     assert "contribution" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "missing", "line"),
+    [
+        (["contribution"], "missing: NAME", "nox -s contribution -- Example1"),
+        (["generate"], "missing: NAME, --prompt", "nox -s generate -- Example1 --prompt "),
+        (["generate", "Example1"], "missing: --prompt", "nox -s generate -- Example1 --prompt "),
+        (["new"], "missing: NAME", "nox -s new -- MyIdea"),
+        (["list", "--nonsense"], "unrecognized arguments: --nonsense", "--help lists the commands"),
+    ],
+)
+def test_a_call_that_lacks_something_is_answered_with_a_line_that_works(arguments, missing, line):
+    result = harness(*arguments)
+    assert result.returncode == 2
+    assert missing in result.stderr
+    assert line in result.stderr
+    assert "usage:" not in result.stderr
+    assert len(result.stderr.splitlines()) <= 3
+
+
 def test_an_unknown_contribution_is_refused_with_a_near_name():
     result = harness("contribution", "Exmaple1")
     assert result.returncode == 2

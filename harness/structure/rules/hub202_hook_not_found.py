@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
+from harness.hookspecs import HOOK_NAMES
 from harness.structure.folder import MAIN, TOML, Folder
 from harness.structure.hooks import Elsewhere, Lost
 from harness.structure.problem import Problem, Severity
+from harness.structure.python_source import Module
 from harness.structure.rules.hub221_bare_sibling_import import is_sibling
 
 ID = "HUB202"
@@ -29,12 +32,45 @@ def check(folder: Folder) -> Iterator[Problem]:
             continue
         if isinstance(meaning, Elsewhere) and _import_is_reported(folder, meaning.name):
             continue
+        if isinstance(meaning, Lost) and _misspelt_there(folder, hook):
+            continue  # HUB205 says which function is misspelt.
         yield _problem(folder, hook, meaning)
 
 
 def _import_is_reported(folder: Folder, name: str) -> bool:
     top = name.partition(".")[0]  # HUB221, HUB222 and HUB223 speak about these imports.
     return top in {"src", "CONTRIBUTIONS"} or is_sibling(folder, ("src",), top)
+
+
+def _own_import(main: Module, hook: str) -> ast.ImportFrom | None:
+    """Return the line by which main.py takes a hook from a module of its own folder."""
+    nodes = main.bindings.get(hook, [])
+    return next((n for n in nodes if isinstance(n, ast.ImportFrom) and n.level > 0), None)
+
+
+def _misspelt_there(folder: Folder, hook: str) -> bool:
+    """Tell whether the module that main.py imports the hook from marks a function of no hook."""
+    node = _own_import(folder.modules[MAIN], hook)
+    if node is None or not node.module:
+        return False
+    path = f"src/{node.module.replace('.', '/')}.py"
+    names = [m.function.name for m in folder.hooks.marked if m.module.path == path and m.at_top]
+    return any(name not in HOOK_NAMES for name in names)
+
+
+def _right_line(folder: Folder, hook: str) -> str:
+    """Return what to do, naming no module that is not there."""
+    written = next((m for m in folder.hooks.marked if m.function.name == hook and m.at_top), None)
+    if written:
+        module = ".".join(written.module.parts[1:])
+        return f"Import it from your own file: from .{module} import {hook}."
+    node = _own_import(folder.modules[MAIN], hook)
+    if node is not None and node.module:
+        path = f"src/{node.module.replace('.', '/')}.py"
+        return f"Write a function {hook!r} in {path} and mark it with @hookimpl."
+    return (
+        f"Write {hook!r} in a file of your own, mark it with @hookimpl, import it from there."
+    )
 
 
 def _problem(folder: Folder, hook: str, meaning: object) -> Problem:
@@ -47,7 +83,7 @@ def _problem(folder: Folder, hook: str, meaning: object) -> Problem:
             what = f"main.py takes {hook!r} from {meaning.name!r}, which is not this contribution."
         else:
             what = f"{hook!r} in main.py does not lead to a function of this contribution."
-        return Problem(what, f"Import it from your own file: from .{hook} import {hook}.", *where)
+        return Problem(what, _right_line(folder, hook), *where)
     elsewhere = next((m for m in folder.hooks.marked if m.function.name == hook and m.at_top), None)
     if elsewhere:
         module = ".".join(elsewhere.module.parts[1:])
