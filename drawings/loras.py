@@ -131,18 +131,3 @@ def layout_of(pipeline: StableDiffusionPipeline) -> Layout:
     from lora_files.layout import build_layout
 
     return build_layout(dict(pipeline.unet.config), pipeline.text_encoder.config.to_dict())
-
-
-def base_hash(pipeline: StableDiffusionPipeline) -> str:
-    """Return the SHA-256 over a base's weights in float32, the same from whatever file they came.
-
-    Asked before any LoRA is attached.
-    """
-    digest = hashlib.sha256()
-    for part in ("text_encoder", "unet", "vae"):
-        weights = getattr(pipeline, part).state_dict()
-        for name in sorted(weights):
-            plain = name.removeprefix("text_model.")
-            digest.update(f"{part}.{plain} {tuple(weights[name].shape)}\n".encode())
-            digest.update(weights[name].detach().float().cpu().contiguous().numpy().data)
-    return digest.hexdigest()

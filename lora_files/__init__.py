@@ -13,6 +13,7 @@ Each file of this package holds one idea:
     configs.py   PEFT's configuration: where alpha is kept outside the tensors
     read.py      kohya, diffusers or PEFT -> memory
     metadata.py  what a file says about itself, and its hashes
+    training.py  what a training of the hub adds to that
     write.py     memory -> kohya, diffusers or PEFT
     factors.py   low-rank factors and singular values
     weights.py   whole models, tensor by tensor

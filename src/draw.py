@@ -166,7 +166,8 @@ def add_to_base(
     pipeline: StableDiffusionPipeline, uses: tuple[LoraUse, ...], config: GenerateConfig
 ) -> str:
     """Add LoRA files to a pipeline's weights; return the hash of the weights before."""
-    from drawings.loras import add_loras, base_hash
+    from base_models.identity import base_hash
+    from drawings.loras import add_loras
 
     sha256 = base_hash(pipeline)
     scaled = [u.model_copy(update={"weight": u.weight * config.lora_scale}) for u in uses]

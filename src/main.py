@@ -27,11 +27,17 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from harness.records import DatasetConfig, GenerateConfig, LoraConfig, TrainConfig
 from picture_sets.preflight import preflight
+
+if TYPE_CHECKING:
+    from diffusers import StableDiffusionPipeline
+    from PIL.Image import Image
+    from torch import nn
 
 PROMPTS = ("a sks robot, on a white background", "a sks robot, on a blue background")
 
@@ -65,8 +71,10 @@ if __name__ == "__main__":
     # The imports below wake torch, which takes seconds: --help and misspelt options come first.
     parse_options()
 
+from base_models.identity import base_hash  # noqa: E402
 from base_models.load import load_pipeline  # noqa: E402
 from harness.errors import HubError  # noqa: E402
+from lora_files.training import training_metadata  # noqa: E402
 
 # The harness registers this module and finds the four hooks by these names.
 from .dataset import make_dataset  # noqa: E402
@@ -95,6 +103,7 @@ def finetune(options: argparse.Namespace) -> None:
     # Before the adapter is made: its first values are random too.
     seed_everything(options.seed)
     pipeline = load_pipeline(options.base)
+    base_sha256 = base_hash(pipeline)
     native_px = pipeline.unet.config.sample_size * pipeline.vae_scale_factor
     resolution_px = options.resolution or native_px
     generate_config = GenerateConfig(
@@ -119,16 +128,33 @@ def finetune(options: argparse.Namespace) -> None:
         config=train_config,
         reporter=ProgressBar(train_config.steps),
     )
-    save_adapter(adapter, options.out / "adapter.safetensors")
-
-    # Each row: base and LoRA, from the same noise.
-    prompts = options.prompt or PROMPTS
-    base_config = generate_config.model_copy(update={"lora_scale": 0.0})
-    base = generate(pipeline=pipeline, adapter=adapter, prompts=prompts, config=base_config)
-    tuned = generate(pipeline=pipeline, adapter=adapter, prompts=prompts, config=generate_config)
+    notes = training_metadata(
+        lora_config,
+        train_config,
+        base=options.base,
+        base_sha256=base_sha256,
+        prediction_type=pipeline.scheduler.config.prediction_type,
+        resolution_px=resolution_px,
+        pictures=len(dataset),  # type: ignore[arg-type]  # torch's Dataset declares no __len__
+    )
+    save_adapter(adapter, options.out / "adapter.safetensors", notes)
+    sheet = draw_samples(pipeline, adapter, options.prompt or PROMPTS, generate_config)
     with replacing(options.out / "samples.png") as temporary:
-        picture_grid(list(zip(base, tuned, strict=True))).save(temporary)
+        sheet.save(temporary)
     print(f"{options.out / 'adapter.safetensors'}\n{options.out / 'samples.png'} (base | LoRA)")
+
+
+def draw_samples(
+    pipeline: StableDiffusionPipeline,
+    adapter: nn.Module,
+    prompts: Sequence[str],
+    config: GenerateConfig,
+) -> Image:
+    """Return a sheet with a row for each prompt: base and LoRA, from the same noise."""
+    off = config.model_copy(update={"lora_scale": 0.0})
+    base = generate(pipeline=pipeline, adapter=adapter, prompts=prompts, config=off)
+    tuned = generate(pipeline=pipeline, adapter=adapter, prompts=prompts, config=config)
+    return picture_grid(list(zip(base, tuned, strict=True)))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

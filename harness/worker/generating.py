@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from base_models.identity import base_hash
 from base_models.load import load_pipeline
-from drawings.loras import add_loras, base_hash
+from drawings.loras import add_loras
 from drawings.metadata import SCHEDULERS
 from harness.base_model import check_device
 from harness.plugins import load_hooks

@@ -6,7 +6,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from drawings.loras import add_loras, base_hash, check_unchanged, parse_lora, tensors_hash
+from base_models.identity import base_hash
+from drawings.loras import add_loras, check_unchanged, parse_lora, tensors_hash
 from drawings.metadata import LoraUse
 from harness.errors import HubError, UsageError
 from lora_files.write import write_lora

@@ -12,8 +12,9 @@ import pytest
 import torch
 from PIL import Image
 
+from base_models.identity import base_hash
 from base_models.load import load_pipeline
-from drawings.loras import base_hash, tensors_hash
+from drawings.loras import tensors_hash
 from drawings.metadata import read_drawing
 from harness import paths
 from harness.results import read_row

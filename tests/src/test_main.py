@@ -75,7 +75,11 @@ def test_a_run_writes_an_adapter_and_samples_and_the_same_again(
         assert sheet.size == (64 * 2 + 4, 64 * 2 + 4)
     assert "2/2  loss" in capsys.readouterr().err
     adapter = make_lora(load_pipeline(base_dir), LoraConfig(rank=2))
-    load_adapter(adapter, out / "adapter.safetensors")
+    notes = load_adapter(adapter, out / "adapter.safetensors")
+    assert (notes["ss_steps"], notes["ss_network_dim"], notes["ss_num_train_images"]) == (
+        *("2", "2", "4"),
+    )
+    assert len(notes["hub.base_sha256"]) == 64
     # All but queries and keys of a single pixel, where attention has nothing to choose from.
     moved = [bool(layer.lora_B.abs().sum() > 0) for layer in adapter.children()]
     assert sum(moved) > 0.9 * len(moved)

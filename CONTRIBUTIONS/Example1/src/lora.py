@@ -7,6 +7,10 @@ from torch import nn
 
 from harness import hookimpl
 
+# What this contribution changes. attn1 is self-attention: the picture looks at itself. It is left
+# as the base has it; what the picture takes from the text (attn2) and makes of it (ff) is adapted.
+LEFT_OUT = ".attn1."
+
 
 class LoRALayer(nn.Module):
     """The part B A x. Only these two matrices are trained."""
@@ -27,12 +31,20 @@ class LoRALayer(nn.Module):
 
 def add_lora(layer, inputs, output):
     """Run after the layer. Without it the LoRA would be there, but nobody would call it."""
-    return output + layer.lora(inputs[0])
+    x = inputs[0]
+    if isinstance(layer, nn.Conv2d):  # a 1x1 convolution: a linear layer at every pixel
+        return output + layer.lora(x.movedim(1, -1)).movedim(-1, 1)  # (B, C, H, W) and back
+    return output + layer.lora(x)
 
 
 def named(name, target):
-    """True for "down_blocks.0.attn1.to_q" and "to_q", but not for "attn1.xto_q" and "to_q"."""
+    """True for "down_blocks.0.attn2.to_q" and "to_q", but not for "attn2.xto_q" and "to_q"."""
     return f".{name}".endswith(f".{target}")
+
+
+def is_linear(layer):
+    """True for linear layers and 1x1 convolutions."""
+    return isinstance(layer, nn.Linear) or getattr(layer, "kernel_size", None) == (1, 1)
 
 
 def apply_lora_to_model(model, rank=4, alpha=1, target_modules=("to_q", "to_k", "to_v")):
@@ -40,14 +52,17 @@ def apply_lora_to_model(model, rank=4, alpha=1, target_modules=("to_q", "to_k", 
     chosen = [
         layer
         for name, layer in model.named_modules()
-        if isinstance(layer, nn.Linear) and any(named(name, target) for target in target_modules)
+        if is_linear(layer)
+        and any(named(name, target) for target in target_modules)
+        and LEFT_OUT not in name
     ]
     if not chosen:
         raise ValueError(f"No linear layer of the model is named {' or '.join(target_modules)}.")
 
     model.requires_grad_(False)  # the base stays as it is
     for layer in chosen:
-        layer.lora = LoRALayer(layer.in_features, layer.out_features, rank, alpha)
+        out_features, in_features = layer.weight.shape[:2]
+        layer.lora = LoRALayer(in_features, out_features, rank, alpha)
         layer.register_forward_hook(add_lora)
     return model
 
@@ -56,6 +71,7 @@ def apply_lora_to_model(model, rank=4, alpha=1, target_modules=("to_q", "to_k", 
 def make_lora(pipeline, config):
     pipeline.vae.requires_grad_(False)
     pipeline.text_encoder.requires_grad_(False)
+    # target_endings is target_modules with presets such as "attention+mlp" written out.
     endings = config.target_endings
     apply_lora_to_model(pipeline.unet, config.rank, config.effective_alpha, endings)
     pipeline.unet.to(pipeline.device)  # the new matrices go where the model is

@@ -68,9 +68,7 @@ def _right_line(folder: Folder, hook: str) -> str:
     if node is not None and node.module:
         path = f"src/{node.module.replace('.', '/')}.py"
         return f"Write a function {hook!r} in {path} and mark it with @hookimpl."
-    return (
-        f"Write {hook!r} in a file of your own, mark it with @hookimpl, import it from there."
-    )
+    return f"Write {hook!r} in a file of your own, mark it with @hookimpl, import it from there."
 
 
 def _problem(folder: Folder, hook: str, meaning: object) -> Problem:
