@@ -57,6 +57,42 @@ def check(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def compare(session: nox.Session) -> None:
+    """Compare two contributions: nox -s compare -- Example1 reference."""
+    harness(session, "compare")
+
+
+@nox.session(python=False)
+def preview(session: nox.Session) -> None:
+    """Show a contribution's newest row in its place on the board: nox -s preview -- Example1."""
+    harness(session, "preview")
+
+
+@nox.session(python=False)
+def verify(session: nox.Session) -> None:
+    """Run a recorded row again: nox -s verify -- Example1."""
+    harness(session, "verify")
+
+
+@nox.session(name="why-stale", python=False)
+def why_stale(session: nox.Session) -> None:
+    """Say what changed since a contribution was run: nox -s why-stale -- Example1."""
+    harness(session, "why-stale")
+
+
+@nox.session(python=False)
+def controls(session: nox.Session) -> None:
+    """Measure the hub's own rows and see whether each is in its place."""
+    harness(session, "controls")
+
+
+@nox.session(python=False)
+def calibrate(session: nox.Session) -> None:
+    """Measure how small a difference the protocol can show."""
+    harness(session, "calibrate")
+
+
+@nox.session(python=False)
 def explain(session: nox.Session) -> None:
     """Explain a check with wrong and right code: nox -s explain -- HUB204."""
     harness(session, "explain")

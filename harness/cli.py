@@ -6,6 +6,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 from typing import NoReturn
 
 from harness.errors import HubError, StructureError
@@ -19,6 +20,12 @@ COMMANDS = {
     "check": "check folders without running their code",
     "explain": "explain a check, with wrong and right code",
     "list": "list the contributions",
+    "compare": "compare two contributions, figure by figure and picture by picture",
+    "preview": "show a contribution's newest row in its place on the board",
+    "verify": "run a recorded row again and say whether it agrees",
+    "why-stale": "say what changed since a contribution was run",
+    "controls": "measure the hub's own rows and see whether each is in its place",
+    "calibrate": "measure how small a difference the protocol can show",
     "registry": "write registry.toml from the folders",
     "ci": "do what the hub's CI does, here",
     "clean": "remove from runs/ what is no longer needed",
@@ -65,8 +72,13 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
             name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", aliases=names
         )
         if name == command:
-            importlib.import_module(f"harness.commands.{name}").add_arguments(sub)
+            command_module(name).add_arguments(sub)
     return parser
+
+
+def command_module(name: str) -> ModuleType:
+    """Import the module of one command."""
+    return importlib.import_module(f"harness.commands.{name.replace('-', '_')}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -75,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     typed = next((a for a in arguments if not a.startswith("-")), None)
     command = ALIASES.get(typed or "", typed)
     parsed = build_parser(command).parse_args(arguments)
-    module = importlib.import_module(f"harness.commands.{command}")
+    module = command_module(str(command))
     try:
         code: int = module.run(parsed)
     except HubError as error:

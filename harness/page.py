@@ -14,11 +14,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness import atomic, paths
 from harness.contract.records import ContractReport
+from harness.figure_table import figure_lines
 from harness.pictures import comparison_sheet, open_picture
 from harness.records import Finding, Row
 from harness.results import recorded_rows
 from harness.run_folders import SHEET_FILE
 from harness.track import Track
+from harness.track_file import TrackFile
 
 SHEET_SIDE_PX = 128
 CURVE_WIDTH, CURVE_HEIGHT = 640, 160
@@ -26,10 +28,10 @@ CURVE_WIDTH, CURVE_HEIGHT = 640, 160
 Columns = Sequence[tuple[str, Sequence[Path]]]
 
 
-def write_sheet(folder: Path, columns: Columns, prompts: Sequence[str]) -> None:
-    """Write the comparison sheet as WebP: base, reference, contribution, same seeds."""
-    opened = [(title, [open_picture(path) for path in files]) for title, files in columns]
-    sheet = comparison_sheet(opened, prompts, SHEET_SIDE_PX)
+def write_sheet(folder: Path, columns: Columns, track: TrackFile) -> None:
+    """Write the comparison sheet as WebP: a few of the prompts, the same seeds for everybody."""
+    opened = [(title, [open_picture(files[i]) for i in track.shown]) for title, files in columns]
+    sheet = comparison_sheet(opened, [track.texts[i] for i in track.shown], SHEET_SIDE_PX)
     with atomic.replacing(folder / SHEET_FILE) as temporary:
         sheet.save(temporary, "WEBP", quality=80, method=6)
 
@@ -57,6 +59,11 @@ def write_page(
         report=report,
         columns=[(title, [data_url(file) for file in files]) for title, files in columns],
         neighbours=neighbours(row),
+        lines=figure_lines(
+            row.base, [score.own for score in row.scores], [score.reference for score in row.scores]
+        ),
+        ratio=ratio,
+        times=times,
         curve=polyline(row.losses),
         curve_width=CURVE_WIDTH,
         curve_height=CURVE_HEIGHT,
@@ -64,12 +71,28 @@ def write_page(
     atomic.write_text(path, text)
 
 
+def ratio(own: float | None, reference: float | None) -> str:
+    """Say one figure as a multiple of another."""
+    return f"{own / reference:.2g} times" if own is not None and reference else "unknown"
+
+
+def times(row: Row) -> str:
+    """Say how long a training took, as a multiple of the reference's in the same job."""
+    return ratio(row.costs.train_seconds, row.costs.reference_seconds) if row.costs else "unknown"
+
+
 def neighbours(row: Row) -> list[tuple[bool, Row]]:
     """Return the recorded rows of the track with this one in its place, as (is this one, row).
 
-    An older recorded row of the same contribution gives way to this one.
+    Rows of another protocol are left out, and an older row of the same contribution.
     """
-    rows = [r for r in recorded_rows(row.track) if r.verdict and r.contribution != row.contribution]
+    rows = [
+        other
+        for other in recorded_rows(row.track)
+        if other.verdict
+        and other.contribution != row.contribution
+        and other.protocol_hash == row.protocol_hash  # never two protocols in one table
+    ]
     marked = [(False, other) for other in rows]
     if row.verdict is None:
         return marked
@@ -86,15 +109,20 @@ def data_url(path: Path) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def polyline(losses: Sequence[float]) -> str:
-    """Return the points of the training loss as an SVG polyline, smoothed over a tenth of it."""
+def polyline(losses: Sequence[float], top: float | None = None) -> str:
+    """Return the points of the training loss as an SVG polyline, smoothed over a tenth of it.
+
+    Args:
+        losses: One per step.
+        top: Loss at the upper edge; by default the highest of the curve.
+    """
     if len(losses) < 2:
         return ""
     window = max(1, len(losses) // 10)
     smooth = [
         sum(losses[max(0, i - window + 1) : i + 1]) / min(i + 1, window) for i in range(len(losses))
     ]
-    high = max(smooth) or 1.0
+    high = top or max(smooth) or 1.0
     points = (
         f"{CURVE_WIDTH * i / (len(smooth) - 1):.1f},{CURVE_HEIGHT * (1 - y / high):.1f}"
         for i, y in enumerate(smooth)

@@ -9,6 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CONTRIBUTIONS = ROOT / "CONTRIBUTIONS"
 REFERENCE = ROOT / "src"
 TRACKS = ROOT / "tracks"
+CONTROLS = ROOT / "controls"
 RESULTS = ROOT / "leaderboard" / "results"
 REGISTRY = ROOT / "registry.toml"
 RUNS = ROOT / "runs"

@@ -10,38 +10,41 @@ write        one row, one page, one sheet of pictures        -> Run
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness import base_model, registry, results
+from harness import atomic, base_model, registry, results
+from harness.comparison import gain_differences
 from harness.contract.records import ContractReport
 from harness.dependencies import require_installed
 from harness.errors import GateError, HubError, StructureError, UsageError
 from harness.locks import Busy, held
 from harness.page import write_page, write_sheet
 from harness.progress import Progress
-from harness.records import Contribution, Finding, Row
+from harness.records import Contribution, ErrorReport, Finding, Row
 from harness.run_folders import (
     PAGE_FILE,
+    PARTS_FILE,
     ROW_FILE,
     SHEET_FILE,
     finished_row,
     prune,
     run_folder,
 )
-from harness.run_key import run_key
-from harness.scoring.jobs import ScoreAnswer
+from harness.run_key import run_key, run_parts
+from harness.statistics.planning import clearly_loses
 from harness.steps.attempt import Attempt
+from harness.steps.columns import Columns, picture_columns
+from harness.steps.flags import flags_of
 from harness.steps.gate import require_passed, run_gates
-from harness.steps.rows import failed_row, ok_row, row_of_error
+from harness.steps.merging import merged_row, stopped_early
+from harness.steps.rows import common_row, failed_row, measured_row, row_of_error
 from harness.steps.score import score
 from harness.steps.train import train
 from harness.structure import check_folder
 from harness.track import Track
-from harness.worker.jobs import picture_file
-
-Columns = list[tuple[str, list[Path]]]
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class Options:
     device: str = "cpu"
     fresh: bool = False
     skip_gate: bool = False
+    thorough: bool = False  # all seeds of the track, the last ones only if they can matter
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,9 @@ def run_contribution(
 ) -> Run:
     """Check, train, score and compare one contribution. A fault of its own becomes a failed row.
 
+    A thorough run takes the quick one's seeds first. Who is clearly worse by then is not trained
+    with the others: the row says so.
+
     Raises:
         UsageError: Another run of the same contribution is going on.
         BaseModelError: The track's base model is missing or incomplete.
@@ -79,7 +86,31 @@ def run_contribution(
     findings = tuple(check(contribution))
     if all(finding.severity == "hint" for finding in findings):
         require_installed(contribution)
-    attempt = plan(contribution, track, options, progress)
+    quick = track.file.seeds[: track.file.quick_seeds]
+    rest = track.file.seeds[track.file.quick_seeds :]
+    first = plan(contribution, track, options, options.seeds or quick, progress)
+    run = run_locked(first, findings, options)
+    if options.seeds or not options.thorough or not rest or run.row.status != "ok":
+        return run
+    if clearly_loses(gain_differences(run.row.scores)) and not first.is_reference:
+        return replace(run, row=stopped_early(run.row, len(track.file.seeds)))
+    second = plan(contribution, track, options, rest, progress, repeat_first=True)
+    more = run_locked(second, findings, replace(options, fresh=False))
+    if more.row.status != "ok":
+        return more
+    row = merged_row(run.row, more.row, is_reference=first.is_reference)
+    whole = plan(contribution, track, options, track.file.seeds, progress)
+    publish(whole, row, findings, picture_columns(first), run.report)
+    reused = run.reused and more.reused
+    return Run(row, whole.folder, findings, reused=reused, report=run.report)
+
+
+def run_locked(attempt: Attempt, findings: tuple[Finding, ...], options: Options) -> Run:
+    """Run one attempt, unless its key has a good row already, while nobody else does.
+
+    Raises:
+        UsageError: Somebody else does.
+    """
     attempt.folder.mkdir(parents=True, exist_ok=True)
     try:
         with held(attempt.folder):
@@ -87,14 +118,14 @@ def run_contribution(
             known = finished_row(attempt.folder, attempt.reference.content_hash)
             summary = report.summary() if report else None
             passed = report is None or not report.errors
-            if known is not None and passed and known.contract == summary and not options.fresh:
+            if known is not None and passed and known.contract == summary and not attempt.fresh:
                 return Run(known, attempt.folder, findings, reused=True, report=report)
             row = run_attempt(attempt, findings, report)
-            for name in {contribution.name, registry.REFERENCE_NAME}:
-                prune(track.file.name, name)
+            for name in {attempt.contribution.name, registry.REFERENCE_NAME}:
+                prune(attempt.track.file.name, name)
     except Busy as error:
         raise UsageError(
-            f"{contribution.name} is being run right now, by {error}.",
+            f"{attempt.contribution.name} is being run right now, by {error}.",
             where=str(attempt.folder),
             fix="Wait for that run to end, or stop it.",
         ) from error
@@ -107,7 +138,8 @@ def gate(attempt: Attempt, findings: Sequence[Finding], options: Options) -> Con
     Raises:
         GateError: The reference itself does not pass: nothing can be compared with it.
     """
-    if options.skip_gate or any(finding.severity == "error" for finding in findings):
+    skip = options.skip_gate or registry.is_control(attempt.contribution)  # they fail on purpose
+    if skip or any(finding.severity == "error" for finding in findings):
         return None
     everybody = [attempt.contribution]
     if not attempt.is_reference:
@@ -121,19 +153,30 @@ def gate(attempt: Attempt, findings: Sequence[Finding], options: Options) -> Con
 
 
 def check(contribution: Contribution) -> list[Finding]:
-    """Check a contribution's folder; the reference is not a contribution folder."""
-    if registry.is_reference(contribution):
+    """Check a contribution's folder; the hub's own, reference and controls, are none."""
+    if registry.is_reference(contribution) or registry.is_control(contribution):
         return []
     return check_folder(registry.find_folder(contribution.path))
 
 
-def plan(contribution: Contribution, track: Track, options: Options, progress: Progress) -> Attempt:
+def plan(
+    contribution: Contribution,
+    track: Track,
+    options: Options,
+    seeds: tuple[int, ...],
+    progress: Progress,
+    *,
+    repeat_first: bool = False,
+) -> Attempt:
     """Name the run and the reference's by what they depend on, and choose their folders."""
     reference = registry.load_reference()
-    seeds = options.seeds or track.file.seeds
+
+    parts = run_parts(
+        contribution, reference, track, seeds, options.device, repeat_first=repeat_first
+    )
 
     def folder_of(one: Contribution) -> Path:
-        key = run_key(one, reference, track, seeds, options.device)
+        key = run_key(one, reference, track, seeds, options.device, repeat_first=repeat_first)
         return run_folder(track.file.name, one.name, key)
 
     return Attempt(
@@ -145,6 +188,8 @@ def plan(contribution: Contribution, track: Track, options: Options, progress: P
         folder=folder_of(contribution),
         reference_folder=folder_of(reference),
         fresh=options.fresh,
+        repeat_first=repeat_first,
+        parts=parts,
         progress=progress,
     )
 
@@ -159,26 +204,49 @@ def run_attempt(
         require_clean(attempt.contribution.name, findings)
         if report is not None:
             require_passed(attempt.contribution, report)
-        own, reference = train(attempt)
-        if own.answer is None or reference.answer is None:
-            row = failed_row(attempt, own if own.error else reference)
-        else:
-            scored = score(attempt)
-            if scored.answer is None:
-                row = failed_row(attempt, scored)
-            else:
-                row = ok_row(attempt, own.answer, scored.answer)
-                columns = picture_columns(attempt, scored.answer)
+        row = measure(attempt)
+        if row.status in ("ok", "unmergeable"):
+            columns = picture_columns(attempt)
     except HubError as error:
         log_tail = report.log_tail if report and isinstance(error, GateError) else ()
         row = row_of_error(attempt, error, log_tail)
     if report is not None:
         row = row.model_copy(update={"contract": report.summary()})
-    results.write_row(attempt.folder / ROW_FILE, row)
-    if columns:
-        write_sheet(attempt.folder, columns, attempt.track.file.prompts)
-    write_page(attempt.folder / PAGE_FILE, row, findings, columns, attempt.track, report)
+    publish(attempt, row, findings, columns, report)
     return row
+
+
+def measure(attempt: Attempt) -> Row:
+    """Train and score.
+
+    Raises:
+        HubError: Something that no row of its own kind describes went wrong.
+    """
+    trained = train(attempt)
+    own, reference, costs = trained.own, trained.reference, trained.costs
+    if own.answer is None or reference.answer is None or costs is None:
+        return failed_row(attempt, own if own.error else reference)
+    scored = score(attempt, own.answer, reference.answer)
+    if isinstance(scored, ErrorReport):
+        return common_row(attempt, "failed", error=scored)
+    flags = flags_of(attempt, own.answer, costs, scored)
+    return measured_row(attempt, own.answer, reference.answer, costs, scored, flags)
+
+
+def publish(
+    attempt: Attempt,
+    row: Row,
+    findings: Sequence[Finding],
+    columns: Columns,
+    report: ContractReport | None,
+) -> None:
+    """Write row, sheet and page into the run's folder; the page last, for it marks the end."""
+    attempt.folder.mkdir(parents=True, exist_ok=True)
+    results.write_row(attempt.folder / ROW_FILE, row)
+    atomic.write_text(attempt.folder / PARTS_FILE, json.dumps(attempt.parts, indent=1))
+    if columns:
+        write_sheet(attempt.folder, columns, attempt.track.file)
+    write_page(attempt.folder / PAGE_FILE, row, findings, columns, attempt.track, report)
 
 
 def require_clean(name: str, findings: Sequence[Finding]) -> None:
@@ -193,15 +261,3 @@ def require_clean(name: str, findings: Sequence[Finding]) -> None:
         raise StructureError(
             f"{name} has {count} in its folder.", errors, fix=f"nox -s check -- {name}"
         )
-
-
-def picture_columns(attempt: Attempt, scored: ScoreAnswer) -> Columns:
-    """List the columns of the comparison: heading and one file per prompt."""
-    folder = attempt.folder / "score"
-    columns = [
-        (label, [folder / name for name in names]) for label, names in scored.pictures.items()
-    ]
-    numbers = range(len(attempt.track.file.prompts))
-    drawn = [picture_file(attempt.own_training, number) for number in numbers]
-    columns.append(("its own generate", drawn))
-    return columns

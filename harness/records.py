@@ -8,14 +8,17 @@ from __future__ import annotations
 import difflib
 import re
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from harness.figures import Costs, Figures, Flag, OwnPictures, SeedScores, Verdict
 from harness.hookspecs import HOOK_NAMES, HookName
+from harness.record_base import Fraction
+from harness.record_base import Record as Record
 from peft_adapters.methods import METHODS
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[2] = 2
 
 # Also a Python identifier, because the folder is imported as CONTRIBUTIONS.<Name>.src.main.
 NAME_PATTERN = re.compile(r"^[A-Za-z][A-Za-z0-9_]{1,38}$")
@@ -26,15 +29,6 @@ Precision = Literal["no", "fp16", "bf16"]
 
 # Characters of the reason for which a contribution is let off a probe of the gate.
 REASON_LENGTH = 20
-
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
-class Record(BaseModel):
-    """Base of all records: immutable, and strict about unknown fields and non-finite numbers."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
 
 # --- what the hooks are handed ------------------------------------------------------------------
 
@@ -306,37 +300,9 @@ class Finding(Record):
     fixable: bool = Field(default=False, description="whether `check --fix` can mend it")
 
 
-# --- what a track is ----------------------------------------------------------------------------
-
-
-class GridSpec(Record):
-    """The frozen grid of (held-out picture, timestep, noise) on which the loss is measured."""
-
-    timesteps: tuple[int, ...] = Field(min_length=3, description="ascending, 0 to 999")
-    noises_per_picture: int = Field(ge=1, description="noise tensors per picture and timestep")
-    seed: int = Field(ge=0, description="of the noise tensors")
-
-
-class TrackFile(Record):
-    """A tracks/<name>/track.toml, field by field."""
-
-    name: str
-    title: str
-    summary: str
-    base_model: str = Field(description="folder of the base, relative to the repository")
-    resolution: int = Field(ge=8, multiple_of=8, description="in pixels")
-    steps: int = Field(ge=1, description="optimiser steps of the budget")
-    batch_size: int = Field(ge=1, description="pictures per step of the budget")
-    seeds: tuple[int, ...] = Field(min_length=1)
-    timeout_s: int = Field(ge=1, description="wall time of one worker, seconds")
-    prompts: tuple[str, ...] = Field(min_length=1, description="drawn for the comparison sheet")
-    grid: GridSpec
-    sources: tuple[str, ...] = Field(min_length=1, description="origin and licence of the pictures")
-
-
 # --- what a run yields --------------------------------------------------------------------------
 
-Status = Literal["ok", "failed", "timeout", "oom", "limit", "crashed", "canceled"]
+Status = Literal["ok", "unmergeable", "failed", "timeout", "oom", "limit", "crashed", "canceled"]
 
 
 class ErrorReport(Record):
@@ -347,41 +313,6 @@ class ErrorReport(Record):
     where: str | None = None
     fix: str | None = None
     log_tail: tuple[str, ...] = ()
-
-
-class Loss(Record):
-    """Held-out denoising loss (epsilon MSE), over the grid and in its three timestep bands."""
-
-    mean: float = Field(ge=0)
-    bands: tuple[float, float, float] = Field(description="low, middle, high timesteps")
-
-
-class SeedScores(Record):
-    """Everything measured for one seed; the reference is trained with the same seed."""
-
-    seed: int
-    heldout: Loss
-    reference: Loss
-    gain: float = Field(description="(base - own) / base held-out loss; higher is better")
-    reference_gain: float
-    merge_error: float = Field(ge=0, description="relative error of base + delta against the model")
-    train_seconds: float = Field(ge=0, description="wall time of the train hook, by the worker")
-
-
-Outcome = Literal["better", "worse", "no clear difference", "is the reference"]
-
-
-class Verdict(Record):
-    """The comparison with the reference, paired by seed."""
-
-    outcome: Outcome
-    gain: float = Field(description="mean over seeds")
-    reference_gain: float
-    difference: float = Field(description="gain - reference_gain, mean over seeds")
-    interval: tuple[float, float] | None = Field(
-        description="95 % interval of the difference (Student t over seeds); null with one seed"
-    )
-    sentence: str
 
 
 class Machine(Record):
@@ -409,7 +340,7 @@ class ContractSummary(Record):
 class Row(Record):
     """One result: one contribution on one track. Stored as one JSON file."""
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     track: str
     contribution: str
     authors: tuple[str, ...]
@@ -417,12 +348,34 @@ class Row(Record):
     own_hooks: tuple[HookName, ...]
     content_hash: str
     reference_hash: str
-    protocol_hash: str = Field(description="over the track, its pictures and the base model")
+    protocol_hash: str = Field(
+        description="over the rules, the track, its pictures and the base model"
+    )
+    control: bool = Field(
+        default=False, description="a row of the hub's own, whose place is known beforehand"
+    )
     status: Status
     error: ErrorReport | None = None
-    base: Loss | None = None
+    base: Figures | None = None
     scores: tuple[SeedScores, ...] = ()
+    own_pictures: tuple[OwnPictures, ...] = Field(
+        default=(), description="instead of scores, when the adapter is unmergeable"
+    )
     verdict: Verdict | None = None
+    costs: Costs | None = None
+    determinism: float | None = Field(
+        default=None,
+        ge=0,
+        description="relative difference of the weights when the first seed is trained twice; "
+        "null in a quick run",
+    )
+    own_difference: float | None = Field(
+        default=None,
+        ge=0,
+        description="mean difference of pixels between its own generate and the trusted sampler",
+    )
+    not_measured: dict[str, str] = Field(default={}, description="figure -> why it is null")
+    flags: tuple[Flag, ...] = ()
     losses: tuple[float, ...] = Field(default=(), description="training loss per step, first seed")
     trainable_parameters: int | None = None
     adapter_bytes: int | None = None
@@ -437,9 +390,11 @@ class Row(Record):
     created_at: datetime
 
     @model_validator(mode="after")
-    def _ok_rows_are_complete(self) -> Row:
-        if self.status == "ok" and (not self.scores or self.verdict is None or self.base is None):
-            raise ValueError("a row with status ok needs base, scores and verdict")
+    def _rows_are_complete(self) -> Row:
+        if self.status == "ok" and not (self.scores and self.verdict and self.base and self.costs):
+            raise ValueError("a row with status ok needs base, scores, verdict and costs")
+        if self.status == "unmergeable" and not (self.own_pictures and self.costs):
+            raise ValueError("an unmergeable row needs own_pictures and costs")
         if self.status != "ok" and self.error is None:
             raise ValueError(f"a row with status {self.status} needs an error")
         return self

@@ -80,6 +80,21 @@ def is_reference(contribution: Contribution) -> bool:
     return contribution.path == paths.REFERENCE.name
 
 
+def is_control(contribution: Contribution) -> bool:
+    """Tell whether a contribution is one of the hub's own rows, whose place is known beforehand."""
+    return contribution.path.startswith(f"{paths.CONTROLS.name}/")
+
+
+def control_names() -> list[str]:
+    """Return the names of the controls."""
+    return sorted(path.parent.name for path in paths.CONTROLS.glob("*/contribution.toml"))
+
+
+def load_control(name: str) -> Contribution:
+    """Describe one of the hub's own controls."""
+    return load(str(paths.CONTROLS / name))
+
+
 def describe(file: ContributionFile, folder: Path) -> Contribution:
     """Put a parsed contribution.toml and its folder together."""
     relative = folder.resolve().relative_to(paths.ROOT)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from harness import atomic, paths
 from harness.errors import ResultFileError
-from harness.records import Row
+from harness.records import SCHEMA_VERSION, Row
 
 SIZE_LIMIT = 256 << 10
 
@@ -49,10 +50,37 @@ def recorded_path(row: Row) -> Path:
 def recorded_rows(track: str) -> list[Row]:
     """Return the leaderboard's rows of one track, best gain first, failed ones last.
 
+    Rows of another schema version are left out: `outdated_rows` names them.
+
     Raises:
         ResultFileError: One of the files is damaged.
     """
-    rows = [read_row(path) for path in sorted((paths.RESULTS / track).glob("*.json"))]
+    rows = [
+        read_row(path)
+        for path in sorted((paths.RESULTS / track).glob("*.json"))
+        if schema_of(path) == SCHEMA_VERSION
+    ]
     return sorted(
         rows, key=lambda row: (-row.verdict.gain if row.verdict else 1e9, row.contribution)
     )
+
+
+def schema_of(path: Path) -> int:
+    """Return the schema version a row file states; a damaged file passes for a current one."""
+    try:
+        version = json.loads(path.read_bytes())["schema_version"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return SCHEMA_VERSION  # damaged, not old: reading it has to fail, loudly
+    return version if isinstance(version, int) else SCHEMA_VERSION
+
+
+def outdated_rows(track: str, protocol_hash: str) -> dict[str, str]:
+    """Return the recorded rows that can not be compared with new ones: name -> why."""
+    found = {}
+    for path in sorted((paths.RESULTS / track).glob("*.json")):
+        version = schema_of(path)
+        if version != SCHEMA_VERSION:
+            found[path.stem] = f"it has schema version {version}, the hub writes {SCHEMA_VERSION}"
+        elif read_row(path).protocol_hash != protocol_hash:
+            found[path.stem] = "it was measured by another protocol, on other pictures or base"
+    return found

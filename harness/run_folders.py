@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from harness import paths
@@ -15,7 +16,8 @@ from harness.worker.sweep import remove_tree
 ROW_FILE = "row.json"
 PAGE_FILE = "page.html"
 SHEET_FILE = "sheet.webp"
-KEPT_RUNS = 3
+PARTS_FILE = "parts.json"
+KEPT_RUNS = 6  # a thorough run has three: the first seeds, the others, all
 
 
 def run_folder(track: str, name: str, key: str) -> Path:
@@ -36,7 +38,8 @@ def finished_row(folder: Path, reference_hash: str) -> Row | None:
     except ResultFileError:
         set_aside(path)  # by hand, or by another version of the hub: run again
         return None
-    return row if row.status == "ok" and row.reference_hash == reference_hash else None
+    finished = row.status in ("ok", "unmergeable")
+    return row if finished and row.reference_hash == reference_hash else None
 
 
 def newest_adapter(track: str, name: str) -> Path | None:
@@ -74,3 +77,14 @@ def newest_first(runs: Path) -> list[Path]:
     """
     folders = [path for path in runs.glob("*") if path.is_dir()]
     return sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+def newest_row(track: str, name: str) -> tuple[Row, Path] | None:
+    """Return the row and folder of the newest run that can be read, or None."""
+    found = sorted(
+        (paths.RUNS / track / name).glob(f"*/{ROW_FILE}"), key=lambda path: path.stat().st_mtime
+    )
+    for path in reversed(found):
+        with contextlib.suppress(ResultFileError):  # of another version of the hub
+            return read_row(path), path.parent
+    return None

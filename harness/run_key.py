@@ -23,13 +23,51 @@ MEASURING = (
     "artefact",
     "scoring",
     "steps",
+    "statistics",
     "comparison.py",
+    "duplicates.py",
+    "figures.py",
     "records.py",
     "plugins.py",
     "base_model.py",
     "pictures.py",
     "track.py",
+    "track_file.py",
 )
+
+
+def run_parts(
+    contribution: Contribution,
+    reference: Contribution,
+    track: Track,
+    seeds: Sequence[int],
+    device: str,
+    *,
+    repeat_first: bool = False,
+) -> dict[str, str]:
+    """Return everything that a run's figures depend on: what it is -> a digest or value.
+
+    The reference counts only when one of its hooks is used, so that work on ``src/`` does not make
+    a contribution with four hooks of its own train again. Its verdict is another matter: see
+    ``run_folders.finished_row``.
+    """
+    uses_reference = set(contribution.file.hooks) != set(HOOK_NAMES)
+    return {
+        contribution.path: contribution.content_hash,
+        "src (the reference's hooks)": reference.content_hash if uses_reference else "",
+        f"the protocol of the track {track.file.name}": track.protocol_hash(),
+        LOCK.name: hashlib.sha256(LOCK.read_bytes()).hexdigest(),
+        **{
+            f"harness/{part}": file_or_folder_hash(paths.ROOT / "harness" / part)
+            for part in MEASURING
+        },
+        # Contributions may use them, and the reference does.
+        **{library: content_hash(paths.ROOT / library) for library in paths.LIBRARIES},
+        "seeds": repr((tuple(seeds), repeat_first)),
+        "device": device,
+        "Python": platform.python_version(),
+        "torch": str(installed_versions(("torch",))),
+    }
 
 
 def run_key(
@@ -38,27 +76,13 @@ def run_key(
     track: Track,
     seeds: Sequence[int],
     device: str,
+    *,
+    repeat_first: bool = False,
 ) -> str:
-    """Return a hex digest over code, settings, protocol, packages, harness, seeds and device.
-
-    The reference counts only when one of its hooks is used, so that work on ``src/`` does not make
-    a contribution with four hooks of its own train again. Its verdict is another matter: see
-    ``run_folders.finished_row``.
-    """
-    uses_reference = set(contribution.file.hooks) != set(HOOK_NAMES)
-    parts = [
-        contribution.content_hash,
-        reference.content_hash if uses_reference else "",
-        track.protocol_hash(),
-        hashlib.sha256(LOCK.read_bytes()).hexdigest(),
-        *(file_or_folder_hash(paths.ROOT / "harness" / part) for part in MEASURING),
-        # Contributions may use them, and the reference does.
-        *(content_hash(paths.ROOT / library) for library in paths.LIBRARIES),
-        repr(tuple(seeds)),
-        device,
-        platform.python_version(),
-        str(installed_versions(("torch",))),
-    ]
+    """Return a hex digest over ``run_parts``."""
+    parts = run_parts(
+        contribution, reference, track, seeds, device, repeat_first=repeat_first
+    ).values()
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

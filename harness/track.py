@@ -12,10 +12,14 @@ from pydantic import ValidationError
 from harness import paths
 from harness.base_model import model_hash
 from harness.errors import UsageError
-from harness.records import TrackFile
 from harness.registry import content_hash
+from harness.track_file import TrackFile
 
 DEFAULT_TRACK = "robot"
+
+# Goes up whenever a figure means something else than before: rows of another version are shown as
+# old and never compared with newer ones. `docs/protocol.md` has the list of versions.
+PROTOCOL_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -28,21 +32,43 @@ class Track:
     @property
     def train_dir(self) -> Path:
         """The pictures that workers see: ``Images/`` and ``ImageCaptions/``."""
-        return self.folder / "train"
+        return self.pictures / "train"
 
     @property
     def heldout_dir(self) -> Path:
         """The pictures that only the scorer sees."""
-        return self.folder / "heldout"
+        return self.pictures / "heldout"
+
+    @property
+    def contrast_dir(self) -> Path:
+        """The held-out things in other styles; there is one only where a style is taught."""
+        return self.pictures / "contrast"
+
+    @property
+    def pictures(self) -> Path:
+        """Folder with ``train`` and ``heldout``: this track's, or the one it borrows from."""
+        borrowed = self.file.pictures
+        return paths.TRACKS / borrowed if borrowed else self.folder
 
     @property
     def base_model(self) -> Path:
         """Folder of the base model."""
         return paths.ROOT / self.file.base_model
 
+    @property
+    def judge_dir(self) -> Path | None:
+        """Folder of a judge that the user brings; None when the hub's own is used."""
+        folder = self.file.judge.folder
+        return paths.ROOT / folder if folder else None
+
     def protocol_hash(self) -> str:
         """Identify what a figure depends on besides the contribution: rules, pictures, base."""
-        parts = (content_hash(self.folder), model_hash(self.base_model))
+        parts = (
+            str(PROTOCOL_VERSION),
+            content_hash(self.folder),
+            content_hash(self.pictures),
+            model_hash(self.base_model),
+        )
         return f"sha256:{hashlib.sha256('|'.join(parts).encode()).hexdigest()}"
 
 
@@ -72,5 +98,5 @@ def load_track(name: str) -> Track:
         raise UsageError(
             f"The track's description has faults: {error}",
             where=f"tracks/{name}/track.toml",
-            fix="Compare it with TrackFile in harness/records.py.",
+            fix="harness/track_file.py says what each field means.",
         ) from error

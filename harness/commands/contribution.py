@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import statistics
 import sys
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.markup import escape
@@ -14,6 +16,7 @@ from harness.commands.isolation import add_isolation_arguments, settle
 from harness.contract.catalogue import choose
 from harness.contract.render import render_report
 from harness.errors import UsageError
+from harness.figures import Figures
 from harness.pipeline import Options, Run, check, require_clean, run_contribution
 from harness.progress import create_progress
 from harness.records import Contribution, Row
@@ -30,7 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="a folder in CONTRIBUTIONS/, or `reference`")
     parser.add_argument("--track", default=DEFAULT_TRACK, help="which track (default: %(default)s)")
     parser.add_argument(
-        "--seeds", type=parse_seeds, help="seeds, such as 0,1,2 (default: the track's)"
+        "--seeds",
+        type=parse_seeds,
+        metavar="N|A,B,...",
+        help="the track's first N seeds, or these (default: 3 of them; all with --record)",
     )
     parser.add_argument(
         "--device", default="cpu", choices=DEVICES, help="where to compute (default: %(default)s)"
@@ -57,12 +63,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_isolation_arguments(parser)
 
 
-def parse_seeds(text: str) -> tuple[int, ...]:
-    """Read ``0,1,2``; argparse turns the ValueError into a message."""
-    seeds = tuple(int(part) for part in text.split(","))
-    if len(set(seeds)) != len(seeds) or min(seeds) < 0 or max(seeds) >= 2**31:
+def parse_seeds(text: str) -> int | tuple[int, ...]:
+    """Read ``5`` as a number of seeds and ``0,1,`` as seeds; argparse reports the ValueError."""
+    if "," not in text:
+        if int(text) < 1:
+            raise ValueError
+        return int(text)
+    seeds = tuple(int(part) for part in text.split(",") if part.strip())
+    if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0 or max(seeds) >= 2**31:
         raise ValueError
     return seeds
+
+
+def chosen_options(args: argparse.Namespace, track: Track) -> Options:
+    """Turn the options of the command line into those of a run.
+
+    Raises:
+        UsageError: More seeds were asked for than the track has.
+    """
+    seeds, every = args.seeds, track.file.seeds
+    if isinstance(seeds, int):
+        if seeds > len(every):
+            raise UsageError(
+                f"The track has {len(every)} seeds, not {seeds}.",
+                where="--seeds",
+                fix=f"Name them: --seeds {','.join(str(n) for n in range(seeds))}",
+            )
+        seeds = every[:seeds]
+    thorough = seeds == every or (args.record and seeds is None)
+    return Options(
+        seeds=None if thorough else seeds,
+        device=args.device,
+        fresh=args.fresh,
+        skip_gate=args.skip_gate,
+        thorough=thorough,
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -78,15 +113,13 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(
             "A row that did not pass the gate cannot be recorded.", fix="Leave --skip-gate out."
         )
-    options = Options(
-        seeds=args.seeds, device=args.device, fresh=args.fresh, skip_gate=args.skip_gate
-    )
+    options = chosen_options(args, track)
     with create_progress(console) as progress:
         finished = run_contribution(contribution, track, options, progress)
     show(finished, console)
     if args.record:
         record(finished)
-    return 0 if finished.row.status == "ok" else 1
+    return 0 if finished.row.status in ("ok", "unmergeable") else 1
 
 
 def only_contract(
@@ -125,6 +158,9 @@ def show(finished: Run, console: Console) -> None:
         console.print(render_text(finished.findings), markup=False, soft_wrap=True)
     if finished.report is not None and finished.report.findings:
         console.print(render_report(finished.report), markup=False, soft_wrap=True, emoji=False)
+    if row.status == "unmergeable":
+        show_pictures_only(finished, console)
+        return
     if row.status != "ok" or row.verdict is None:
         show_failure(finished, console)
         return
@@ -134,6 +170,7 @@ def show(finished: Run, console: Console) -> None:
     console.print(figures(row))
     style = {"better": "bold green", "worse": "bold red"}.get(row.verdict.outcome, "bold")
     console.print(escape(row.verdict.sentence), style=style)
+    show_flags(row, console)
     console.print(f"Page: {finished.folder / PAGE_FILE}", soft_wrap=True)
     console.print(
         f'Next: nox -s generate -- {row.contribution} --prompt "a sks robot, on a red background"',
@@ -143,22 +180,58 @@ def show(finished: Run, console: Console) -> None:
 
 
 def figures(row: Row) -> Table:
-    """Return the table of held-out losses."""
+    """Return the table of figures: base, reference, contribution; means over seeds."""
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-    for heading in ("", "held-out loss", "gain", "s per training"):
+    headings = ("", "held-out loss", "gain", "similarity", "drift", "s per training", "parameters")
+    for heading in headings:
         table.add_column(heading, justify="left" if not heading else "right")
-    count = len(row.scores)
-    if row.base:
-        table.add_row("base", f"{row.base.mean:.4f}", "", "")
-    if row.verdict and row.contribution != registry.REFERENCE_NAME:
-        mean = sum(score.reference.mean for score in row.scores) / count
-        table.add_row("reference", f"{mean:.4f}", f"{row.verdict.reference_gain:.1%}", "")
-    if row.verdict:
-        mean = sum(score.heldout.mean for score in row.scores) / count
-        seconds = sum(score.train_seconds for score in row.scores) / count
-        name = f"[bold]{row.contribution}[/]"
-        table.add_row(name, f"{mean:.4f}", f"{row.verdict.gain:.1%}", f"{seconds:.1f}")
+    if row.base is None or row.costs is None:
+        return table
+    table.add_row("base", *cells([row.base]), "", "")
+    costs = row.costs
+    if row.contribution != registry.REFERENCE_NAME:
+        theirs = cells([score.reference for score in row.scores])
+        seconds, size = f"{costs.reference_seconds:.1f}", f"{costs.reference_parameters:,}"
+        table.add_row("reference", *theirs, seconds, size)
+    own = cells([score.own for score in row.scores])
+    size = f"{row.trainable_parameters or 0:,}"
+    table.add_row(f"[bold]{row.contribution}[/]", *own, f"{costs.train_seconds:.1f}", size)
     return table
+
+
+def cells(figures: Sequence[Figures]) -> tuple[str, str, str, str]:
+    """Return the means over seeds as texts."""
+    alike = [one.pictures.similarity for one in figures if one.pictures.similarity is not None]
+    return (
+        f"{statistics.fmean(one.heldout.mean for one in figures):.4f}",
+        f"{statistics.fmean(one.gain for one in figures):.1%}",
+        f"{statistics.fmean(alike):.3f}" if alike else "not measured",
+        f"{statistics.fmean(one.drift for one in figures):.3f}",
+    )
+
+
+def show_flags(row: Row, console: Console) -> None:
+    """Print what a reader of the row has to know."""
+    for flag in row.flags:
+        console.print(f"{flag.kind}: {escape(flag.text)}", style="yellow", soft_wrap=True)
+
+
+def show_pictures_only(finished: Run, console: Console) -> None:
+    """Print what can be said about an adapter that is no change of weights."""
+    row = finished.row
+    console.print("[bold]unmergeable[/]: it is judged by its own pictures only, and not ranked.")
+    for name in ("similarity", "prompt_adherence", "memorisation", "copies"):
+        own, reference = (
+            [getattr(getattr(one, side), name) for one in row.own_pictures]
+            for side in ("own", "reference")
+        )
+        if None not in own:
+            console.print(
+                f"  {name:<18} {statistics.fmean(own):.3f}   reference "
+                f"{statistics.fmean(reference):.3f}"
+            )
+    show_flags(row, console)
+    console.print(f"Page: {finished.folder / PAGE_FILE}", soft_wrap=True)
 
 
 def show_failure(finished: Run, console: Console) -> None:

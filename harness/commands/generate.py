@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
             options = Options(device=args.device, skip_gate=True)
             finished = run_contribution(contribution, track, options, progress)
             adapter = newest_adapter(track.file.name, contribution.name)
-            if finished.row.status != "ok" or adapter is None:
+            if finished.row.status not in ("ok", "unmergeable") or adapter is None:
                 show(finished, console)
                 return 1
         # A folder of its own per call: two calls at once must not empty each other's.

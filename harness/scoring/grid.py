@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from harness.records import GridSpec, Loss
+from harness.figures import Loss
+from harness.track_file import GridSpec
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
-
-BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -28,32 +27,46 @@ class Grid:
     noisy_latents: Tensor  # (N, 4, h, w)
     noise: Tensor  # (N, 4, h, w)
     timesteps: Tensor  # (N,)
-    caption_index: Tensor  # (N,) row of `captions`
+    caption_index: Tensor  # (N,) row of `captions`; items of one picture lie together
     captions: list[str]
+    batch_size: int
+
+
+@torch.no_grad()
+def encode_pictures(pipeline: StableDiffusionPipeline, pixel_values: Tensor, batch: int) -> Tensor:
+    """Return scaled latents (P, 4, h, w): the posterior's mean, so that no draw hides in it."""
+    vae = pipeline.vae
+    parts = [
+        vae.encode(part.to(pipeline.device)).latent_dist.mode()
+        for part in torch.split(pixel_values, batch)
+    ]
+    return torch.cat(parts) * float(vae.config.scaling_factor)
 
 
 @torch.no_grad()
 def build_grid(
-    pipeline: StableDiffusionPipeline, pixel_values: Tensor, captions: list[str], spec: GridSpec
+    pipeline: StableDiffusionPipeline, latents: Tensor, captions: list[str], spec: GridSpec
 ) -> Grid:
-    """Encode the held-out pictures and add the grid's noise at the grid's timesteps.
+    """Add the grid's noise to latents at the grid's timesteps.
 
-    The noise comes from a CPU generator with the track's seed, item by item, so it is the same on
-    every device. Latents are the posterior's mean: no draw hides in the encoder.
+    The noise comes from a CPU generator with the track's seed, so it is the same on every device.
+
+    Args:
+        pipeline: The base; its scheduler defines the noise levels.
+        latents: (P, 4, h, w), scaled.
+        captions: P texts.
+        spec: Timesteps, noises per picture and seed.
     """
-    vae, device = pipeline.vae, pipeline.device
-    latents = vae.encode(pixel_values.to(device)).latent_dist.mode()  # (P, 4, h, w)
-    latents = latents * vae.config.scaling_factor
     pictures, steps, draws = len(latents), len(spec.timesteps), spec.noises_per_picture
     generator = torch.Generator().manual_seed(spec.seed)
     shape = (pictures * steps * draws, *latents.shape[1:])
-    noise = torch.randn(shape, generator=generator).to(device)  # (N, 4, h, w)
+    noise = torch.randn(shape, generator=generator).to(latents.device)  # (N, 4, h, w)
     index = torch.arange(pictures).repeat_interleave(steps * draws)  # (N,)
     each = torch.tensor(spec.timesteps).repeat_interleave(draws)
-    timesteps = each.repeat(pictures).to(device)  # (N,)
-    alphas = pipeline.scheduler.alphas_cumprod.to(device)[timesteps].view(-1, 1, 1, 1)
+    timesteps = each.repeat(pictures).to(latents.device)  # (N,)
+    alphas = pipeline.scheduler.alphas_cumprod.to(latents.device)[timesteps].view(-1, 1, 1, 1)
     noisy_latents = alphas.sqrt() * latents[index] + (1 - alphas).sqrt() * noise
-    return Grid(noisy_latents, noise, timesteps, index, captions)
+    return Grid(noisy_latents, noise, timesteps, index, captions, spec.batch_size)
 
 
 @torch.no_grad()
@@ -74,25 +87,38 @@ def encode_captions(
 
 
 @torch.no_grad()
-def heldout_loss(
+def predict_noise(
     pipeline: StableDiffusionPipeline, unet: nn.Module, text_encoder: nn.Module, grid: Grid
-) -> Loss:
-    """Return the mean squared error between predicted and true noise, over the grid.
-
-    Bands are the thirds of the timestep range 0-999: low (detail), middle, high (composition).
-    """
+) -> Tensor:
+    """Return the predicted noise of every item, (N, 4, h, w)."""
     states = encode_captions(pipeline, text_encoder, grid.captions)  # (P, S, D)
-    errors = []
-    for start in range(0, len(grid.noise), BATCH):
-        part = slice(start, start + BATCH)
+    parts = []
+    for start in range(0, len(grid.noise), grid.batch_size):
+        part = slice(start, start + grid.batch_size)
         noise_pred = unet(
             grid.noisy_latents[part],
             grid.timesteps[part],
             encoder_hidden_states=states[grid.caption_index[part]],
         ).sample
-        squared = (noise_pred - grid.noise[part]).double().square()
-        errors.append(squared.mean(dim=(1, 2, 3)))  # (B,)
-    per_item = torch.cat(errors)  # (N,)
-    band = grid.timesteps * 3 // pipeline.scheduler.config.num_train_timesteps  # (N,) 0, 1 or 2
+        parts.append(noise_pred)
+    return torch.cat(parts)
+
+
+def loss_of(noise_pred: Tensor, grid: Grid) -> Loss:
+    """Return the mean squared error between predicted and true noise, over the grid.
+
+    Bands are the thirds of the timestep range 0-999: low (detail), middle, high (composition).
+    """
+    per_item = (noise_pred - grid.noise).double().square().mean(dim=(1, 2, 3)).cpu()  # (N,)
+    band = (grid.timesteps * 3 // 1000).cpu()  # (N,) 0, 1 or 2
     low, middle, high = (float(per_item[band == k].mean()) for k in range(3))
-    return Loss(mean=float(per_item.mean()), bands=(low, middle, high))
+    pictures = per_item.view(len(grid.captions), -1).mean(dim=1)  # (P,)
+    return Loss(
+        mean=float(per_item.mean()), bands=(low, middle, high), pictures=tuple(pictures.tolist())
+    )
+
+
+def relative_difference(noise_pred: Tensor, base_pred: Tensor) -> float:
+    """Return ||own - base||^2 / ||base||^2 over all items: 0 means nothing changed."""
+    difference = (noise_pred.double() - base_pred.double()).square().sum()
+    return float(difference / base_pred.double().square().sum())

@@ -6,26 +6,32 @@ from pathlib import Path
 
 from pydantic import Field
 
-from harness.records import ErrorReport, GenerateConfig, GridSpec, Loss, Record
+from harness.figures import Figures, PictureFigures
+from harness.records import ErrorReport, Record
+from harness.track_file import TrackFile
 
 
 class Entry(Record):
-    """One trained model to score: a label, a seed, and the delta a worker wrote."""
+    """One trained model to score: a label, a seed, and what a worker wrote."""
 
     label: str
     seed: int
-    delta: Path
+    delta: Path | None = Field(description="null: unmergeable, there are only its own pictures")
+    again: Path | None = Field(default=None, description="the delta of a second training")
+    own_pictures: tuple[Path, ...] = Field(
+        default=(), description="drawn by the contribution, one per prompt of the track"
+    )
 
 
 class ScoreJob(Record):
-    """Score the base and every entry on the held-out pictures of one track."""
+    """Score the base and every entry on the pictures of one track."""
 
+    track: TrackFile
     base_model: str
+    judge_dir: Path | None = Field(default=None, description="of a judge that the user brings")
+    train_dir: Path
     heldout_dir: Path
-    resolution: int
-    grid: GridSpec
-    prompts: tuple[str, ...]
-    sampling: GenerateConfig = Field(description="of the trusted sampler, the same for all")
+    contrast_dir: Path
     entries: tuple[Entry, ...]
     device: str = "cpu"
     threads: int = Field(default=1, ge=1)
@@ -33,11 +39,14 @@ class ScoreJob(Record):
 
 
 class EntryScore(Record):
-    """The held-out loss of one entry, or why there is none."""
+    """The figures of one entry, or why there are none."""
 
     label: str
     seed: int
-    loss: Loss | None = None
+    figures: Figures | None = None
+    own_pictures: PictureFigures | None = None
+    own_difference: float | None = None
+    determinism: float | None = None
     error: ErrorReport | None = None
 
 
@@ -45,8 +54,9 @@ class ScoreAnswer(Record):
     """All figures, and the pictures the trusted sampler drew (first seed of each label)."""
 
     error: ErrorReport | None = None
-    base: Loss | None = None
+    base: Figures | None = None
     entries: tuple[EntryScore, ...] = ()
     pictures: dict[str, tuple[str, ...]] = Field(
         default={}, description="label -> PNG files, one per prompt, relative to the job"
     )
+    not_measured: dict[str, str] = Field(default={}, description="figure -> why it is null")

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import atomic
-from harness.errors import ArtefactError, HubError
-from harness.records import GenerateConfig
+from harness.errors import ArtefactError, HubError, UsageError
 from harness.scoring.jobs import Entry, EntryScore, ScoreAnswer, ScoreJob
 from harness.worker.events import EventWriter
 from harness.worker.jobs import ANSWER_FILE, EVENTS_FILE
@@ -16,11 +15,14 @@ from harness.worker.main import report
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
-    from torch import nn
+    from PIL import Image
+    from torch import Tensor, nn
 
-    from harness.scoring.grid import Grid
+    from harness.scoring.measuring import Bench
 
 BASE_LABEL = "base"
+
+Deltas = dict[str, dict[str, "Tensor"]]
 
 
 def main(job_file: Path) -> None:
@@ -44,76 +46,90 @@ def score(job: ScoreJob, events: EventWriter) -> ScoreAnswer:
     import torch
 
     from harness.base_model import load_pipeline
-    from harness.scoring.grid import build_grid, heldout_loss
-    from harness.scoring.pictures import read_folder
+    from harness.scoring.measuring import Bench
 
     torch.set_num_threads(job.threads)
     torch.backends.cudnn.allow_tf32 = False
     pipeline = load_pipeline(Path(job.base_model), job.device)
-    pixel_values, captions = read_folder(job.heldout_dir, job.resolution)
-    grid = build_grid(pipeline, pixel_values, captions, job.grid)
-    events.phase("measuring the base", 0.4)
-    base = heldout_loss(pipeline, pipeline.unet, pipeline.text_encoder, grid)
-    pictures = {BASE_LABEL: draw(pipeline, job, 0)}
-    scores = []
+    events.phase("measuring the base", 0.3)
+    bench = Bench(pipeline, job)
+    pictures = {BASE_LABEL: save(bench.base.drawn, job.out, 0)}
+    scores: list[EntryScore] = []
     for number, entry in enumerate(job.entries):
-        share = 0.5 + 0.5 * number / len(job.entries)
+        share = 0.4 + 0.6 * number / len(job.entries)
         events.phase(f"measuring {entry.label}, seed {entry.seed}", share)
-        first = all(entry.label != earlier.label for earlier in job.entries[:number])
         try:
-            result, drawn = score_entry(pipeline, job, entry, grid, number + 1 if first else None)
-        except ArtefactError as error:
+            result, drawn = score_entry(pipeline, bench, entry)
+        except (ArtefactError, UsageError) as error:
             scores.append(EntryScore(label=entry.label, seed=entry.seed, error=report(error)))
             continue
         scores.append(result)
-        pictures |= drawn
-    return ScoreAnswer(base=base, entries=tuple(scores), pictures=pictures)
+        if drawn and entry.label not in pictures:
+            pictures[entry.label] = save(drawn, job.out, number + 1)
+    return ScoreAnswer(
+        base=bench.figures(bench.base),
+        entries=tuple(scores),
+        pictures=pictures,
+        not_measured=bench.not_measured,
+    )
 
 
 def score_entry(
-    pipeline: StableDiffusionPipeline, job: ScoreJob, entry: Entry, grid: Grid, slot: int | None
-) -> tuple[EntryScore, dict[str, tuple[str, ...]]]:
-    """Add one delta to the clean base, measure, and draw the track's prompts unless slot is None.
+    pipeline: StableDiffusionPipeline, bench: Bench, entry: Entry
+) -> tuple[EntryScore, list[Image.Image]]:
+    """Add one delta to the clean base and measure; look at the contribution's own pictures.
 
     Raises:
         ArtefactError: The delta does not fit the base.
+        UsageError: A picture that the worker left is none.
     """
     from harness.artefact.delta_file import PARTS, read_delta
     from harness.artefact.effective import add_delta
     from harness.base_model import with_models
-    from harness.scoring.grid import heldout_loss
+    from harness.duplicates import mean_difference
+    from harness.pictures import open_picture
 
+    own = [open_picture(path) for path in entry.own_pictures]
+    judged = bench.judge_pictures(own) if own else None
+    if entry.delta is None:
+        score = EntryScore(label=entry.label, seed=entry.seed, own_pictures=judged)
+        return score, []
     clean: dict[str, nn.Module] = {part: getattr(pipeline, part) for part in PARTS}
     delta = read_delta(entry.delta, clean)
+    again = read_delta(entry.again, clean) if entry.again else None
     merged = {part: add_delta(clean[part], delta[part]) for part in PARTS}
-    loss = heldout_loss(pipeline, merged["unet"], merged["text_encoder"], grid)
-    drawn = {}
-    if slot is not None:
-        drawn[entry.label] = draw(with_models(pipeline, **merged), job, slot)
-    return EntryScore(label=entry.label, seed=entry.seed, loss=loss), drawn
+    look = bench.look(with_models(pipeline, **merged))
+    differences = [mean_difference(a, b) for a, b in zip(own, look.drawn, strict=False)]
+    score = EntryScore(
+        label=entry.label,
+        seed=entry.seed,
+        figures=bench.figures(look),
+        own_pictures=judged,
+        own_difference=sum(differences) / len(differences) if differences else None,
+        determinism=relative_distance(delta, again) if again is not None else None,
+    )
+    return score, look.drawn
 
 
-def draw(pipeline: StableDiffusionPipeline, job: ScoreJob, slot: int) -> tuple[str, ...]:
-    """Draw the prompts with the trusted sampler; picture i starts from seed + i for everybody."""
+def relative_distance(one: Deltas, other: Deltas) -> float:
+    """Return ||one - other|| / ||one|| over all tensors: 0 when a training repeats itself."""
     import torch
 
-    config: GenerateConfig = job.sampling
-    generators = [
-        torch.Generator().manual_seed(config.seed + number) for number in range(len(job.prompts))
-    ]
-    images = pipeline(
-        list(job.prompts),
-        negative_prompt=[config.negative_prompt] * len(job.prompts),
-        num_inference_steps=config.num_inference_steps,
-        guidance_scale=config.guidance_scale,
-        height=config.height,
-        width=config.width,
-        generator=generators,
-    ).images
+    total, apart = 0.0, 0.0
+    for part, tensors in one.items():
+        for name in tensors.keys() | other[part].keys():
+            a, b = (side[part].get(name, torch.zeros(())) for side in (one, other))
+            total += float(a.double().square().sum())
+            apart += float((a.double() - b.double()).square().sum())
+    return (apart / total) ** 0.5 if total else float(apart > 0)
+
+
+def save(drawn: list[Image.Image], out: Path, slot: int) -> tuple[str, ...]:
+    """Write pictures as PNG and return their names."""
     names = []
-    for number, image in enumerate(images):
+    for number, picture in enumerate(drawn):
         name = f"{slot}-{number}.png"
-        with atomic.replacing(job.out / name) as temporary:
-            image.save(temporary, "PNG")
+        with atomic.replacing(out / name) as temporary:
+            picture.save(temporary, "PNG")
         names.append(name)
     return tuple(names)

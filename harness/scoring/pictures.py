@@ -19,7 +19,7 @@ def read_folder(folder: Path, resolution: int) -> tuple[Tensor, list[str]]:
         ``pixel_values`` (N, 3, resolution, resolution), float32 in [-1, 1], and N captions.
     """
     stacked, captions = [], []
-    for path in sorted((folder / "Images").iterdir()):
+    for path in files(folder):
         picture = ImageOps.fit(
             open_picture(path), (resolution, resolution), Image.Resampling.LANCZOS
         )
@@ -28,3 +28,13 @@ def read_folder(folder: Path, resolution: int) -> tuple[Tensor, list[str]]:
         caption = folder / "ImageCaptions" / f"{path.stem}.txt"
         captions.append(caption.read_text(encoding="utf-8").strip())
     return torch.stack(stacked), captions
+
+
+def files(folder: Path) -> list[Path]:
+    """Return the pictures of a folder, in the order of their names."""
+    return sorted((folder / "Images").iterdir())
+
+
+def stems(folder: Path) -> tuple[str, ...]:
+    """Return the names of a folder's pictures without their endings, in the same order."""
+    return tuple(path.stem for path in files(folder))

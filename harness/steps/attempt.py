@@ -27,6 +27,8 @@ class Attempt:
     folder: Path
     reference_folder: Path
     fresh: bool
+    repeat_first: bool
+    parts: dict[str, str]  # what the figures depend on, for `why-stale`
     progress: Progress
 
     @property
@@ -43,3 +45,18 @@ class Attempt:
     def reference_training(self) -> Path:
         """Folder of the reference's training, shared by all runs with the same key."""
         return self.reference_folder / "train"
+
+    @property
+    def pace(self) -> Path:
+        """Folder of the reference's training that only sets the pace for the clock."""
+        return self.folder / "pace"
+
+    @property
+    def own_scoring(self) -> Path:
+        """Folder of the contribution's scorer."""
+        return self.folder / "score"
+
+    @property
+    def reference_scoring(self) -> Path:
+        """Folder of the reference's scorer, shared like its training."""
+        return self.reference_folder / "score"

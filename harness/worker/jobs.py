@@ -61,6 +61,9 @@ class TrainJob(Job):
     batch_size: int
     seeds: tuple[int, ...]
     prompts: tuple[str, ...]
+    repeat_first: bool = Field(
+        default=False, description="train the first seed a second time, to see if it repeats"
+    )
 
     def dataset_config(self, seed: int) -> DatasetConfig:
         """The contribution's choices about the pictures."""
@@ -110,10 +113,12 @@ class SeedOutcome(Record):
 
     seed: int
     losses: tuple[float, ...]
-    train_seconds: float
     trainable_parameters: int
     changed_modules: int
     merge_error: float
+    unmergeable: str | None = Field(
+        default=None, description="why there is no delta: the adapter is no change of weights"
+    )
 
 
 class DrawnWith(Record):
@@ -139,3 +144,8 @@ def picture_file(out: Path, number: int) -> Path:
 def seed_folder(out: Path, seed: int) -> Path:
     """Return where a training job keeps the files of one seed."""
     return out / f"seed-{seed}"
+
+
+def again_folder(out: Path, seed: int) -> Path:
+    """Return where a training job keeps the delta of a seed that it trained a second time."""
+    return out / f"again-{seed}"

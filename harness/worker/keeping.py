@@ -33,7 +33,6 @@ class Trained:
     pipeline: StableDiffusionPipeline
     adapter: nn.Module
     losses: tuple[float, ...]
-    seconds: float
 
 
 def keep(
@@ -41,34 +40,39 @@ def keep(
 ) -> SeedOutcome:
     """Write the adapter and the effective change of the base; check that both tell the truth.
 
+    A change that cannot be expressed as new weights of the base leaves no delta; the outcome says
+    why.
+
     Raises:
-        ArtefactError: The change cannot be expressed as new weights of the base.
         HookResultError: Training changed the autoencoder, left NaN, or trained something that is
             not in the adapter.
     """
     folder = seed_folder(job.out, trained.seed)
     folder.mkdir(parents=True, exist_ok=True)
-    deltas = find_deltas(job, base, trained.pipeline)
-    error = difference(base, trained.pipeline, deltas)
-    if not error <= TOLERANCE:  # written so that NaN fails too
-        raise ArtefactError(
-            "Base + change does not compute what the trained model computes: relative error "
-            f"{error:.2e}, allowed {TOLERANCE:.0e}.",
-            where=job.contribution.path,
-            fix="Each adapted layer must stay an affine function of its input (y = W x + b).",
-        )
-    write_delta(folder / DELTA_FILE, deltas)
+    changed, error, why = 0, 0.0, None
+    try:
+        deltas = find_deltas(job, base, trained.pipeline)
+        error = difference(base, trained.pipeline, deltas)
+        if not error <= TOLERANCE:  # written so that NaN fails too
+            raise ArtefactError(
+                "base + change does not compute what the trained model computes: relative error "
+                f"{error:.2e}, allowed {TOLERANCE:.0e}"
+            )
+        write_delta(folder / DELTA_FILE, deltas)
+        changed = sum(len(delta) for delta in deltas.values())
+    except ArtefactError as fault:
+        error, why = 0.0, fault.what
     save_adapter(trained.adapter, folder / ADAPTER_FILE, job.contribution.name)
     check_round_trip(job, hooks, base, trained)
     return SeedOutcome(
         seed=trained.seed,
         losses=trained.losses,
-        train_seconds=trained.seconds,
         trainable_parameters=sum(
             p.numel() for p in trained.adapter.parameters() if p.requires_grad
         ),
-        changed_modules=sum(len(delta) for delta in deltas.values()),
+        changed_modules=changed,
         merge_error=error,
+        unmergeable=why,
     )
 
 

@@ -25,6 +25,7 @@ from harness.worker.environment import child_environment
 from harness.worker.events import EventReader, without_control
 from harness.worker.jobs import ANSWER_FILE, EVENTS_FILE, JOB_FILE, LOG_FILE, TRACE_MARK
 from harness.worker.log_pump import LogPump
+from harness.worker.meter import Meter
 from harness.worker.spent import write_spent
 from harness.worker.sweep import remove_tree, sweep
 from harness.worker.watch import Watch
@@ -119,11 +120,13 @@ class Child(Generic[A]):
         self._log = LogPump(self._process.stdout, out / LOG_FILE)
         self._watch = Watch(self._process.pid, out)
         self._looked = 0.0
+        self.meter = Meter()
 
     def poll(self, progress: Progress) -> bool:
         """Show news, enforce the limits, and tell whether the child is finished."""
         for phase, done in self._events.new():
             progress.update(self.label, done, phase)
+            self.meter.note(phase)
         if self.outcome is not None:
             return True
         code = self._process.poll()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +9,22 @@ import torch
 from torch import nn
 
 from harness import atomic
+from harness.artefact.delta_file import write_delta
 from harness.base_model import load_pipeline
 from harness.plugins import Hooks, load_hooks
 from harness.records import GenerateConfig
 from harness.worker.copies import fresh_copy, seed_everything
 from harness.worker.events import EventWriter, StepReporter
-from harness.worker.jobs import Answer, TrainJob, picture_file
-from harness.worker.keeping import Trained, keep
+from harness.worker.jobs import (
+    DELTA_FILE,
+    Answer,
+    TrainJob,
+    again_folder,
+    picture_file,
+    seed_folder,
+)
+from harness.worker.keeping import Trained, find_deltas, keep
+from harness.worker.meter import reading_phase, training_phase
 from harness.worker.results import (
     check_adapter,
     check_dataset,
@@ -33,21 +41,42 @@ TRAINED, MEASURED = 0.8, 0.9
 
 
 def run_train_job(job: TrainJob, events: EventWriter) -> Answer:
-    """Train once per seed; the pictures are drawn with the first seed's adapter."""
+    """Train once per seed; the pictures are drawn with the first seed's adapter.
+
+    An adapter that is no change of weights has nothing but its own pictures to be judged by: those
+    are drawn with every seed.
+    """
     hooks = load_hooks(job.contribution, job.reference)
     base = load_pipeline(Path(job.base_model), job.device)
     outcomes = []
-    span = (1 - LOADED) / len(job.seeds)
+    span = (1 - LOADED) / (len(job.seeds) + job.repeat_first)
     for index, seed in enumerate(job.seeds):
         start = LOADED + index * span
         trained = train_one(job, hooks, fresh_copy(base), seed, events, (start, span))
-        events.phase(f"seed {seed}: reading the weights", start + TRAINED * span)
+        events.phase(reading_phase(seed), start + TRAINED * span)
         outcomes.append(keep(job, hooks, base, trained))
-        if index == 0:
+        if index == 0 or outcomes[-1].unmergeable:
             events.phase(f"seed {seed}: drawing", start + MEASURED * span)
-            config = job.generate_config()
-            draw(hooks, trained.pipeline, trained.adapter, job.prompts, config, job.out)
+            config, folder = job.generate_config(), seed_folder(job.out, seed)
+            draw(hooks, trained.pipeline, trained.adapter, job.prompts, config, folder)
+    if job.repeat_first and not outcomes[0].unmergeable:
+        train_again(job, hooks, base, events, (1 - span, span))
     return Answer(seeds=tuple(outcomes))
+
+
+def train_again(
+    job: TrainJob,
+    hooks: Hooks,
+    base: StableDiffusionPipeline,
+    events: EventWriter,
+    place: tuple[float, float],
+) -> None:
+    """Train the first seed a second time and leave its delta for the scorer to compare."""
+    seed = job.seeds[0]
+    trained = train_one(job, hooks, fresh_copy(base), seed, events, place)
+    folder = again_folder(job.out, seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_delta(folder / DELTA_FILE, find_deltas(job, base, trained.pipeline))
 
 
 def train_one(
@@ -72,7 +101,7 @@ def train_one(
     adapter = hooks.call("make_lora", pipeline=pipeline, config=job.lora_config())
     check_adapter(adapter, hooks.place("make_lora"))
     reporter = StepReporter(events, f"seed {seed}", job.steps, start, start + TRAINED * span)
-    began = time.perf_counter()
+    events.phase(training_phase(seed), start)  # the parent's clock runs from here
     result = hooks.call(
         "train",
         pipeline=pipeline,
@@ -83,9 +112,8 @@ def train_one(
     )
     if torch.cuda.is_available():
         torch.cuda.synchronize()  # or the clock stops before the graphics card does
-    seconds = time.perf_counter() - began
     losses = check_train_result(result, job.steps, hooks.place("train"))
-    return Trained(seed, pipeline, adapter, losses, seconds)
+    return Trained(seed, pipeline, adapter, losses)
 
 
 def draw(

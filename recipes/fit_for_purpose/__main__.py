@@ -20,11 +20,11 @@ from typing import Any
 from rich.console import Console
 
 from harness import atomic, machine, paths, registry
-from harness.comparison import t_interval
 from harness.errors import HubError
 from harness.progress import Progress, create_progress
-from harness.records import Contribution, GenerateConfig, LoraConfig, Settings
+from harness.records import Contribution, LoraConfig, Settings
 from harness.scoring.jobs import Entry, ScoreAnswer, ScoreJob
+from harness.statistics.intervals import t_interval
 from harness.track import DEFAULT_TRACK, Track, load_track
 from harness.worker.jobs import DELTA_FILE, Answer, TrainJob, seed_folder
 from harness.worker.process import Child, run_children
@@ -56,7 +56,7 @@ def train(track: Track, rank: int) -> Child[Answer]:
         steps=file.steps,
         batch_size=file.batch_size,
         seeds=SEEDS,
-        prompts=file.prompts[:1],
+        prompts=file.texts[:1],
     )
     label = f"rank {rank}"
     return Child(
@@ -91,12 +91,11 @@ def score(track: Track, progress: Progress) -> ScoreAnswer:
     folders = {f"rank {rank}": OUT / f"rank{rank}" for rank in RANKS}
     folders[RANDOM_LABEL] = OUT / "random"
     job = ScoreJob(
+        track=track.file,
         base_model=str(track.base_model),
+        train_dir=track.train_dir,
         heldout_dir=track.heldout_dir,
-        resolution=track.file.resolution,
-        grid=track.file.grid,
-        prompts=track.file.prompts[:1],
-        sampling=GenerateConfig(height=track.file.resolution, width=track.file.resolution),
+        contrast_dir=track.contrast_dir,
         entries=tuple(
             Entry(label=label, seed=seed, delta=seed_folder(folder, seed) / DELTA_FILE)
             for label, folder in folders.items()
@@ -124,9 +123,9 @@ def heldout_losses(answer: ScoreAnswer) -> tuple[float, dict[str, list[float]]]:
         raise HubError("The scorer left out the base.")
     losses: dict[str, list[float]] = {}
     for entry in answer.entries:
-        if entry.loss is not None:
-            losses.setdefault(entry.label, []).append(entry.loss.mean)
-    return answer.base.mean, losses
+        if entry.figures is not None:
+            losses.setdefault(entry.label, []).append(entry.figures.heldout.mean)
+    return answer.base.heldout.mean, losses
 
 
 def summarise(track: Track, base: float, losses: dict[str, list[float]]) -> dict[str, Any]:

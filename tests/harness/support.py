@@ -47,9 +47,32 @@ def write_contribution(
     )
 
 
+BASE_LOSS = 0.8
+
+
+def figures(loss: float, **changes: object) -> dict[str, object]:
+    """Figures of a model with this held-out loss on four pictures, to be changed."""
+    gain = (BASE_LOSS - loss) / BASE_LOSS
+    own: dict[str, object] = {
+        "heldout": {"mean": loss, "bands": (1.2 * loss, loss, 0.8 * loss), "pictures": (loss,) * 4},
+        "gain": gain,
+        "train_gain": gain + 0.02,
+        "overfit_gap": 0.02,
+        "drift": 0.01,
+        "class_drift": 0.02,
+        "picture_drift": 0.05,
+        "pictures": {
+            "similarity": 0.5,
+            "prompt_adherence": 1.0,
+            "memorisation": -0.01,
+            "copies": 0.0,
+        },
+    }
+    return own | changes
+
+
 def example_row(**changes: object) -> Row:
     """A good row, to be changed."""
-    loss = {"mean": 0.5, "bands": (0.6, 0.5, 0.4)}
     fields: dict[str, object] = {
         "track": "robot",
         "contribution": "Foo",
@@ -60,18 +83,26 @@ def example_row(**changes: object) -> Row:
         "reference_hash": "sha256:bb",
         "protocol_hash": "sha256:cc",
         "status": "ok",
-        "base": {"mean": 0.8, "bands": (0.9, 0.8, 0.7)},
+        "base": figures(0.8),
         "scores": [
             {
                 "seed": 0,
-                "heldout": loss,
-                "reference": loss,
-                "gain": 0.375,
-                "reference_gain": 0.375,
+                "own": figures(0.5),
+                "reference": figures(0.5),
                 "merge_error": 1e-6,
                 "train_seconds": 2.0,
             }
         ],
+        "costs": {
+            "train_seconds": 2.0,
+            "reference_seconds": 1.0,
+            "steps_per_second": 75.0,
+            "worker_seconds": 20.0,
+            "worker_cpu_seconds": 18.0,
+            "peak_memory_bytes": 700_000_000,
+            "reference_parameters": 500,
+            "reference_bytes": 2000,
+        },
         "verdict": {
             "outcome": "no clear difference",
             "gain": 0.375,

@@ -1,71 +1,27 @@
-"""The verdict: intervals that hold what they promise, and sentences that say what they mean."""
-
-import math
-import random
-import statistics
+"""The verdict: sentences that say what they mean."""
 
 import pytest
 
-from harness.comparison import T_975, compare, t_interval
-from harness.records import Loss, SeedScores
+from harness.comparison import compare, picture_differences
+from harness.figures import Figures, SeedScores
+from tests.harness.support import BASE_LOSS, figures
 
-LOSS = Loss(mean=0.5, bands=(0.5, 0.5, 0.5))
+
+def model(gain):
+    return Figures.model_validate(figures(BASE_LOSS * (1 - gain)))
 
 
 def scores(pairs):
     return [
         SeedScores(
             seed=seed,
-            heldout=LOSS,
-            reference=LOSS,
-            gain=own,
-            reference_gain=reference,
+            own=model(own),
+            reference=model(reference),
             merge_error=0.0,
             train_seconds=1.0,
         )
         for seed, (own, reference) in enumerate(pairs)
     ]
-
-
-def test_the_interval_of_known_numbers():
-    low, high = t_interval([1.0, 2.0, 3.0])
-    half = 4.303 * 1.0 / math.sqrt(3)
-    assert (low, high) == pytest.approx((2 - half, 2 + half))
-    assert t_interval([1.0]) is None
-
-
-def test_the_table_of_students_t_is_right():
-    # The 97.5 % point by integrating the density numerically.
-    for freedom in (1, 2, 5, 30):
-        constant = math.gamma((freedom + 1) / 2) / (
-            math.sqrt(freedom * math.pi) * math.gamma(freedom / 2)
-        )
-        steps = 20000
-        width = T_975[freedom - 1] / steps
-        area = sum(
-            constant * (1 + ((i + 0.5) * width) ** 2 / freedom) ** (-(freedom + 1) / 2) * width
-            for i in range(steps)
-        )
-        assert area == pytest.approx(0.475, abs=2e-4)
-
-
-def test_beyond_the_table_the_quantile_goes_on_smoothly():
-    values = [0.0, 2.0] * 16  # 31 degrees of freedom: 2.0395
-    low, high = t_interval(values)
-    deviation = statistics.stdev(values) / math.sqrt(32)
-    assert (high - low) / 2 / deviation == pytest.approx(2.0395, abs=0.005)
-
-
-def test_the_interval_covers_the_truth_in_95_percent_of_experiments():
-    rng = random.Random(1)
-    trials = 4000
-    covered = sum(
-        low <= 0.3 <= high
-        for low, high in (
-            t_interval([rng.gauss(0.3, 1.0) for _ in range(3)]) for _ in range(trials)
-        )
-    )
-    assert covered / trials == pytest.approx(0.95, abs=0.015)
 
 
 @pytest.mark.parametrize(
@@ -104,3 +60,23 @@ def test_the_reference_is_not_compared_with_itself():
     verdict = compare("reference", scores([(0.2, 0.2)]), is_reference=True)
     assert verdict.outcome == "is the reference"
     assert verdict.interval is None
+
+
+def test_equal_figures_are_called_equal():
+    verdict = compare("Foo", scores([(0.2, 0.2), (0.3, 0.3)]))
+    assert verdict.exactly_equal
+    assert verdict.sentence.endswith("exactly the reference's figures.")
+    assert not compare("Foo", scores([(0.2, 0.2), (0.3, 0.31)])).exactly_equal
+
+
+def test_doubt_is_followed_by_advice():
+    sentence = compare("Foo", scores([(0.30, 0.20), (0.10, 0.20), (0.21, 0.20)])).sentence
+    assert "No clear difference yet." in sentence
+    assert "seeds" in sentence.rpartition("yet.")[2]
+
+
+def test_differences_by_picture_average_to_the_difference_of_gains():
+    pairs = [(0.30, 0.20), (0.10, 0.25)]
+    table = picture_differences(scores(pairs))
+    assert table.shape == (2, 4)
+    assert table.mean(axis=1) == pytest.approx([a - b for a, b in pairs])

@@ -21,7 +21,7 @@ from harness.results import read_row
 from lora_files.memory import Lora, LoraLayer
 from lora_files.write import write_lora
 
-BUDGET = ("--seeds", "0")
+BUDGET = ("--seeds", "1")
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_a_new_contribution_is_green_at_once(hub):
     row = row_of(hub, "Foo")
     assert row.status == "ok"
     (path,) = (hub / "runs" / "robot" / "Foo").glob("*/row.json")
-    assert json.loads(path.read_text())["schema_version"] == 1
+    assert json.loads(path.read_text())["schema_version"] == 2
     assert path.stat().st_size < 20_000
     assert row.own_hooks == ("make_lora",)
     folder = next((hub / "runs" / "robot" / "Foo").glob("*/page.html")).parent
@@ -71,6 +71,8 @@ def test_a_new_contribution_is_green_at_once(hub):
 
     # The scaffold is the reference's own method, so it has to get the reference's own figures.
     assert row.verdict.difference == pytest.approx(0, abs=1e-3)
+    assert row.costs.train_seconds > 0
+    assert row.costs.peak_memory_bytes > 100e6
 
     # The reference is trained once and then shared; an unchanged contribution answers at once.
     again = harness(hub, "contribution", "Foo", *BUDGET)
@@ -165,7 +167,7 @@ def test_a_folder_with_faults_is_not_run_and_all_faults_are_shown(hub):
 
 def test_nothing_is_written_outside_the_run_folder(hub):
     before = {p: p.stat().st_mtime_ns for p in source_files(hub)}
-    assert harness(hub, "contribution", "Example1", "--seeds", "1", "--skip-gate").returncode == 0
+    assert harness(hub, "contribution", "Example1", "--seeds", "1,", "--skip-gate").returncode == 0
     assert {p: p.stat().st_mtime_ns for p in source_files(hub)} == before
 
 

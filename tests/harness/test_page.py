@@ -11,6 +11,7 @@ from harness.track import load_track
 from tests.harness.support import example_row
 
 EVIL = "<script>alert(1)</script>"
+PROMPTS = len(load_track("robot").file.prompts)
 
 
 def page_of(row, tmp_path, findings=(), columns=()):
@@ -21,9 +22,9 @@ def page_of(row, tmp_path, findings=(), columns=()):
 def columns(tmp_path):
     tmp_path.mkdir(exist_ok=True)
     files = []
-    for number in range(4):
+    for number in range(PROMPTS):
         path = tmp_path / f"{number}.png"
-        Image.new("RGB", (64, 64), (number * 60, 0, 0)).save(path)
+        Image.new("RGB", (64, 64), (number * 20, 0, 0)).save(path)
         files.append(path)
     return [("base", files), (EVIL, files)]
 
@@ -32,7 +33,7 @@ def test_the_page_shows_verdict_figures_and_pictures(runs, tmp_path):
     text = page_of(example_row(), tmp_path, columns=columns(tmp_path / "pictures"))
     assert "Foo lowers the loss." in text
     assert "37.5 %" in text
-    assert text.count("data:image/png;base64,") == 8
+    assert text.count("data:image/png;base64,") == 2 * PROMPTS
     assert "nox -s contribution -- Foo" in text
 
 
@@ -60,6 +61,36 @@ def test_this_run_stands_where_its_gain_puts_it(runs):
     assert order == [(False, "High"), (True, "Foo"), (False, "Low")]
 
 
+def test_rows_of_another_protocol_are_never_beside_this_one(runs):
+    row = example_row(contribution="Old", protocol_hash="sha256:old")
+    results.write_row(results.recorded_path(row), row)
+    assert [r.contribution for _, r in neighbours(example_row())] == ["Foo"]
+
+
+def test_flags_costs_and_unmeasured_figures_are_said(runs, tmp_path):
+    flag = {"kind": "copies training pictures", "text": f"{EVIL} 80 % of them."}
+    row = example_row(flags=[flag], not_measured={"determinism": "a quick run"})
+    text = page_of(row, tmp_path)
+    assert "copies training pictures" in text
+    assert "<script" not in text
+    assert "Not measured: determinism (a quick run)" in text
+    assert "2 times" in text
+
+
+def test_an_unmergeable_row_shows_what_its_pictures_are_worth(runs, tmp_path):
+    pictures = example_row().scores[0].own.pictures.model_dump()
+    row = example_row(
+        status="unmergeable",
+        scores=(),
+        verdict=None,
+        own_pictures=[{"seed": 0, "own": pictures, "reference": pictures, "train_seconds": 1.0}],
+        error={"kind": "ArtefactError", "what": "no change of weights"},
+    )
+    text = page_of(row, tmp_path, columns=columns(tmp_path / "pictures"))
+    assert "Its own pictures, judged" in text
+    assert "Your row would be here" not in text
+
+
 def test_the_curve_runs_from_left_to_right_inside_its_frame():
     points = [tuple(map(float, p.split(","))) for p in polyline([1.0, 0.5, 0.25]).split()]
     assert [x for x, _ in points] == [0.0, 320.0, 640.0]
@@ -69,7 +100,7 @@ def test_the_curve_runs_from_left_to_right_inside_its_frame():
 
 
 def test_the_sheet_is_small_and_holds_every_picture(tmp_path):
-    write_sheet(tmp_path, columns(tmp_path / "pictures"), ["a", "b", "c", "d"])
+    write_sheet(tmp_path, columns(tmp_path / "pictures"), load_track("robot").file)
     with Image.open(tmp_path / "sheet.webp") as sheet:
         assert sheet.width > 2 * 128
         assert sheet.height > 4 * 128

@@ -153,7 +153,7 @@ def test_a_row_survives_writing_and_reading(tmp_path):
     [
         lambda text: text[: len(text) // 2],
         lambda text: text.replace('"status":', '"state":', 1),
-        lambda text: text.replace('"schema_version": 1', '"schema_version": "one"'),
+        lambda text: text.replace('"schema_version": 2', '"schema_version": 1'),
         lambda text: text.replace("0.375", "NaN"),
         lambda text: "",
         lambda text: " " * (1 << 20),
@@ -174,10 +174,12 @@ def test_a_missing_row_is_reported(tmp_path):
 
 
 def test_rows_must_be_complete():
-    with pytest.raises(ValueError, match="needs base, scores and verdict"):
+    with pytest.raises(ValueError, match="needs base, scores, verdict and costs"):
         example_row(verdict=None)
     with pytest.raises(ValueError, match="needs an error"):
         example_row(status="failed")
+    with pytest.raises(ValueError, match="needs own_pictures and costs"):
+        example_row(status="unmergeable")
 
 
 def test_recorded_rows_come_best_first_and_failed_last(runs):
@@ -208,7 +210,8 @@ def test_only_good_rows_of_this_version_are_reused(tmp_path):
     assert finished_row(tmp_path, "sha256:bb") is None
 
 
-def test_the_newest_finished_training_is_found_and_old_ones_go(runs):
+def test_the_newest_finished_training_is_found_and_old_ones_go(runs, monkeypatch):
+    monkeypatch.setattr("harness.run_folders.KEPT_RUNS", 3)
     folder = runs / "robot" / "Foo"
     for number, name in enumerate(["a", "b", "c", "d", "failed", "unfinished"]):
         seed = folder / name / "train" / "seed-0"

@@ -1,7 +1,8 @@
-"""The scorer: the loss against a computation of one's own, and who may be imported."""
+"""The grid: the loss against a computation of one's own, and who may be imported."""
 
 import ast
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,16 @@ import torch
 
 from harness import paths
 from harness.base_model import load_pipeline
-from harness.records import GenerateConfig, GridSpec
-from harness.scoring.grid import build_grid, encode_captions, heldout_loss
-from harness.scoring.jobs import Entry, ScoreAnswer, ScoreJob
+from harness.scoring.grid import (
+    build_grid,
+    encode_captions,
+    encode_pictures,
+    loss_of,
+    predict_noise,
+    relative_difference,
+)
 from harness.scoring.pictures import read_folder
-from harness.worker.process import Child, run_children
-from tests.harness.test_worker import Silent
+from harness.track_file import GridSpec
 
 SPEC = GridSpec(timesteps=(50, 500, 950), noises_per_picture=2, seed=5)
 HELDOUT = paths.TRACKS / "robot" / "heldout"
@@ -25,14 +30,23 @@ def pipeline(random_base):
     return load_pipeline(random_base)
 
 
+def make_grid(pipeline, spec=SPEC):
+    pixel_values, captions = read_folder(HELDOUT, 64)
+    latents = encode_pictures(pipeline, pixel_values[:3], spec.batch_size)
+    return build_grid(pipeline, latents, captions[:3], spec)
+
+
 @pytest.fixture(scope="module")
 def grid(pipeline):
-    pixel_values, captions = read_folder(HELDOUT, 64)
-    return build_grid(pipeline, pixel_values[:3], captions[:3], SPEC)
+    return make_grid(pipeline)
+
+
+def heldout_loss(pipeline, grid):
+    return loss_of(predict_noise(pipeline, pipeline.unet, pipeline.text_encoder, grid), grid)
 
 
 def test_the_loss_equals_a_computation_in_float64_item_by_item(pipeline, grid):
-    found = heldout_loss(pipeline, pipeline.unet, pipeline.text_encoder, grid)
+    found = heldout_loss(pipeline, grid)
     pixel_values, captions = read_folder(HELDOUT, 64)
     noise = torch.randn((18, 4, 8, 8), generator=torch.Generator().manual_seed(5))
     betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
@@ -52,62 +66,43 @@ def test_the_loss_equals_a_computation_in_float64_item_by_item(pipeline, grid):
     assert found.mean == pytest.approx(sum(everything) / len(everything), rel=1e-5)
     for band in range(3):
         assert found.bands[band] == pytest.approx(sum(wanted[band]) / 6, rel=1e-5)
+    by_picture = torch.tensor(found.pictures)
+    assert float(by_picture.mean()) == pytest.approx(found.mean)
+    assert by_picture.std() > 0
 
 
 def test_the_same_grid_twice_is_the_same_to_the_bit(pipeline, grid):
-    pixel_values, captions = read_folder(HELDOUT, 64)
-    again = build_grid(pipeline, pixel_values[:3], captions[:3], SPEC)
+    again = make_grid(pipeline)
     assert torch.equal(again.noisy_latents, grid.noisy_latents)
-    one, two = (
-        heldout_loss(pipeline, pipeline.unet, pipeline.text_encoder, g) for g in (grid, again)
+    assert heldout_loss(pipeline, grid) == heldout_loss(pipeline, again)
+
+
+def test_the_size_of_batches_changes_nothing_but_the_last_digits(pipeline, grid):
+    small = make_grid(pipeline, SPEC.model_copy(update={"batch_size": 5}))
+    assert heldout_loss(pipeline, small).mean == pytest.approx(
+        heldout_loss(pipeline, grid).mean, rel=1e-5
     )
-    assert one == two
+
+
+def test_one_thread_and_two_agree_within_the_stated_tolerance(pipeline, grid):
+    one = heldout_loss(pipeline, grid)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        two = heldout_loss(pipeline, grid)
+    finally:
+        torch.set_num_threads(before)
+    assert two.mean == pytest.approx(one.mean, rel=1e-5)  # docs/protocol.md, "Repeating"
 
 
 def test_the_captions_matter(pipeline, grid):
-    from dataclasses import replace
-
     other = replace(grid, captions=["something else entirely"] * 3)
-    assert heldout_loss(pipeline, pipeline.unet, pipeline.text_encoder, grid) != heldout_loss(
-        pipeline, pipeline.unet, pipeline.text_encoder, other
-    )
+    assert heldout_loss(pipeline, grid) != heldout_loss(pipeline, other)
 
 
-def test_an_entry_at_fault_does_not_stop_the_others(random_base, tmp_path):
-    from harness.artefact.delta_file import write_delta
-
-    good = tmp_path / "good.safetensors"
-    write_delta(good, {"unet": {"conv_in.bias": torch.full((16,), 0.1)}, "text_encoder": {}})
-    job = ScoreJob(
-        base_model=str(random_base),
-        heldout_dir=HELDOUT,
-        resolution=64,
-        grid=SPEC,
-        prompts=("a robot",),
-        sampling=GenerateConfig(num_inference_steps=2),
-        entries=(
-            Entry(label="Bad", seed=0, delta=tmp_path / "none.safetensors"),
-            Entry(label="Good", seed=0, delta=good),
-        ),
-        out=tmp_path / "out",
-    )
-    child = Child(
-        "scorer",
-        "harness.scoring.main",
-        job,
-        tmp_path / "out",
-        120,
-        ScoreAnswer.model_validate_json,
-    )
-    run_children([child], Silent())
-    assert child.outcome is not None
-    answer = child.outcome.answer
-    assert answer is not None, child.outcome.error
-    bad, fine = answer.entries
-    assert bad.error is not None and bad.loss is None
-    assert fine.loss is not None and answer.base is not None
-    assert fine.loss != answer.base
-    assert set(answer.pictures) == {"base", "Good"}
+def test_relative_difference_by_hand():
+    assert relative_difference(torch.tensor([3.0, 4.0]), torch.tensor([3.0, 5.0])) == 1 / 34
+    assert relative_difference(torch.ones(3), torch.ones(3)) == 0
 
 
 @pytest.mark.parametrize("room", ["scoring", "artefact"])

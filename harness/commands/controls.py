@@ -1,0 +1,52 @@
+"""``controls``: measure the hub's own rows and see whether the board orders them as it must."""
+
+from __future__ import annotations
+
+import argparse
+
+from rich.console import Console
+from rich.markup import escape
+
+from harness import registry
+from harness.board_check import control_faults
+from harness.commands.contribution import DEVICES, record, show
+from harness.commands.isolation import add_isolation_arguments, settle
+from harness.pipeline import Options, run_contribution
+from harness.progress import create_progress
+from harness.track import DEFAULT_TRACK, load_track
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--track", default=DEFAULT_TRACK, help="which track (default: %(default)s)")
+    parser.add_argument(
+        "--device", default="cpu", choices=DEVICES, help="where to compute (default: %(default)s)"
+    )
+    parser.add_argument("--fresh", action="store_true", help="run again even if nothing changed")
+    parser.add_argument(
+        "--record", action="store_true", help="all seeds, and store the rows in leaderboard/results"
+    )
+    add_isolation_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the reference and all controls; return 0 when each is in its place."""
+    console, track = Console(highlight=False), load_track(args.track)
+    names = registry.control_names()
+    everybody = [registry.load_reference(), *(registry.load_control(name) for name in names)]
+    options = Options(device=args.device, fresh=args.fresh, thorough=args.record, skip_gate=True)
+    rows = []
+    with create_progress(console) as progress:
+        for contribution in everybody:
+            settle(args, contribution, console)
+            finished = run_contribution(contribution, track, options, progress)
+            show(finished, console)
+            if args.record:
+                record(finished)
+            rows.append(finished.row)
+    faults = control_faults(rows)
+    for fault in faults:
+        console.print(f"fault: {escape(fault)}", style="bold red")
+    if not faults:
+        console.print("Every control is in its place.", style="bold green")
+    return 1 if faults else 0

@@ -1,0 +1,67 @@
+"""``preview NAME``: a contribution's newest row in its place on the board, without running it."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+
+from rich.console import Console
+from rich.table import Table
+
+from harness import registry, results
+from harness.board import places
+from harness.errors import UsageError
+from harness.page import times
+from harness.run_folders import PAGE_FILE, newest_row
+from harness.track import DEFAULT_TRACK, load_track
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("name", metavar="NAME", help="a contribution, or `reference`")
+    parser.add_argument("--track", default=DEFAULT_TRACK, help="which track (default: %(default)s)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the board with this row in it.
+
+    Raises:
+        UsageError: It has no finished run.
+    """
+    console, track = Console(highlight=False), load_track(args.track)
+    contribution = registry.load(args.name)
+    newest = newest_row(track.file.name, contribution.name)
+    if newest is None or newest[0].verdict is None:
+        raise UsageError(
+            f"{contribution.name} has no finished run on the track {track.file.name}.",
+            fix=f"nox -s contribution -- {contribution.name} --track {track.file.name}",
+        )
+    row, folder = newest
+    others = [
+        other
+        for other in results.recorded_rows(row.track)
+        if other.protocol_hash == row.protocol_hash and other.contribution != row.contribution
+    ]
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    for heading in ("rank", "tier", "contribution", "gain", "drift", "time", "bytes", "seeds"):
+        table.add_column(heading, justify="left" if heading == "contribution" else "right")
+    for place in places([*others, row]):
+        shown, mine = place.row, place.row is row
+        gain = statistics.fmean(score.gain for score in shown.scores)
+        drift = statistics.fmean(score.own.drift for score in shown.scores)
+        table.add_row(
+            str(place.group),
+            str(place.tier),
+            f"[bold]{shown.contribution} (this run)[/]" if mine else shown.contribution,
+            f"{gain:.1%}",
+            f"{drift:.3f}",
+            times(shown),
+            f"{shown.adapter_bytes or 0:,}",
+            str(len(shown.scores)),
+        )
+    console.print(table)
+    console.print("The same rank: no clear difference (docs/protocol.md).", style="dim")
+    for name, why in results.outdated_rows(row.track, row.protocol_hash).items():
+        console.print(f"not shown: {name}, {why}", style="yellow")
+    console.print(f"Page: {folder / PAGE_FILE}", soft_wrap=True)
+    return 0

@@ -1,0 +1,55 @@
+"""``why-stale NAME``: what changed since a contribution was run, and since it was recorded."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from harness import registry, results
+from harness.records import Contribution
+from harness.run_folders import PARTS_FILE, newest_row
+from harness.run_key import run_parts
+from harness.track import DEFAULT_TRACK, Track, load_track
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("name", metavar="NAME", help="a contribution, or `reference`")
+    parser.add_argument("--track", default=DEFAULT_TRACK, help="which track (default: %(default)s)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the reasons; return 0 when there are none, 1 otherwise."""
+    console, track = Console(highlight=False), load_track(args.track)
+    contribution = registry.load(args.name)
+    newest = newest_row(track.file.name, contribution.name)
+    reasons = changed_since(contribution, track, newest[1]) if newest else ["it was never run here"]
+    old = results.outdated_rows(track.file.name, track.protocol_hash())
+    if contribution.name in old:
+        reasons.append(f"the recorded row is old: {old[contribution.name]}")
+    if not reasons:
+        console.print(f"{contribution.name}: nothing has changed since its newest run.")
+        return 0
+    console.print(f"{contribution.name} has to be run again:")
+    for reason in reasons:
+        console.print(f"  {escape(reason)}", soft_wrap=True)
+    return 1
+
+
+def changed_since(contribution: Contribution, track: Track, folder: Path) -> list[str]:
+    """Compare what a run's figures depended on with how that is now."""
+    try:
+        before: dict[str, str] = json.loads((folder / PARTS_FILE).read_bytes())
+    except (OSError, ValueError):
+        return ["its newest run is of another version of the hub"]
+    # The same seeds and device as then: asking for others is no change.
+    now = run_parts(contribution, registry.load_reference(), track, (), before.get("device", ""))
+    now["seeds"] = before.get("seeds", "")
+    reasons = [f"{name} changed" for name in now if name in before and now[name] != before[name]]
+    reasons += [f"{name} is new" for name in now.keys() - before.keys()]
+    reasons += [f"{name} is gone" for name in before.keys() - now.keys()]
+    return sorted(reasons)

@@ -1,0 +1,183 @@
+"""Everything that is measured of one model, prepared once for all models of a job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from harness.duplicates import is_copy, mean_difference, thumbnail
+from harness.errors import BaseModelError, EnvironmentFault
+from harness.figures import Figures, Loss, PictureFigures
+from harness.pictures import open_picture
+from harness.scoring.colours import adherence
+from harness.scoring.grid import (
+    Grid,
+    build_grid,
+    encode_pictures,
+    loss_of,
+    predict_noise,
+    relative_difference,
+)
+from harness.scoring.judges import Judge, load_judge
+from harness.scoring.likeness import Gallery, memorisation, similarity
+from harness.scoring.pictures import files, read_folder, stems
+from harness.scoring.sampler import decode, sample_latents, to_pixel_values
+from harness.track_file import LEARNT_KINDS, GridSpec, PromptKind
+
+if TYPE_CHECKING:
+    from diffusers import StableDiffusionPipeline
+
+    from harness.scoring.jobs import ScoreJob
+
+# Training pictures and unrelated prompts are measured on fewer items than held-out pictures:
+# every second timestep, one noise each.
+THINNED = 2
+
+DRIFT_KINDS: tuple[PromptKind, ...] = ("neighbour", "unrelated")
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one model predicted and drew."""
+
+    heldout: Loss
+    train: Loss
+    noise: dict[PromptKind, Tensor]  # kind of prompt -> predicted noise (N, 4, h, w)
+    drawn: list[Image.Image]
+
+
+class Bench:
+    """Grids, judge and pictures of one track, and the base measured on them."""
+
+    def __init__(self, pipeline: StableDiffusionPipeline, job: ScoreJob) -> None:
+        """Prepare everything; the base is measured here, for drift is a distance from it.
+
+        Raises:
+            BaseModelError: The base does not predict noise.
+        """
+        self.pipeline, self.job, self.track = pipeline, job, job.track
+        kind = pipeline.scheduler.config.get("prediction_type", "epsilon")
+        if kind != "epsilon":
+            raise BaseModelError(f"The scorer knows bases that predict noise, not {kind!r}.")
+        self.learnt = self.track.of_kind(*LEARNT_KINDS)
+        self.not_measured: dict[str, str] = {}
+        heldout, captions = read_folder(job.heldout_dir, self.track.resolution)
+        train, train_captions = read_folder(job.train_dir, self.track.resolution)
+        spec = self.track.grid
+        self.heldout_grid = self._grid(heldout, captions, spec)
+        self.train_grid = self._grid(train, train_captions, thinned(spec))
+        self.train_thumbs = [thumbnail(open_picture(path)) for path in files(job.train_dir)]
+        self.judge = self._load_judge()
+        self.gallery = self._gallery(heldout, train)
+        latents = self._sample(pipeline)
+        # Unrelated prompts have no pictures: the base's own drawings are noised instead.
+        self.drift_grids = {
+            kind: self._drift_grid(latents, self.track.of_kind(kind)) for kind in DRIFT_KINDS
+        }
+        self.base = self.look(pipeline, latents)
+
+    def look(self, pipeline: StableDiffusionPipeline, latents: Tensor | None = None) -> Look:
+        """Have a model predict on all grids and draw all prompts, unless that has been done."""
+        models = (pipeline.unet, pipeline.text_encoder)
+        heldout, train = (
+            loss_of(predict_noise(pipeline, *models, grid), grid)
+            for grid in (self.heldout_grid, self.train_grid)
+        )
+        noise = {k: predict_noise(pipeline, *models, grid) for k, grid in self.drift_grids.items()}
+        latents = self._sample(pipeline) if latents is None else latents
+        return Look(
+            heldout, train, noise, decode(pipeline, latents, self.track.sampling.batch_size)
+        )
+
+    def figures(self, look: Look) -> Figures:
+        """Return all figures of a model."""
+        gain = relative_gain(self.base.heldout, look.heldout)
+        train_gain = relative_gain(self.base.train, look.train)
+        drift = {k: relative_difference(look.noise[k], self.base.noise[k]) for k in DRIFT_KINDS}
+        moved = [
+            mean_difference(look.drawn[i], self.base.drawn[i])
+            for i in self.track.of_kind("unrelated")
+        ]
+        return Figures(
+            heldout=look.heldout,
+            gain=gain,
+            train_gain=train_gain,
+            overfit_gap=train_gain - gain,
+            drift=drift["unrelated"],
+            class_drift=drift["neighbour"],
+            picture_drift=sum(moved) / len(moved),
+            pictures=self.judge_pictures(look.drawn),
+        )
+
+    def judge_pictures(self, drawn: list[Image.Image]) -> PictureFigures:
+        """Judge the pictures of the taught prompts; ``drawn`` holds one picture per prompt."""
+        pictures = [drawn[i] for i in self.learnt]
+        prompts = [self.track.prompts[i] for i in self.learnt]
+        pixel_values = to_pixel_values(pictures)  # (n, 3, H, W)
+        copied = [is_copy(thumbnail(picture), self.train_thumbs) for picture in pictures]
+        alike, nearer = None, None
+        if self.judge is not None and self.gallery is not None:
+            features = self.judge.embed(pixel_values)  # (n, F)
+            alike = similarity(features, prompts, self.gallery)
+            nearer = memorisation(features, self.gallery)
+        return PictureFigures(
+            similarity=alike,
+            prompt_adherence=adherence(pixel_values, prompts, self.track.colours),
+            memorisation=nearer,
+            copies=sum(copied) / len(copied),
+        )
+
+    def _grid(self, pixel_values: Tensor, captions: list[str], spec: GridSpec) -> Grid:
+        latents = encode_pictures(self.pipeline, pixel_values, spec.batch_size)
+        return build_grid(self.pipeline, latents, captions, spec)
+
+    def _drift_grid(self, latents: Tensor, numbers: tuple[int, ...]) -> Grid:
+        texts = [self.track.prompts[i].text for i in numbers]
+        return build_grid(self.pipeline, latents[list(numbers)], texts, thinned(self.track.grid))
+
+    def _sample(self, pipeline: StableDiffusionPipeline) -> Tensor:
+        track = self.track
+        return sample_latents(pipeline, track.texts, track.sampling, track.resolution)
+
+    def _load_judge(self) -> Judge | None:
+        """Load the judge; one that the user has to bring may be missing, and the row says so."""
+        try:
+            return load_judge(self.track.judge, self.job.judge_dir, self.job.device)
+        except EnvironmentFault as error:
+            if self.track.judge.folder is None:
+                raise
+            why = f"{error.what} {error.fix}"
+            self.not_measured |= {"similarity": why, "memorisation": why}
+            return None
+
+    def _gallery(self, heldout: Tensor, train: Tensor) -> Gallery | None:
+        if self.judge is None:
+            return None
+        contrast, names = torch.empty(0), tuple[str, ...]()
+        if self.job.contrast_dir.is_dir():
+            values, _ = read_folder(self.job.contrast_dir, self.track.resolution)
+            contrast, names = self.judge.embed(values), stems(self.job.contrast_dir)
+        return Gallery(
+            self.judge.embed(heldout),
+            stems(self.job.heldout_dir),
+            self.judge.embed(train),
+            contrast,
+            names,
+        )
+
+
+def thinned(spec: GridSpec) -> GridSpec:
+    """Return a smaller grid of the same range."""
+    fewer = spec.timesteps[::THINNED]
+    if len({t * 3 // 1000 for t in fewer}) < 3:  # every band needs one
+        fewer = spec.timesteps
+    return spec.model_copy(update={"timesteps": fewer, "noises_per_picture": 1})
+
+
+def relative_gain(base: Loss, own: Loss) -> float:
+    """Return (base - own) / base."""
+    return (base.mean - own.mean) / base.mean

@@ -1,0 +1,1 @@
+"""Makes the pictures of the tracks that are drawn from icons."""
