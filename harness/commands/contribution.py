@@ -69,8 +69,8 @@ def parse_seeds(text: str) -> int | tuple[int, ...]:
         if int(text) < 1:
             raise ValueError
         return int(text)
-    seeds = tuple(int(part) for part in text.split(",") if part.strip())
-    if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0 or max(seeds) >= 2**31:
+    seeds = tuple(int(part) for part in text.removesuffix(",").split(","))
+    if len(set(seeds)) != len(seeds) or min(seeds) < 0 or max(seeds) >= 2**31:
         raise ValueError
     return seeds
 
