@@ -9,7 +9,7 @@ import json
 import platform
 from typing import Any
 
-from harness.sandbox import landlock, seccomp
+from harness.sandbox import importing, landlock, seccomp
 
 # Files open at once.
 OPEN_FILES = 1024
@@ -26,6 +26,7 @@ def confine(settings_file: str) -> dict[str, Any]:
     set_rlimits(settings["rlimits"])
     if settings["filters"]:
         if settings["landlock"]:
+            importing.find_in(settings["landlock"]["packages"])
             landlock.restrict(settings["landlock"]["read"], settings["landlock"]["write"])
         seccomp.install(unix_sockets=settings["unix_sockets"], cuda=settings["cuda"])
     return settings

@@ -12,7 +12,7 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import psutil
 from pydantic import BaseModel
@@ -90,13 +90,25 @@ def command(layer: LayerName, mounts: list[Mount], settings: Path, program: list
     return guarded if sys.platform == "linux" else program
 
 
-def landlock_rules(view: View) -> dict[str, list[str]]:
+def landlock_rules(view: View) -> dict[str, Any]:
     """Return a view as Landlock's lists; /proc shows nothing of processes outside (no ptrace)."""
     harmless = [f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom")]
     return {
         "read": [str(path) for path in (*view.readable, Path("/proc"))],
         "write": [str(view.out), *harmless, *(str(node) for node in view.devices)],
+        "packages": packages_on_the_way(view),
     }
+
+
+def packages_on_the_way(view: View) -> dict[str, str]:
+    """Return the folders between the repository's root and what is shown, by their module names."""
+    found = {}
+    for path in view.project:
+        if path.is_relative_to(paths.ROOT) and path.is_dir():
+            parts = path.relative_to(paths.ROOT).parts
+            for count in range(1, len(parts) + 1):
+                found[".".join(parts[:count])] = str(paths.ROOT.joinpath(*parts[:count]))
+    return found
 
 
 def rlimits(limits: Limits, cuda: bool) -> dict[str, int]:

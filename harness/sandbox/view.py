@@ -19,7 +19,7 @@ from harness import paths
 from harness.records import Contribution
 
 # Packages at the top of the repository that no child imports. All others are shown.
-NOT_FOR_CHILDREN = ("tests", "recipes", "tools", "scrapers")
+NOT_FOR_CHILDREN = ("benchmarks", "tests", "recipes", "tools", "scrapers")
 
 # What the dynamic loader, the C library and a processor count need; no passwords, no host names.
 ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "alternatives")

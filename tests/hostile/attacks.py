@@ -176,7 +176,7 @@ ENDINGS = {
         "open('../answer.json', 'w').write('{\"seeds\": []}')\nos._exit(0)",
         "ok ",
     ),
-    "HugeMessage": Attack("raises 50 MB of text", "raise RuntimeError('x' * 50_000_000)"),
+    "HugeMessage": Attack("raises 5 MB of text", "raise RuntimeError('x' * 5_000_000)"),
     "SilentMessage": Attack(
         "raises what cannot be printed",
         "class E(Exception):\n    def __str__(self): raise ValueError('no')\nraise E",

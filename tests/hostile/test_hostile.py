@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from harness.sandbox.layers import choose
+from harness.sandbox.layers import LAYERS, choose, why_not
 from tests.hostile.__main__ import attack_once
 from tests.hostile.attacks import ATTACKS, ENDINGS, HOOKS, REACHES, READS, RESOURCES, WRITES
 
@@ -22,6 +22,17 @@ def test_a_hostile_contribution_is_contained_and_diagnosed(name):
         assert not report.possible
     assert "\x1b" not in report.said
     assert not any(line.startswith("::") for line in (*report.said.splitlines(), *report.log))
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("name", ["ReadsPrivateFiles", "OpensUdp", "StartsADaemon"])
+def test_every_layer_that_works_runs_a_contribution_and_keeps_its_promise(name, layer):
+    if why_not(layer) is not None:
+        pytest.skip(f"{layer}: {why_not(layer)}")
+    report = attack_once(name, layer)
+    assert report.ending == ATTACKS[name].ends, report
+    promised = layer != "process" or name == "StartsADaemon"
+    assert bool(report.possible) != promised
 
 
 def test_each_attack_is_in_one_group_and_there_are_many():

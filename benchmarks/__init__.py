@@ -1,0 +1,1 @@
+"""Measurements of the hub itself; the figures are committed in results/."""
