@@ -21,7 +21,8 @@ CHUNK = 1 << 20
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 # At the start of any line, whatever a runner takes for one.
-_COMMAND = re.compile(r"(^|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029])(\s*(?:::|##\[))")
+_LINE_ENDS = r"\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029"
+_COMMAND = re.compile(rf"(^|[{_LINE_ENDS}])([^\S{_LINE_ENDS}]*(?:::|##\[))")
 
 
 def without_control(text: str) -> str:

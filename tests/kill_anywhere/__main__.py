@@ -31,9 +31,10 @@ def main() -> int:
         print(f"undisturbed: {seconds:.1f} s", flush=True)
         killed, same = [], 0
         for number in range(args.moments):
-            if number % 10 == 0:
-                shutil.rmtree(hub / "runs")  # also at the very beginning of everything
-            moment = chance.uniform(0, seconds)
+            ended = list((hub / "runs" / "robot" / NAME).glob("*/row.json"))
+            if number % 10 == 0 or ended:
+                shutil.rmtree(hub / "runs")  # or there is nothing left to be killed in
+            moment = chance.uniform(0, seconds * 0.95)
             where = kill_after(hub, moment)
             killed.append({"after_s": round(moment, 2), "last_line": where})
             print(f"{number + 1:3} killed after {moment:5.1f} s: {where}", flush=True)

@@ -14,7 +14,7 @@ from harness.commands import clean
 from harness.damaged import set_aside
 from harness.locks import Busy, held
 from harness.results import read_row, write_row
-from harness.run_folders import finished_row
+from harness.run_folders import KEPT_RUNS, finished_row
 from harness.sandbox import seccomp
 from harness.sandbox.limits import Limits, Usage, default_limits, exceeded, fault
 from harness.worker.events import without_control
@@ -185,12 +185,13 @@ def test_terminal_and_ci_commands_become_text():
 def test_clean_lists_first_and_removes_only_when_told(runs, capsys):
     from types import SimpleNamespace
 
-    for number in range(5):
+    for number in range(KEPT_RUNS + 2):
         folder = runs / "robot" / "Foo" / f"key{number}"
         folder.mkdir(parents=True)
         (folder / "row.json").write_text("{}")
         os.utime(folder, (number, number))
-    (runs / "robot" / "Foo" / "key4" / "row.json").unlink()  # cut short
+    last = f"key{KEPT_RUNS + 1}"
+    (runs / "robot" / "Foo" / last / "row.json").unlink()  # cut short
     (runs / "generated" / "Foo" / "job-999999999").mkdir(parents=True)
     with held(runs / "robot" / "Foo" / "key0"):
         assert clean.run(SimpleNamespace(yes=False, all=False)) == 0
@@ -201,5 +202,5 @@ def test_clean_lists_first_and_removes_only_when_told(runs, capsys):
     assert (runs / "robot" / "Foo" / "key1").is_dir()
     assert clean.run(SimpleNamespace(yes=True, all=False)) == 0
     left = sorted(p.name for p in (runs / "robot" / "Foo").iterdir() if p.is_dir())
-    assert left == ["key2", "key3"]
+    assert left == [f"key{number}" for number in range(2, KEPT_RUNS + 1)]
     assert not list((runs / "generated" / "Foo").iterdir())
