@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -155,4 +156,7 @@ def _save(response: Response, path: Path, cap_bytes: int) -> str:
                     raise Dropped("not a picture", f"it begins with {head[:12]!r}")
             digest.update(chunk)
             file.write(chunk)
+        # On disk before the journal says so: a power cut must not leave an empty picture.
+        file.flush()
+        os.fsync(file.fileno())
     return digest.hexdigest()

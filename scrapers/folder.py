@@ -28,6 +28,7 @@ from scrapers.pictures.look import Picture
 from scrapers.records import Source
 
 NAME_DIGITS = 16
+SOURCES, METADATA, ATTRIBUTION = "sources.jsonl", "metadata.jsonl", "ATTRIBUTION.md"
 
 
 class Folder:
@@ -44,7 +45,7 @@ class Folder:
         self.images = path / "Images"
         self.captions = path / "ImageCaptions"
         self.parts = path / ".scraping"
-        self._journal = Journal(path / "sources.jsonl")
+        self._journal = Journal(path / SOURCES)
         self._seen = Seen()
         for folder in (self.images, self.captions, self.parts):
             folder.mkdir(parents=True, exist_ok=True)
@@ -54,7 +55,7 @@ class Folder:
 
     def _recover(self) -> None:
         """Undo what a killed or interrupted run left half done."""
-        for part in self.parts.glob("*.part"):
+        for part in (*self.parts.glob("*.part"), *self._unfinished()):
             part.unlink()
         for source in list(self._journal.sources.values()):
             if source.status == "writing":
@@ -62,6 +63,11 @@ class Folder:
                 self._caption_path(source.file).unlink(missing_ok=True)
                 self._journal.forget(source.url)
         self._journal.tidy()
+
+    def _unfinished(self) -> Iterator[Path]:
+        """Yield the temporary files of lists that a kill left unwritten."""
+        for name in (SOURCES, METADATA, ATTRIBUTION):
+            yield from self.path.glob(f".{name}.*.tmp")
 
     def _remember(self, source: Source) -> None:
         self._seen.add(source.file, source.download_sha256, source.phash)
@@ -120,8 +126,11 @@ class Folder:
             fetched_at=_now(),
         )
         self._journal.add(source)
-        # The caption first: at no moment is there a picture without one.
-        atomic.write_text(self._caption_path(name), caption + "\n")
+        # Made elsewhere and moved: a kill leaves no half of it. The caption first, so that at no
+        # moment there is a picture without one.
+        part = self.parts / "caption.part"
+        part.write_text(caption + "\n", encoding="utf-8", newline="\n")
+        part.replace(self._caption_path(name))
         picture.path.replace(self.images / name)
         self._journal.add(source.model_copy(update={"status": "kept"}))
         self._remember(source)
@@ -153,8 +162,8 @@ class Folder:
             text = caption.read_text(encoding="utf-8").strip() if caption.is_file() else ""
             record = {"file_name": f"Images/{source.file}", "text": text}
             lines.append(json.dumps(record, ensure_ascii=False) + "\n")
-        atomic.write_text(self.path / "metadata.jsonl", "".join(lines))
-        atomic.write_text(self.path / "ATTRIBUTION.md", attribution_page(kept))
+        atomic.write_text(self.path / METADATA, "".join(lines))
+        atomic.write_text(self.path / ATTRIBUTION, attribution_page(kept))
 
     def _caption_path(self, image_name: str) -> Path:
         return self.captions / f"{Path(image_name).stem}.txt"
