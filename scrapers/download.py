@@ -156,7 +156,7 @@ def _save(response: Response, path: Path, cap_bytes: int) -> str:
                     raise Dropped("not a picture", f"it begins with {head[:12]!r}")
             digest.update(chunk)
             file.write(chunk)
-        # On disk before the journal says so: a power cut must not leave an empty picture.
+        # A power cut must not leave an empty picture that counts as kept.
         file.flush()
         os.fsync(file.fileno())
     return digest.hexdigest()

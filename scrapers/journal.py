@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -29,12 +28,14 @@ class Journal:
             self.sources[source.url] = source
 
     def add(self, source: Source) -> None:
-        """Write a line; it is on disk when this returns."""
+        """Write a line; it survives the end of the program, however that comes.
+
+        Not a power cut, which would take a wait for the disk at each line: the last pictures may
+        then be downloaded again, and get the same names.
+        """
         self.sources[source.url] = source
         with self._path.open("a", encoding="utf-8", newline="\n") as file:
             file.write(source.model_dump_json(exclude_defaults=True) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
 
     def forget(self, url: str) -> None:
         """Take an address out; ``tidy`` writes it."""
