@@ -11,10 +11,14 @@
     examine.py        one look at each picture, in several threads
     preflight.py      everything that is wrong with a folder, before step 0
     page.py           the same as one HTML page
+    plain.py          a decoded picture without turn, transparency and metadata, as a file
+    fair_copy.py      a clean copy of a folder; the original stays as it is
+    unpack.py         a zip from anybody, without leaving its folder
+    bring_in.py       the commands fix and import
     tensor_store.py   tensors on disk or in memory, atomic and checked
     ahead.py          decode the next pictures while one is in use
     latent_cache.py   what the frozen VAE and text encoder answer, by content
-    cli.py            python -m picture_sets check|preview DIR
+    cli.py            python -m picture_sets check|preview|fix|import
 
 Only tensor_store and latent_cache need torch, and only who imports them wakes it.
 """

@@ -1,4 +1,4 @@
-"""The command line: ``check`` and ``preview`` a folder of pictures. Never wakes torch."""
+"""The command line: look at a folder of pictures, or make a clean one. Never wakes torch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser with its commands."""
     parser = argparse.ArgumentParser(
         prog="python -m picture_sets",
-        description="Look at a folder of training pictures before training on it.",
+        description="Look at training pictures before training on them, and make folders of them.",
         epilog="Exit code: 0 fine, 1 something is wrong with the pictures, 2 with the call. See "
         "docs/datasets.md.",
     )
@@ -32,7 +32,30 @@ def build_parser() -> argparse.ArgumentParser:
     preview.add_argument(
         "--out", type=Path, default=Path(PREVIEW), help="the page (default: %(default)s)"
     )
+    _add_writers(commands)
     return parser
+
+
+def _add_writers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the two commands that make a new folder; bring_in.py runs them."""
+    fix = commands.add_parser(
+        "fix",
+        help="write a clean copy of a folder",
+        description="Write a clean copy: upright RGB pictures, safe names, tidy captions, no "
+        "duplicates. The folder itself is never changed.",
+    )
+    fix.add_argument("source", type=Path, metavar="DIR", help="the pictures, in any layout")
+    bring = commands.add_parser(
+        "import",
+        help="make a data set of what somebody else made",
+        description="Make a data set of a folder, a zip, a metadata.jsonl, a Hugging Face "
+        "imagefolder, or a CSV with the columns url and caption.",
+        epilog="Options behind a CSV go to src.scraping: --min-side, --retries, ...",
+    )
+    bring.add_argument("source", type=Path, metavar="WHAT", help="folder, .zip, .jsonl or .csv")
+    for parser in (fix, bring):
+        parser.add_argument("--out", type=Path, required=True, help="the folder to make")
+        parser.add_argument("--caption", default="", help="for pictures that have none")
 
 
 def _command(
@@ -81,7 +104,11 @@ def config_of(parsed: argparse.Namespace) -> DatasetConfig:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code."""
-    parsed = build_parser().parse_args(argv)
+    parser = build_parser()
+    parsed, rest = parser.parse_known_args(argv)
+    if rest and parsed.command != "import":
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    parsed.rest = rest
     try:
         return COMMANDS[parsed.command](parsed)
     except HubError as error:
@@ -124,4 +151,15 @@ def _show_progress(done: int, total: int) -> None:
         print(f"\r{done} of {total} pictures{end}", end="", file=sys.stderr, flush=True)
 
 
-COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {"check": _check, "preview": _preview}
+def _bring_in(parsed: argparse.Namespace) -> int:
+    from .bring_in import run
+
+    return run(parsed, parsed.rest, _show_progress)
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "check": _check,
+    "preview": _preview,
+    "fix": _bring_in,
+    "import": _bring_in,
+}

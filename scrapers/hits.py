@@ -34,6 +34,7 @@ class ImageHit:
         provider: Name of the provider that found it.
         page_url: The page that shows it to people.
         title: As its author called it; may be a file name.
+        caption: What a person wrote for training, taken as it is.
         description: Free text, HTML removed.
         tags: Single words or short phrases.
         license: A code of ``scrapers.licences``, or ``unknown``.
@@ -49,6 +50,7 @@ class ImageHit:
     provider: str
     page_url: str = ""
     title: str = ""
+    caption: str = ""
     description: str = ""
     tags: tuple[str, ...] = ()
     license: str = "unknown"

@@ -17,7 +17,8 @@ from scrapers.hits import Search
 from scrapers.keys import read_settings
 from scrapers.pictures.look import PictureRules
 from scrapers.pictures.nsfw import NsfwFilter, no_filter
-from scrapers.providers import PROVIDERS
+from scrapers.providers import NAMES
+from scrapers.providers.csv_list import CsvList
 from scrapers.web.client import Client, WebRules
 
 # With a version, so that an archive can complain about a certain one.
@@ -72,9 +73,13 @@ def settings_from(options: argparse.Namespace, folder: Path = Path()) -> Setting
         WrongOptions: Options are wrong; the message names all of them.
     """
     faults = _faults(options)
-    welcome: tuple[str, ...] = ()
+    # Whoever wrote a list has chosen its pictures already.
+    welcome: tuple[str, ...] = (
+        licences.CODES if options.provider == CsvList.name else licences.DEFAULT
+    )
     try:
-        welcome = licences.parse_list(options.licences)
+        if options.licences is not None:
+            welcome = licences.parse_list(options.licences)
     except ValueError as error:
         faults.append(f"--licences: {error}")
     captions = CaptionRules()
@@ -135,8 +140,8 @@ def _faults(options: argparse.Namespace) -> list[str]:
     faults = []
     if not options.query.strip():
         faults.append("query: it is empty.")
-    if options.provider not in PROVIDERS:
-        faults.append(f"--provider: {options.provider} is not one of {', '.join(PROVIDERS)}.")
+    if options.provider not in NAMES:
+        faults.append(f"--provider: {options.provider} is not one of {', '.join(NAMES)}.")
     if options.caption not in SOURCES:
         faults.append(f"--caption: {options.caption} is not one of {', '.join(SOURCES)}.")
     if options.max_nsfw is not None and not 0 <= options.max_nsfw <= 1:

@@ -42,9 +42,12 @@ def parse_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
     group = parser.add_argument_group("where from")
     add = group.add_argument
-    add("--provider", default="openverse", help="openverse, wikimedia, bing or brave")
+    add("--provider", default="openverse", help="openverse, wikimedia, bing, brave, csv")
     add("--base-url", help="address of a service of the provider's shape; left out = its own")
-    add("--licences", default="cc0,pdm,by", help="welcome ones; also by-sa, by-nc, by-nd, unknown")
+    add(
+        "--licences",
+        help="welcome ones; left out = cc0,pdm,by (there are by-sa, by-nc, unknown...)",
+    )
     add("--retry-dropped", action="store_true", help="look again at what was not taken before")
     add("--mature", action="store_true", help="do not ask the provider for safe results only")
 

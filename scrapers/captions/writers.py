@@ -48,8 +48,8 @@ class MetadataCaptioner:
         self._query = query
 
     def words(self, hit: ImageHit, picture: Path) -> str:
-        """Return the best words of the archive."""
-        return describe(hit, self._query)
+        """Return what a person wrote, or the best words of the archive."""
+        return hit.caption or describe(hit, self._query)
 
 
 class QueryCaptioner:

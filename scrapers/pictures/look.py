@@ -7,20 +7,18 @@ kilobytes can claim gigapixels, and decoding it would take the machine's memory.
 from __future__ import annotations
 
 import hashlib
-import io
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from harness.structure.pictures import declared_size
-from picture_sets.decode import as_rgb
+from picture_sets.plain import SUFFIXES, encoded, plain_rgb
 from scrapers.errors import Dropped
 from scrapers.pictures.hashing import perceptual_hash
 
 MAGIC = {"PNG": b"\x89PNG\r\n\x1a\n", "JPEG": b"\xff\xd8\xff"}
-SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp"}
 # Enough for every format's signature, and for the size in a WEBP header.
 HEAD_BYTES = 32
 
@@ -93,8 +91,9 @@ def examine(path: Path, download_sha256: str, rules: PictureRules) -> Picture:
     if upright.convert("L").entropy() < rules.min_entropy:
         raise Dropped("blank", "hardly more than one colour")
     if upright is not image:
-        kind = _write(upright, path, kind)
-        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        data, kind = encoded(upright, kind)
+        path.write_bytes(data)
+        sha256 = hashlib.sha256(data).hexdigest()
     else:
         sha256 = download_sha256
     return Picture(
@@ -152,27 +151,3 @@ def check_size(width: int, height: int, rules: PictureRules) -> None:
         raise Dropped("too small", what)
     if max(width, height) > rules.max_aspect * min(width, height):
         raise Dropped("too long and thin", f"{width} x {height}")
-
-
-def plain_rgb(image: Image.Image) -> Image.Image:
-    """Return the picture upright, without transparency, in 8-bit RGB or grey, without metadata.
-
-    The same object when there is nothing to do, so that its file can be kept as it is.
-    """
-    if image.mode in ("RGB", "L") and not image.has_transparency_data and not image.getexif():
-        return image
-    plain = as_rgb(ImageOps.exif_transpose(image))
-    plain.info.clear()  # GPS positions and the like
-    return plain
-
-
-def _write(image: Image.Image, path: Path, kind: str) -> str:
-    """Rewrite the file; return the format it has now."""
-    buffer = io.BytesIO()
-    if kind == "JPEG":
-        image.save(buffer, "JPEG", quality=95, subsampling=0)
-    else:
-        kind = "PNG"
-        image.save(buffer, "PNG")
-    path.write_bytes(buffer.getvalue())
-    return kind

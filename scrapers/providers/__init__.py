@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from scrapers.errors import ScrapeError
 from scrapers.keys import Secret
 from scrapers.providers.api import Api
-from scrapers.providers.base import Provider
+from scrapers.providers.base import Provider, Service
 from scrapers.providers.bing import Bing
 from scrapers.providers.brave import Brave
+from scrapers.providers.csv_list import CsvList
 from scrapers.providers.openverse import Openverse
 from scrapers.providers.wikimedia import Wikimedia
 from scrapers.web.client import Client, host_key
@@ -32,7 +33,7 @@ class Entry:
         needs_contact: Whether its rules ask for a contact in the user agent.
     """
 
-    adapter: type[Provider]
+    adapter: type[Service]
     base_url: str | None
     key_name: str
     needs_key: bool = True
@@ -51,6 +52,10 @@ PROVIDERS: Mapping[str, Entry] = {
 }
 
 
+# A list of one's own is no service, and needs nothing.
+NAMES = (*PROVIDERS, CsvList.name)
+
+
 def check_needs(settings: Settings) -> str:
     """Return the service's address; say everything that is missing before any request is made.
 
@@ -58,6 +63,8 @@ def check_needs(settings: Settings) -> str:
         ScrapeError: An address, key, contact or consent is missing.
     """
     name, environment = settings.search.provider, settings.environment
+    if name == CsvList.name:
+        return ""
     entry = PROVIDERS[name]
     address = settings.base_url or environment.get(f"{name.upper()}_BASE_URL") or entry.base_url
     missing = []
@@ -89,6 +96,8 @@ def check_needs(settings: Settings) -> str:
 
 def make(settings: Settings, client: Client, base_url: str) -> Provider:
     """Return the provider of the settings, paced as its public service wants it."""
+    if settings.search.provider == CsvList.name:
+        return CsvList(settings.web.private_hosts)
     entry = PROVIDERS[settings.search.provider]
     key = Secret(settings.environment.get(entry.key_name, ""))
     # A service of one's own is asked as fast as --requests-per-second says.

@@ -10,16 +10,21 @@ from scrapers.providers.api import Api
 
 
 class Provider(Protocol):
-    """An adapter of 50 lines: build the request, walk the pages, translate each result."""
+    """Where results come from."""
 
     name: ClassVar[str]
+
+    def search(self, search: Search) -> Iterator[ImageHit]:
+        """Yield results in their order until there are no more; pages on demand."""
+        ...
+
+
+class Service(Provider, Protocol):
+    """An adapter of 50 lines: build the request, walk the pages, translate each result."""
+
     # What its rules or its throttle allow without asking for more.
     requests_per_second: ClassVar[float]
     # Whether a result says its licence; if not, only people who accept "unknown" can use it.
     knows_licences: ClassVar[bool]
 
     def __init__(self, api: Api) -> None: ...
-
-    def search(self, search: Search) -> Iterator[ImageHit]:
-        """Yield results in the archive's order until there are no more; pages on demand."""
-        ...
