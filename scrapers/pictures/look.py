@@ -16,7 +16,7 @@ from PIL import Image
 from harness.structure.pictures import declared_size
 from picture_sets.plain import SUFFIXES, encoded, plain_rgb
 from scrapers.errors import Dropped
-from scrapers.pictures.hashing import perceptual_hash
+from scrapers.pictures.hashing import perceptual_hash, small_grey
 
 MAGIC = {"PNG": b"\x89PNG\r\n\x1a\n", "JPEG": b"\xff\xd8\xff"}
 # Enough for every format's signature, and for the size in a WEBP header.
@@ -88,7 +88,8 @@ def examine(path: Path, download_sha256: str, rules: PictureRules) -> Picture:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         image = _decoded(path, kind, rules)
         upright = plain_rgb(image)
-    if upright.convert("L").entropy() < rules.min_entropy:
+    grey = small_grey(upright)
+    if grey.entropy() < rules.min_entropy:
         raise Dropped("blank", "hardly more than one colour")
     if upright is not image:
         data, kind = encoded(upright, kind)
@@ -101,7 +102,7 @@ def examine(path: Path, download_sha256: str, rules: PictureRules) -> Picture:
         suffix=SUFFIXES[kind],
         sha256=sha256,
         download_sha256=download_sha256,
-        phash=perceptual_hash(upright),
+        phash=perceptual_hash(grey),
         width=upright.width,
         height=upright.height,
         size_bytes=path.stat().st_size,
