@@ -10,15 +10,8 @@ from harness.errors import DataSetError, UsageError
 
 from .examine import Progress
 from .fair_copy import Copied, fair_copy
-from .layouts import (
-    METADATA,
-    Picture,
-    PictureSet,
-    files_in,
-    is_picture,
-    pictures_below,
-    read_folder,
-)
+from .folder import METADATA, Picture, PictureSet, files_in, is_picture, pictures_below
+from .layouts import read_folder
 from .problems import shown
 
 

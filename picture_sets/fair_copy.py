@@ -23,7 +23,7 @@ from .captions import SUFFIX, one_line
 from .decode import load_rgb
 from .duplicates import equal_groups, near_groups
 from .examine import Facts, Progress, examine
-from .layouts import CAPTIONS, IMAGES, Picture
+from .folder import CAPTIONS, IMAGES, Picture
 from .plain import SUFFIXES, encoded, plain_rgb
 
 LONGEST_STEM = 80

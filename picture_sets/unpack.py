@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from harness.errors import DataSetError
 
 from .decode import EXTENSIONS
-from .layouts import is_junk
+from .folder import is_junk
 
 MOST_FILES = 20_000
 MOST_BYTES = 8_000_000_000
