@@ -208,11 +208,12 @@ def outcome(troubled, tmp_path_factory):
     from tests.scrapers.conftest import Collected, quick
 
     out = tmp_path_factory.mktemp("troubled") / "out"
-    limits = ["--deadline", "0.8", "--timeout", "0.5", "--max-megabytes", "0.3", "--count", "1000"]
+    limits = ["--deadline", "3", "--timeout", "1.5", "--max-megabytes", "0.3", "--count", "1000"]
     speed = ["--connections-per-host", "16", "--workers", "16", "--retries", "1"]
     started = time.monotonic()
     code = main(quick(troubled, out, *limits, *speed))
-    assert time.monotonic() - started < 20
+    # Far less than any of the endless answers would last.
+    assert time.monotonic() - started < 60
     assert code == 0
     return Collected(out)
 

