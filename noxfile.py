@@ -39,6 +39,12 @@ def contribution(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def train(session: nox.Session) -> None:
+    """Train on your own pictures: nox -s train -- Example1 --data photos --base BASE."""
+    harness(session, "train")
+
+
+@nox.session(python=False)
 def generate(session: nox.Session) -> None:
     """Draw with a trained contribution: nox -s generate -- Example1 --prompt "a sks robot"."""
     harness(session, "generate")
@@ -155,6 +161,12 @@ def base_model(session: nox.Session) -> None:
         return
     arguments = ["evaluate" if a == "--evaluate" else a for a in session.posargs]
     python(session, "-m", "recipes.tiny_sd", *arguments)
+
+
+@nox.session(python=False)
+def sd14(session: nox.Session) -> None:
+    """Train, save, load and draw at Stable Diffusion 1.4's size: slow, 8 GB, not in CI."""
+    python(session, "-m", "recipes.sd14_size", *session.posargs)
 
 
 @nox.session(python=False)

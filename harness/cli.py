@@ -15,6 +15,7 @@ from harness.errors import HubError, StructureError
 # `check` and `list` start fast.
 COMMANDS = {
     "contribution": "check, train, score and compare one contribution",
+    "train": "train a contribution on your own pictures",
     "generate": "draw pictures with a contribution's trained adapter",
     "new": "start a contribution: a small folder that is green at once",
     "check": "check folders without running their code",

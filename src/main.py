@@ -31,39 +31,24 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from harness.records import DatasetConfig, GenerateConfig, LoraConfig, TrainConfig
-from picture_sets.preflight import preflight
+from harness.errors import HubError
+from harness.records import GenerateConfig, Settings
+from training_runs.options import add_options, resolve
+from training_runs.plan import RunPlan
 
 if TYPE_CHECKING:
-    from diffusers import StableDiffusionPipeline
     from PIL.Image import Image
-    from torch import nn
 
-PROMPTS = ("a sks robot, on a white background", "a sks robot, on a blue background")
+OUT = Path("runs/reference")
 
 
 def parse_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Return the options of the command line; the defaults are those of harness/records.py."""
-    lora, training, sampling = LoraConfig(), TrainConfig(), GenerateConfig()
+    """Return the options of the command line; None is what nobody typed."""
     parser = argparse.ArgumentParser(
         prog="python -m src.main",
         description="Fine-tune Stable Diffusion on your pictures with LoRA.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    add = parser.add_argument
-    add("--data", type=Path, default=Path("src/Dataset"), help="folder with Images, ImageCaptions")
-    add("--base", default="models/tiny-sd", help="folder, .safetensors file or Hugging Face id")
-    add("--out", type=Path, default=Path("runs/reference"), help="where the results go")
-    add("--steps", type=int, default=training.steps, help="optimiser steps")
-    add("--batch-size", type=int, default=training.batch_size, help="pictures per step")
-    add("--learning-rate", type=float, default=training.learning_rate, help="of AdamW")
-    add("--rank", type=int, default=lora.rank, help="inner size of the LoRA matrices")
-    add("--alpha", type=float, help="numerator of the scale alpha / rank; left out = rank")
-    add("--resolution", type=int, help="in pixels; left out = the size the base was trained with")
-    add("--prompt", action="append", help="what to draw; may be repeated; left out = two robots")
-    add("--num-inference-steps", type=int, default=sampling.num_inference_steps, help="to draw")
-    add("--guidance-scale", type=float, default=sampling.guidance_scale, help="1 = no guidance")
-    add("--seed", type=int, default=training.seed, help="of everything random")
+    add_options(parser)
     return parser.parse_args(argv)
 
 
@@ -73,8 +58,17 @@ if __name__ == "__main__":
 
 from base_models.identity import base_hash  # noqa: E402
 from base_models.load import load_pipeline  # noqa: E402
-from harness.errors import HubError  # noqa: E402
-from lora_files.training import training_metadata  # noqa: E402
+from training_runs import memory  # noqa: E402
+from training_runs.line import Line  # noqa: E402
+from training_runs.run import (  # noqa: E402
+    Run,
+    Stopped,
+    announce,
+    clear,
+    is_main_process,
+    pick_device,
+)
+from training_runs.validation import split_dataset  # noqa: E402
 
 # The harness registers this module and finds the four hooks by these names.
 from .dataset import make_dataset  # noqa: E402
@@ -82,96 +76,78 @@ from .files import save_adapter  # noqa: E402
 from .generate import generate  # noqa: E402
 from .lora import make_lora  # noqa: E402
 from .train import train  # noqa: E402
-from .utils import ProgressBar, picture_grid, replacing, seed_everything  # noqa: E402
+from .utils import seed_everything  # noqa: E402
 
 
-def finetune(options: argparse.Namespace) -> None:
+def finetune(plan: RunPlan, out: Path, device: str) -> None:
     """Train on a folder of pictures; write adapter.safetensors and samples.png.
 
     Raises:
         OSError: A folder or file is missing or cannot be written.
         ValueError: An option, picture, caption or target module is wrong.
         FloatingPointError: Training diverged.
+        Stopped: The user pressed Ctrl-C; a checkpoint is on disk.
     """
-    lora_config = LoraConfig(rank=options.rank, alpha=options.alpha)
-    train_config = TrainConfig(
-        steps=options.steps,
-        batch_size=options.batch_size,
-        learning_rate=options.learning_rate,
-        seed=options.seed,
-    )
     # Before the adapter is made: its first values are random too.
-    seed_everything(options.seed)
-    pipeline = load_pipeline(options.base)
+    seed_everything(plan.train.seed)
+    pipeline = load_pipeline(plan.base)
     base_sha256 = base_hash(pipeline)
-    native_px = pipeline.unet.config.sample_size * pipeline.vae_scale_factor
-    resolution_px = options.resolution or native_px
-    generate_config = GenerateConfig(
-        num_inference_steps=options.num_inference_steps,
-        guidance_scale=options.guidance_scale,
-        height=resolution_px,
-        width=resolution_px,
-        seed=options.seed,
-    )
+    pipeline.to(device)
+    dataset = make_dataset(data_dir=plan.data_dir, resolution=plan.resolution, config=plan.dataset)
+    adapter = make_lora(pipeline=pipeline, config=plan.lora)
+    seen, grid = split_dataset(dataset, plan.validation_share, plan.train.seed)
 
-    dataset_config = DatasetConfig(seed=options.seed)
-    preflight(options.data, resolution_px, dataset_config)
-    dataset = make_dataset(data_dir=options.data, resolution=resolution_px, config=dataset_config)
-    adapter = make_lora(pipeline=pipeline, config=lora_config)
-    trainable = sum(p.numel() for p in adapter.parameters())
-    print(f"{trainable:,} trainable parameters, learning rate {train_config.learning_rate:g}")
+    def draw(prompts: Sequence[str], config: GenerateConfig) -> list[Image]:
+        return generate(pipeline=pipeline, adapter=adapter, prompts=prompts, config=config)
 
-    train(
-        pipeline=pipeline,
-        dataset=dataset,
-        adapter=adapter,
-        config=train_config,
-        reporter=ProgressBar(train_config.steps),
-    )
-    notes = training_metadata(
-        lora_config,
-        train_config,
-        base=options.base,
-        base_sha256=base_sha256,
-        prediction_type=pipeline.scheduler.config.prediction_type,
-        resolution_px=resolution_px,
-        pictures=len(dataset),  # type: ignore[arg-type]  # torch's Dataset declares no __len__
-    )
-    save_adapter(adapter, options.out / "adapter.safetensors", notes)
-    sheet = draw_samples(pipeline, adapter, options.prompt or PROMPTS, generate_config)
-    with replacing(options.out / "samples.png") as temporary:
-        sheet.save(temporary)
-    print(f"{options.out / 'adapter.safetensors'}\n{options.out / 'samples.png'} (base | LoRA)")
-
-
-def draw_samples(
-    pipeline: StableDiffusionPipeline,
-    adapter: nn.Module,
-    prompts: Sequence[str],
-    config: GenerateConfig,
-) -> Image:
-    """Return a sheet with a row for each prompt: base and LoRA, from the same noise."""
-    off = config.model_copy(update={"lora_scale": 0.0})
-    base = generate(pipeline=pipeline, adapter=adapter, prompts=prompts, config=off)
-    tuned = generate(pipeline=pipeline, adapter=adapter, prompts=prompts, config=config)
-    return picture_grid(list(zip(base, tuned, strict=True)))
+    line = Line(plan.train.steps)
+    if is_main_process():
+        line.say(plan.summary())
+        announce(plan, pipeline, adapter, line.say)
+    with Run(plan, out, pipeline, adapter, grid, draw, line) as run:
+        # The run hears of each step: log, samples, validation and checkpoints are its work.
+        train(pipeline=pipeline, dataset=seen, adapter=adapter, config=plan.train, reporter=run)
+        if run.is_main:
+            notes = plan.notes(pipeline, base_sha256, seen)
+            save_adapter(adapter, out / "adapter.safetensors", notes)
+            sheet = run.finish()
+            print(f"{out / 'adapter.safetensors'}\n{sheet} (base | LoRA)")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run ``finetune`` from the command line; return 0, or a message and 1 or 2."""
+    """Run ``finetune`` from the command line; return 0, or a message and 1, 2 or 130."""
     options = parse_options(argv)
+    out: Path = options.out or OUT
     try:
-        finetune(options)
+        plan = resolve(options, "reference", Settings(), out)
+        device = pick_device(options.device)
+        if options.fresh:
+            clear(out)
+        finetune(plan, out, device)
     except ValidationError as error:
         for fault in error.errors():
             print(f"error: {'.'.join(map(str, fault['loc']))}: {fault['msg']}", file=sys.stderr)
         return 2
-    except (HubError, OSError, ValueError, FloatingPointError) as error:
+    except HubError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nstopped; nothing half-written is left behind", file=sys.stderr)
+        return error.exit_code
+    except Stopped as stop:
+        print(f"\n{stop}", file=sys.stderr)
         return 130
+    except KeyboardInterrupt:
+        print("\nStopped. Nothing half-written is left behind.", file=sys.stderr)
+        return 130
+    except (OSError, ValueError, RuntimeError, FloatingPointError) as error:
+        if memory.is_out_of_memory(error):
+            advice = memory.next_thing_to_try(
+                plan.train, plan.resolution, on_card=device.startswith("cuda")
+            )
+            print(f"error: out of memory. Try {advice}.", file=sys.stderr)
+        elif isinstance(error, RuntimeError):
+            raise  # a fault of the program: its traceback is wanted
+        else:
+            print(f"error: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from harness.errors import EnvironmentFault
 from harness.hookspecs import TrainState
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def build_optimizer(
     What belongs to the text encoder has a learning rate of its own.
 
     Raises:
-        ModuleNotFoundError: The optimiser's library is not installed.
+        EnvironmentFault: The optimiser's library is not installed.
         ValueError: The adapter has no trainable parameter.
     """
     trained = [p for p in adapter.parameters() if p.requires_grad]
@@ -65,9 +66,9 @@ def build_optimizer(
     try:
         optimizer_class = getattr(importlib.import_module(module), name)
     except ImportError as error:
-        raise ModuleNotFoundError(
-            f"The optimiser {config.optimizer!r} needs {package}, which cannot be imported "
-            f"({error}). Install it into this environment: python -m pip install {package}"
+        raise EnvironmentFault(
+            f"The optimiser {config.optimizer!r} needs {package}: {error}.",
+            fix=f"Install it into this environment: python -m pip install {package}",
         ) from error
     filled = [group for group in groups if group["params"]]
     optimizer: torch.optim.Optimizer = optimizer_class(

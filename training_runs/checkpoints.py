@@ -17,8 +17,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from safetensors.torch import load_file, save_file
-
 from harness.errors import UsageError
 from harness.hookspecs import TrainState
 
@@ -32,7 +30,6 @@ class Checkpoint(NamedTuple):
 
     step: int
     state: TrainState
-    identity: dict[str, Any]
 
 
 class Checkpoints:
@@ -51,6 +48,8 @@ class Checkpoints:
 
     def write(self, step: int, state: TrainState, identity: dict[str, Any]) -> Path:
         """Write a state; it appears under its name only when it is complete and on disk."""
+        from safetensors.torch import save_file  # wakes torch; looking at a run does not need it
+
         self._folder.mkdir(parents=True, exist_ok=True)
         final = self._folder / f"step-{step:06d}"
         temporary = self._folder / f".{final.name}.tmp"
@@ -82,6 +81,20 @@ class Checkpoints:
         Raises:
             UsageError: It belongs to another configuration or other pictures; says which.
         """
+        folder = self.find(identity)
+        if folder is None:
+            return None
+        from safetensors.torch import load_file
+
+        saved = json.loads((folder / VALUES).read_text(encoding="utf-8"))
+        return Checkpoint(saved["step"], TrainState(load_file(folder / TENSORS), saved["values"]))
+
+    def find(self, identity: dict[str, Any]) -> Path | None:
+        """Return the folder of the newest whole checkpoint, or None; wakes no torch.
+
+        Raises:
+            UsageError: It belongs to another configuration or other pictures; says which.
+        """
         for folder in self.folders():
             fault = damage(folder)
             if fault:
@@ -95,8 +108,7 @@ class Checkpoints:
                     where=str(self._folder.parent),
                     fix="Type the same settings to go on, --fresh to start over, or another --out.",
                 )
-            state = TrainState(load_file(folder / TENSORS), saved["values"])
-            return Checkpoint(saved["step"], state, saved["identity"])
+            return folder
         return None
 
 

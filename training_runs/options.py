@@ -11,7 +11,8 @@ import json
 from pathlib import Path
 from typing import Any, get_args
 
-from harness.errors import UsageError
+from base_models.load import is_hub_id
+from harness.errors import BaseModelError, UsageError
 from harness.records import (
     DatasetConfig,
     GenerateConfig,
@@ -22,8 +23,7 @@ from harness.records import (
     Settings,
     TrainConfig,
 )
-from picture_sets.layouts import read_folder
-from picture_sets.problems import refuse_errors
+from picture_sets.preflight import preflight
 
 from .fingerprint import base_fingerprint, data_fingerprint
 from .plan import RunPlan
@@ -77,6 +77,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, help="of everything random")
 
     add = parser.add_argument_group("speed and memory").add_argument
+    add("--device", help="cpu or cuda; left out = a graphics card when there is one")
     add("--mixed-precision", choices=get_args(Precision), help="what the base computes in")
     add("--gradient-accumulation-steps", type=int, help="parts a batch is computed in")
     add("--gradient-checkpointing", action=argparse.BooleanOptionalAction, help="half the memory")
@@ -103,22 +104,30 @@ def resolve(options: argparse.Namespace, name: str, settings: Settings, out: Pat
 
     Raises:
         DataSetError: Something is wrong with the pictures; the message lists all of it.
+        BaseModelError: There is no such base.
         UsageError: ``--resume`` without anything to go on with.
         pydantic.ValidationError: A value is out of its range.
     """
     typed = {key: value for key, value in vars(options).items() if value is not None}
-    # The pictures first: no model is loaded for a folder that cannot be used.
-    found = read_folder(options.data, options.trigger_word or settings.dataset.trigger_word)
-    refuse_errors(found.problems, options.data)
     if options.resume and not (out / "checkpoints").is_dir():
         raise UsageError(
             "There is no run to go on with.", where=str(out), fix="Leave --resume out."
         )
     base = Path(options.base)
+    if not base.exists() and not is_hub_id(options.base):
+        raise BaseModelError(
+            f"There is no base model in {options.base}.",
+            fix="Give the folder of a diffusers model, a .safetensors checkpoint, or a Hugging "
+            "Face id such as CompVis/stable-diffusion-v1-4.",
+        )
     native_px = native_size_px(base)
     resolution = options.resolution or native_px
     preset = PRESETS[options.preset]
     seed = options.seed or 0
+    chosen_dataset = preset.dataset | own(settings.dataset) | pick(typed, DATASET_OPTIONS)
+    dataset = DatasetConfig(**chosen_dataset, seed=seed)
+    # Every picture is looked at before a model is loaded.
+    pictures = preflight(options.data, resolution, dataset).found.pictures
 
     own_train = own(settings.train)
     if native_px >= TINY_BELOW_PX and settings.train.optimizer != "prodigy":
@@ -126,7 +135,7 @@ def resolve(options: argparse.Namespace, name: str, settings: Settings, out: Pat
         for field in ("learning_rate", "text_encoder_learning_rate"):
             if own_train.get(field):
                 own_train[field] /= TINY_FACTOR
-    from_preset = train_settings(preset, len(found.pictures), native_px)
+    from_preset = train_settings(preset, len(pictures), native_px)
     train = TrainConfig(**(from_preset | own_train | pick(typed, TRAIN_OPTIONS)))
     if "steps" in typed and "lr_warmup_steps" not in {**own_train, **typed}:
         train = train.model_copy(update={"lr_warmup_steps": round(0.05 * train.steps)})
@@ -137,13 +146,11 @@ def resolve(options: argparse.Namespace, name: str, settings: Settings, out: Pat
         base=str(base.resolve()) if base.exists() else options.base,
         resolution=resolution,
         preset=options.preset,
-        dataset=DatasetConfig(
-            **(preset.dataset | own(settings.dataset) | pick(typed, DATASET_OPTIONS)), seed=seed
-        ),
+        dataset=dataset,
         lora=LoraConfig(**(preset.lora | own(settings.lora) | pick(typed, LORA_OPTIONS))),
         train=train,
         sampling=GenerateConfig(**chosen_sampling, height=resolution, width=resolution, seed=seed),
-        prompts=tuple(options.prompt or captions_to_draw(found.pictures)),
+        prompts=tuple(options.prompt or captions_to_draw(pictures)),
         validation_share=options.validation_share,
         validate_every=options.validate_every,
         sample_every=options.sample_every,

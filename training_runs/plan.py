@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from harness.records import DatasetConfig, GenerateConfig, LoraConfig, Record, TrainConfig
+from lora_files.training import training_metadata
 
 # Settings of a step's computation: they change neither the noise nor what is learnt, so a run may
 # go on with others, for instance after it ran out of memory.
@@ -50,6 +51,36 @@ class RunPlan(Record):
         flat |= {"name": self.name, "resolution": self.resolution}
         flat |= {"validation_share": self.validation_share}
         return flat | self.fingerprints
+
+    def summary(self) -> str:
+        """Return the settings that people look for, in three lines."""
+        train, lora = self.train, self.lora
+        return (
+            f"{self.name}: {self.data_dir} on {self.base} at {self.resolution} px, preset "
+            f"{self.preset}, seed {train.seed}\n"
+            f"{train.steps} steps of {train.batch_size} pictures; {train.optimizer}, learning rate "
+            f"{train.learning_rate:g}, {train.lr_schedule} after {train.lr_warmup_steps} steps of "
+            f"warm-up; precision {train.mixed_precision}\n"
+            f"rank {lora.rank}, scale {lora.effective_alpha / lora.rank:g}; all settings: plan.json"
+        )
+
+    def notes(self, pipeline: Any, base_sha256: str, dataset: Any) -> dict[str, str]:
+        """Return what a LoRA file of this run says about its training.
+
+        Args:
+            pipeline: For what the base predicts.
+            base_sha256: Over the base's weights, taken before the adapter was attached.
+            dataset: What was trained on; its length counts.
+        """
+        return training_metadata(
+            self.lora,
+            self.train,
+            base=self.base,
+            base_sha256=base_sha256,
+            prediction_type=pipeline.scheduler.config.prediction_type,
+            resolution_px=self.resolution,
+            pictures=len(dataset),
+        )
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from harness import atomic
+from harness.errors import EnvironmentFault
 from harness.hookspecs import TrainState
 
 from . import memory
 from .checkpoints import Checkpoints
-from .journal import Journal
+from .journal import LOG_FILE, Journal
 from .plan import RunPlan
 from .samples import Draw, Samples
 from .stopping import StopRequest
@@ -30,7 +33,12 @@ from .validation import Validation
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
 
-PLAN_FILE = "plan.json"
+PLAN_FILE, SHEET_FILE = "plan.json", "samples.png"
+# What a run leaves in its folder, besides its adapter files.
+OWN_FOLDERS, OWN_FILES = (
+    ("checkpoints", "samples", "tensorboard"),
+    (PLAN_FILE, LOG_FILE, SHEET_FILE),
+)
 HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -71,13 +79,12 @@ class Run:
         folder: Path,
         pipeline: StableDiffusionPipeline,
         adapter: nn.Module,
-        grid: Sequence[tuple[Tensor, str]],
+        grid: Dataset[tuple[Tensor, str]],
         draw: Draw,
         display: Display,
         stop_file: Path | None = None,
     ) -> None:
-        # accelerate's launcher numbers the processes; the first one writes.
-        self.is_main = os.environ.get("RANK", "0") == "0"
+        self.is_main = is_main_process()  # the one that writes
         self.cache_dir = plan.cache_dir
         self._plan, self._folder, self._display = plan, folder, display
         self._device = pipeline.unet.device
@@ -119,11 +126,11 @@ class Run:
         done = self._found.step if self._found else 0
         if self.is_main:
             self._journal.forget_after(done)
+        self._display.start(done)
+        self._last_step_at = time.monotonic()
         if self._found is None:
             return None
-        self._display.start(done)
         self._display.say(f"Going on after step {done} of {self._plan.train.steps}.")
-        self._last_step_at = time.monotonic()
         return self._found.state
 
     def step(self, step: int, loss: float) -> None:
@@ -162,7 +169,7 @@ class Run:
 
     def finish(self) -> Path:
         """Draw the last sheet of samples and return it."""
-        return self._samples.draw_sheet(self._plan.train.steps)
+        return self._samples.draw_sheet(self._plan.train.steps, self._folder / SHEET_FILE)
 
     # --------------------------------------------------------------------------------------------
 
@@ -178,24 +185,50 @@ class Run:
         self._stop_heard_at = step
 
 
-def describe(plan: RunPlan) -> list[tuple[str, Any]]:
-    """Return the resolved settings for people: what may surprise first."""
-    train, lora = plan.train, plan.lora
-    return [
-        ("pictures", str(plan.data_dir)),
-        ("base", plan.base),
-        ("preset", plan.preset),
-        ("resolution", f"{plan.resolution} px"),
-        ("steps", f"{train.steps} of {train.batch_size} pictures"),
-        (
-            "learning rate",
-            f"{train.learning_rate:g}, {train.lr_schedule}, "
-            f"{train.lr_warmup_steps} steps of warm-up, {train.optimizer}",
-        ),
-        (
-            "rank, alpha",
-            f"{lora.rank}, {lora.effective_alpha:g}: scale {lora.effective_alpha / lora.rank:g}",
-        ),
-        ("precision", train.mixed_precision),
-        ("seed", train.seed),
-    ]
+def is_main_process() -> bool:
+    """Tell whether this is the only process, or the first of those that accelerate launched."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def announce(
+    plan: RunPlan, pipeline: StableDiffusionPipeline, adapter: nn.Module, say: Callable[[str], None]
+) -> None:
+    """Say how much is trained and how much memory that will need."""
+    trained = sum(p.numel() for p in adapter.parameters() if p.requires_grad)
+    say(f"{trained:,} trained parameters.")
+    try:
+        needs = memory.estimate(pipeline, adapter, plan.train, plan.resolution)
+    except Exception as error:  # somebody's adapter may do what fake tensors cannot
+        say(f"Memory: not estimated, {type(error).__name__}: {error}")
+        return
+    say(needs.sentence())
+    if needs.more > needs.available:
+        on_card = pipeline.unet.device.type == "cuda"
+        advice = memory.next_thing_to_try(plan.train, plan.resolution, on_card=on_card)
+        say(f"That may be too much. If it is, try {advice}.")
+
+
+def clear(folder: Path) -> None:
+    """Remove what an earlier run left in a folder, and nothing else."""
+    for name in OWN_FOLDERS:
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in OWN_FILES:
+        (folder / name).unlink(missing_ok=True)
+
+
+def pick_device(wanted: str | None) -> str:
+    """Return the device to compute on; each process of a launch gets a card of its own.
+
+    Raises:
+        EnvironmentFault: It is not there.
+    """
+    has_card = torch.cuda.is_available()
+    device = wanted or ("cuda" if has_card else "cpu")
+    if device.startswith("cuda") and not has_card:
+        raise EnvironmentFault(
+            f"The device {device!r} was asked for, but torch finds no CUDA graphics card.",
+            fix="Leave --device out; `nox -s doctor` shows what torch can compute on.",
+        )
+    if device == "cuda":
+        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+    return device

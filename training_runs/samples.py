@@ -61,13 +61,13 @@ class Samples:
         for path, picture in zip(paths, self._pictures(), strict=True):
             write_png(picture, path)
 
-    def draw_sheet(self, step: int) -> Path:
+    def draw_sheet(self, step: int, path: Path | None = None) -> Path:
         """Draw with the adapter as it is after a step; return the sheet base | LoRA."""
         pictures = self._pictures()
         base = [open_picture(self._folder / f"base-{n}.png") for n in range(len(pictures))]
         side_px = max(self._config.width, SMALLEST_SIDE_PX)
         columns = [("base", base), (f"step {step}", pictures)]
-        path = self._folder / f"step-{step:06d}.png"
+        path = path or self._folder / f"step-{step:06d}.png"
         write_png(comparison_sheet(columns, self._prompts, side_px), path)
         return path
 

@@ -9,7 +9,6 @@ width.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -32,11 +31,11 @@ SEED = 20_240_822  # of the grid's noise; no run uses it for anything else
 
 def split_dataset(
     dataset: Dataset[tuple[Tensor, str]], share: float, seed: int
-) -> tuple[Dataset[tuple[Tensor, str]], list[int], list[int]]:
+) -> tuple[Dataset[tuple[Tensor, str]], Dataset[tuple[Tensor, str]]]:
     """Hold back a share of the pictures, repeats and mirror images with their original.
 
     Returns:
-        The part to train on, and the indices of both parts in ``dataset``.
+        The part to train on, and the part to validate on: the whole of it when the share is 0.
 
     Raises:
         ValueError: There are too few pictures to hold one back.
@@ -45,7 +44,7 @@ def split_dataset(
     keyed = isinstance(dataset, KeyedDataset)
     names = [items.name_of(i) if keyed else str(i) for i in range(len(items))]
     if not share:
-        return dataset, list(range(len(names))), []
+        return dataset, dataset
     distinct = sorted(set(names))
     count = max(1, round(share * len(distinct)))
     if count >= len(distinct):
@@ -56,7 +55,7 @@ def split_dataset(
     held = {distinct[i] for i in order[:count].tolist()}
     kept = [i for i, name in enumerate(names) if name not in held]
     back = [i for i, name in enumerate(names) if name in held]
-    return Subset(dataset, kept), kept, back
+    return Subset(dataset, kept), Subset(dataset, back)
 
 
 class Validation:
@@ -71,7 +70,7 @@ class Validation:
     def __init__(
         self,
         pipeline: StableDiffusionPipeline,
-        items: Sequence[tuple[Tensor, str]],
+        items: Any,
         autocast: AbstractContextManager[Any],
     ) -> None:
         self._pipeline = pipeline

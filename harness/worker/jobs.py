@@ -18,6 +18,7 @@ from harness.records import (
     Settings,
     TrainConfig,
 )
+from training_runs.plan import RunPlan
 
 JOB_FILE = "job.json"
 ANSWER_FILE = "answer.json"
@@ -105,7 +106,20 @@ class ContractJob(Job):
     limit_s: float = Field(default=60.0, gt=0, description="wall time of one experiment, seconds")
 
 
-AnyJob = Annotated[TrainJob | GenerateJob | ContractJob, Field(discriminator="kind")]
+class FinetuneJob(Job):
+    """Train on somebody's own pictures: one long run that can be stopped and gone on with."""
+
+    kind: Literal["finetune"] = "finetune"
+    plan: RunPlan
+    previous: Path | None = Field(description="folder of the job to go on from")
+
+    @property
+    def stop_file(self) -> Path:
+        """The run ends, after a checkpoint, when this file appears."""
+        return self.out / "stop"
+
+
+AnyJob = Annotated[TrainJob | GenerateJob | ContractJob | FinetuneJob, Field(discriminator="kind")]
 
 
 class SeedOutcome(Record):
@@ -134,6 +148,8 @@ class Answer(Record):
     error: ErrorReport | None = None
     seeds: tuple[SeedOutcome, ...] = ()
     drawn_with: DrawnWith | None = None
+    stopped: str | None = Field(default=None, description="why a run ended early, as asked")
+    notes: tuple[str, ...] = Field(default=(), description="what a person should know")
 
 
 def picture_file(out: Path, number: int) -> Path:

@@ -17,7 +17,7 @@ from harness.artefact.verify import merge_error, text_merge_error
 from harness.errors import ArtefactError, HookResultError
 from harness.plugins import Hooks
 from harness.worker.copies import fresh_copy, seed_everything
-from harness.worker.jobs import ADAPTER_FILE, DELTA_FILE, SeedOutcome, TrainJob, seed_folder
+from harness.worker.jobs import ADAPTER_FILE, DELTA_FILE, Job, SeedOutcome, TrainJob, seed_folder
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -77,7 +77,7 @@ def keep(
 
 
 def find_deltas(
-    job: TrainJob, base: StableDiffusionPipeline, pipeline: StableDiffusionPipeline
+    job: Job, base: StableDiffusionPipeline, pipeline: StableDiffusionPipeline
 ) -> Deltas:
     """Return what training changed in the U-Net and the text encoder.
 

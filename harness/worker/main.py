@@ -19,6 +19,7 @@ from harness.worker.jobs import (
     Answer,
     AnyJob,
     ContractJob,
+    FinetuneJob,
     TrainJob,
 )
 
@@ -59,6 +60,10 @@ def run(job: AnyJob, events: EventWriter) -> Answer:
         from harness.contract.worker import run_contract_job
 
         return run_contract_job(job, events)
+    if isinstance(job, FinetuneJob):
+        from harness.worker.finetuning import run_finetune_job
+
+        return run_finetune_job(job, events)
     from harness.worker.generating import run_generate_job
 
     return run_generate_job(job, events)

@@ -24,6 +24,9 @@ _ALLOWED = frozenset(
         "harness.records.LoraConfig",
         "harness.records.TrainConfig",
         "harness.records.GenerateConfig",
+        # A training loop that can be stopped and gone on with asks for the one, returns the other.
+        "harness.hookspecs.ResumableReporter",
+        "harness.hookspecs.TrainState",
     }
 )
 # For annotations, never at run time.

@@ -1,0 +1,153 @@
+"""The finetune job: somebody's own pictures, one long run with a contribution's hooks."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+from collections.abc import Sequence
+from typing import Any
+
+from torch import nn
+
+from base_models.identity import base_hash
+from base_models.load import load_pipeline
+from harness.artefact.delta_file import write_delta
+from harness.errors import EnvironmentFault, HookError, HubError
+from harness.plugins import Hooks, load_hooks
+from harness.records import GenerateConfig
+from harness.worker.copies import seed_everything
+from harness.worker.events import EventWriter
+from harness.worker.jobs import ADAPTER_FILE, DELTA_FILE, Answer, FinetuneJob
+from harness.worker.keeping import find_deltas, save_adapter
+from harness.worker.results import (
+    check_adapter,
+    check_dataset,
+    check_pictures,
+    check_train_result,
+)
+from training_runs import memory
+from training_runs.line import Line
+from training_runs.run import Run, Stopped, announce, pick_device
+from training_runs.validation import split_dataset
+
+LORA_FILE = "lora.safetensors"
+
+
+class EventDisplay:
+    """Shows a run's progress to the parent, and keeps every sentence in the log."""
+
+    def __init__(self, events: EventWriter, steps: int) -> None:
+        self._events, self._steps, self._done = events, steps, 0
+        self._line = Line(steps)
+
+    def start(self, done: int) -> None:
+        """Hear how many steps were done before."""
+        self._line.start(done)
+        self._done = done
+
+    def show(self, step: int, loss: float, memory: int) -> None:
+        """Send a finished step."""
+        self._done = step
+        self._events.phase(self._line.text(step, loss, memory), step / self._steps)
+
+    def say(self, sentence: str) -> None:
+        """Send a sentence."""
+        print(sentence, flush=True)
+        self._events.phase(sentence, self._done / self._steps)
+
+
+def run_finetune_job(job: FinetuneJob, events: EventWriter) -> Answer:
+    """Train, draw samples, write the adapter in every form there is for it.
+
+    Raises:
+        HubError: A hook failed, its result is wrong, or memory ran out.
+    """
+    plan, hooks = job.plan, load_hooks(job.contribution, job.reference)
+    if job.previous:
+        shutil.copytree(job.previous, job.out, dirs_exist_ok=True, ignore=only_the_run)
+    seed_everything(plan.train.seed)
+    events.phase("loading the base", 0.0)
+    # A card was only guessed at by the parent, which does not wake torch.
+    device = pick_device("cpu" if job.device == "cpu" else None)
+    pipeline = load_pipeline(plan.base)
+    base_sha256 = base_hash(pipeline)
+    pipeline.to(device)
+    dataset = hooks.call(
+        "make_dataset", data_dir=plan.data_dir, resolution=plan.resolution, config=plan.dataset
+    )
+    where = hooks.origins["make_dataset"].path
+    with hooks.blaming("make_dataset"):
+        check_dataset(dataset, plan.resolution, plan.dataset.buckets, where)
+    adapter = hooks.call("make_lora", pipeline=pipeline, config=plan.lora)
+    check_adapter(adapter, hooks.origins["make_lora"].path)
+    seen, grid = split_dataset(dataset, plan.validation_share, plan.train.seed)
+
+    def draw(prompts: Sequence[str], config: GenerateConfig) -> Any:
+        pictures = hooks.call(
+            "generate", pipeline=pipeline, adapter=adapter, prompts=list(prompts), config=config
+        )
+        size = (config.width, config.height)
+        return check_pictures(pictures, len(prompts), size, hooks.origins["generate"].path)
+
+    display = EventDisplay(events, plan.train.steps)
+    announce(plan, pipeline, adapter, display.say)
+    try:
+        with Run(plan, job.out, pipeline, adapter, grid, draw, display, job.stop_file) as run:
+            result = hooks.call(
+                "train",
+                pipeline=pipeline,
+                dataset=seen,
+                adapter=adapter,
+                config=plan.train,
+                reporter=run,
+            )
+            check_train_result(result, plan.train.steps, hooks.origins["train"].path)
+            run.finish()
+    except Stopped as stop:
+        return Answer(stopped=str(stop))
+    except HookError as error:
+        if error.__cause__ is not None and memory.is_out_of_memory(error.__cause__):
+            raise out_of_memory(job) from error
+        raise
+    notes = plan.notes(pipeline, base_sha256, seen)
+    return Answer(notes=write_files(job, hooks, pipeline, adapter, notes))
+
+
+def only_the_run(folder: str, names: list[str]) -> set[str]:
+    """Leave the previous job's own files behind when its run is copied."""
+    return {
+        name
+        for name in names
+        if name in ("job.json", "answer.json", "tmp", "stop", "log.txt")
+        or name.startswith(("events", "spent"))
+    }
+
+
+def out_of_memory(job: FinetuneJob) -> HubError:
+    """Name the next thing to try."""
+    on_card = job.device.startswith("cuda")
+    advice = memory.next_thing_to_try(job.plan.train, job.plan.resolution, on_card=on_card)
+    return EnvironmentFault("Training ran out of memory.", fix=f"Try {advice}.")
+
+
+def write_files(
+    job: FinetuneJob, hooks: Hooks, pipeline: Any, adapter: nn.Module, notes: dict[str, str]
+) -> tuple[str, ...]:
+    """Write the adapter's own weights, and a form that needs none of its code.
+
+    The reference's LoRA goes into kohya's format, which other programs load. Of any other adapter
+    the change of the base's weights is written.
+    """
+    name = job.contribution.name
+    save_adapter(adapter, job.out / ADAPTER_FILE, name)
+    if hooks.origins["make_lora"].path == job.reference.path:
+        package = job.reference.module.rpartition(".")[0]
+        files = importlib.import_module(f"{package}.files")
+        files.save_adapter(adapter, job.out / LORA_FILE, notes)
+        return (f"{LORA_FILE} loads in diffusers, A1111 and ComfyUI.",)
+    try:
+        deltas = find_deltas(job, load_pipeline(job.plan.base).to(pipeline.unet.device), pipeline)
+    except HubError as error:
+        return (f"No {DELTA_FILE}: {error.what}",)
+    write_delta(job.out / DELTA_FILE, deltas)
+    return (f"{DELTA_FILE} holds what changed in the base's weights, for any program.",)
