@@ -20,7 +20,7 @@ STEPS = "12"
 OFTEN = ("--steps", STEPS, "--checkpoint-every", "2", "--validate-every", "4")
 
 
-def wait_for(condition, process, seconds=120):
+def wait_for(condition, process, seconds=300):
     deadline = time.monotonic() + seconds
     while not condition():
         assert process.poll() is None, process.communicate()
@@ -49,7 +49,7 @@ def test_a_run_that_is_stopped_and_then_killed_ends_bit_for_bit_like_an_undistur
     stopped = start(*arguments)
     wait_for((checkpoints / "step-000002").exists, stopped)
     stopped.send_signal(signal.SIGINT)
-    _, told = stopped.communicate(timeout=120)
+    _, told = stopped.communicate(timeout=300)
     assert stopped.returncode == 130, told
     assert "this step is finished and kept first" in told
     assert "the same command goes on" in told
@@ -58,7 +58,7 @@ def test_a_run_that_is_stopped_and_then_killed_ends_bit_for_bit_like_an_undistur
     killed = start(*arguments)
     wait_for(lambda: any(checkpoints.glob("step-00000[68]")), killed)
     killed.kill()
-    killed.communicate(timeout=120)
+    killed.communicate(timeout=300)
     assert killed.returncode == -signal.SIGKILL
     assert not (tmp_path / "adapter.safetensors").exists()
 
@@ -106,7 +106,7 @@ def test_the_harness_stops_and_goes_on_too_and_makes_the_same_lora(
     first = start(*arguments)
     wait_for((tmp_path / "job-0001" / "checkpoints" / "step-000002").exists, first)
     first.send_signal(signal.SIGINT)
-    shown, told = first.communicate(timeout=120)
+    shown, told = first.communicate(timeout=300)
     assert first.returncode == 130, (shown, told)
     assert "the same command goes on" in " ".join(shown.split())
 
