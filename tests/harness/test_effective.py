@@ -15,7 +15,7 @@ from harness.artefact.effective import (
     probe_linear,
     relative_error,
 )
-from harness.artefact.verify import merge_error
+from harness.artefact.verify import merge_error, text_merge_error
 from harness.errors import ArtefactError
 from src.lora import apply_lora_to_model
 from tests.src.support import TEXT_WIDTH, build_pipeline
@@ -88,6 +88,31 @@ def test_biases_and_norms_are_recovered(unet):
     assert error < 1e-4
     assert "conv_in.bias" in delta
     assert "conv_in.weight" not in delta
+
+
+@pytest.mark.parametrize("kind", ["lora", "dora", "loha", "full"])
+def test_a_change_of_the_text_encoder_is_recovered(kind):
+    clean = build_pipeline().text_encoder
+    live = copy.deepcopy(clean)
+    if kind != "full":
+        config = {
+            "lora": lambda: peft.LoraConfig(r=4, target_modules=["q_proj", "fc1"]),
+            "dora": lambda: peft.LoraConfig(r=4, target_modules=["q_proj"], use_dora=True),
+            "loha": lambda: peft.LoHaConfig(r=4, target_modules=["v_proj", "fc2"]),
+        }[kind]()
+        peft.get_peft_model(live, config)
+    shake(live)
+    delta = effective_delta(clean, live.eval())
+    assert delta
+    assert text_merge_error(clean, live, delta, tokens=12) < 1e-4
+
+
+def test_a_full_change_of_every_weight_is_recovered(unet):
+    live = copy.deepcopy(unet).requires_grad_(True)
+    shake(live)
+    error, delta = error_of(unet, live)
+    assert error < 1e-4
+    assert set(delta) == {name for name, _ in unet.named_parameters()}
 
 
 def test_an_untouched_model_has_no_delta(unet):
