@@ -70,7 +70,12 @@ def parse_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add("--template", default="{text}", help="such as 'a photo of {trigger}, {text}'")
     add("--trigger", default="", help="a rare word that stands for the subject, such as sks")
 
-    group = parser.add_argument_group("politeness and limits")
+    add_limits(parser.add_argument_group("politeness and limits"))
+    return parser.parse_args(argv)
+
+
+def add_limits(group: argparse._ArgumentGroup) -> None:
+    """Add the options about how hosts are asked."""
     add = group.add_argument
     add("--requests-per-second", type=float, default=4.0, help="for each host; 0 = no limit")
     add("--connections-per-host", type=int, default=2, help="at the same time")
@@ -88,7 +93,6 @@ def parse_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help="DANGEROUS with strangers' results: fetch from this host of your own network, without "
         "https; may be repeated",
     )
-    return parser.parse_args(argv)
 
 
 def collect(settings: Settings, tally: Tally) -> None:
