@@ -141,6 +141,12 @@ def doctor(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def leaderboard(session: nox.Session) -> None:
+    """Build the site and the tables from the recorded rows: then open runs/site/index.html."""
+    harness(session, "leaderboard")
+
+
+@nox.session(python=False)
 def ci(session: nox.Session) -> None:
     """Do what CI does: nox -s ci -- check MY-BRANCH (--run: train and compare, too)."""
     harness(session, "ci")

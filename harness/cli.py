@@ -28,6 +28,7 @@ COMMANDS = {
     "controls": "measure the hub's own rows and see whether each is in its place",
     "calibrate": "measure how small a difference the protocol can show",
     "registry": "write registry.toml from the folders",
+    "leaderboard": "build the site and the tables from the recorded rows",
     "ci": "do what the hub's CI does, here",
     "clean": "remove from runs/ what is no longer needed",
     "doctor": "look at the machine and the installation",

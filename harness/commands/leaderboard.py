@@ -1,0 +1,62 @@
+"""``leaderboard [--check] [--out DIR]``: the site, LEADERBOARD.md and the README's block."""
+
+from __future__ import annotations
+
+import argparse
+import filecmp
+import tempfile
+from pathlib import Path
+
+from harness import paths
+from harness.errors import ResultFileError
+
+DEFAULT_OUT = Path("runs") / "site"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing; fail when LEADERBOARD.md, the README's block, or the site in --out "
+        "are not what the results say",
+    )
+    parser.add_argument("--out", type=Path, help=f"folder of the site (default: {DEFAULT_OUT})")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Build everything, or compare it with what is there."""
+    from harness.leaderboard import blocks
+    from harness.leaderboard.collect import collect
+    from harness.leaderboard.site import build
+
+    board = collect()
+    if args.check:
+        differing = [str(path.relative_to(paths.ROOT)) for path in blocks.outdated(board)]
+        if args.out is not None:
+            with tempfile.TemporaryDirectory(prefix="hub-site-") as temporary:
+                fresh = Path(temporary) / "site"
+                build(board, fresh)
+                differing += [f"{args.out}/{name}" for name in differences(fresh, args.out)]
+        if differing:
+            raise ResultFileError(
+                "The leaderboard is not what the results say: " + ", ".join(differing[:10]),
+                fix="nox -s leaderboard",
+            )
+        print("The leaderboard is what the results say.")
+        return 0
+    out = args.out or paths.ROOT / DEFAULT_OUT
+    count = build(board, out.resolve())
+    blocks.write(board)
+    print(f"{len(board.entries)} lines on {len(board.tracks)} tracks, {count} files.")
+    print(f"Open {out / 'index.html'}; LEADERBOARD.md and README.md are written, too.")
+    return 0
+
+
+def differences(fresh: Path, there: Path) -> list[str]:
+    """List the files that are missing, too many or different, relative to the site."""
+    one, two = ({p.relative_to(f) for p in f.rglob("*") if p.is_file()} for f in (fresh, there))
+    changed = {
+        name for name in one & two if not filecmp.cmp(fresh / name, there / name, shallow=False)
+    }
+    return sorted(str(name) for name in (one ^ two) | changed)

@@ -1,0 +1,1 @@
+"""The leaderboard: rows in, a static site and two blocks of markdown out. Free of torch."""

@@ -1,0 +1,127 @@
+"""The board as markdown: the whole of LEADERBOARD.md, and a few lines in README.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness import atomic, paths
+from harness.errors import UsageError
+from harness.leaderboard.collect import Board
+from harness.leaderboard.entries import Entry
+
+BEGIN = "<!-- leaderboard: begin. Written by `nox -s leaderboard`; do not edit. -->"
+END = "<!-- leaderboard: end -->"
+TOP = 5
+
+
+def leaderboard_text(board: Board) -> str:
+    """Return the text of LEADERBOARD.md. Only names and figures: no stranger's sentence."""
+    lines = [
+        "# Leaderboard",
+        "",
+        "Written by `nox -s leaderboard` from the rows in `leaderboard/results/`. Do not edit.",
+        "",
+        "Contributions of one group share a rank: nothing in it is clearly better than the group's "
+        "best. *Gain*: by how much the held-out loss falls below the untouched base's. *vs "
+        "reference*: difference of the gains in points, with its 95 % interval over seeds. "
+        "*Tier*: Pareto tier over gain, drift, time and size. The site with plots, pictures and "
+        "curves: `nox -s leaderboard`, then open `runs/site/index.html`.",
+    ]
+    for track in board.tracks:
+        entries = board.of_track(track.file.name)
+        lines += ["", f"## {track.file.title}", "", *_table(entries, wide=True)]
+    return "\n".join(lines) + "\n"
+
+
+def readme_block(board: Board) -> str:
+    """Return the lines for README.md: the first few of each track."""
+    lines = [BEGIN]
+    for track in board.tracks:
+        entries = board.of_track(track.file.name)
+        entries = [e for e in entries if e.state == "measured" and not e.control][:TOP]
+        if entries:
+            lines += ["", f"**{track.file.title}**", "", *_table(entries, wide=False)]
+    return "\n".join([*lines, "", "All of it: [LEADERBOARD.md](LEADERBOARD.md).", END])
+
+
+def with_block(text: str, block: str) -> str:
+    """Put the block between its marks.
+
+    Raises:
+        UsageError: The marks are missing, or there are several.
+    """
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+        raise UsageError(
+            "The marks of the leaderboard's block are missing or doubled.",
+            where="README.md",
+            fix=f"Put these two lines where the board belongs:\n{BEGIN}\n{END}",
+        )
+    before, rest = text.split(BEGIN)
+    return before + block + rest.split(END)[1]
+
+
+def wanted(board: Board) -> dict[Path, str]:
+    """Return what each generated file should say."""
+    readme = paths.ROOT / "README.md"
+    return {
+        paths.ROOT / "LEADERBOARD.md": leaderboard_text(board),
+        readme: with_block(readme.read_text(encoding="utf-8"), readme_block(board)),
+    }
+
+
+def outdated(board: Board) -> list[Path]:
+    """Return the generated files that do not say what the results say."""
+    return [
+        path
+        for path, text in wanted(board).items()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text
+    ]
+
+
+def write(board: Board) -> None:
+    """Write the generated files, atomically."""
+    for path, text in wanted(board).items():
+        atomic.write_text(path, text)
+
+
+def _table(entries: Sequence[Entry], *, wide: bool) -> list[str]:
+    more = ("", "")
+    if wide:
+        more = (" drift | time | kB | tier | medal |", "---:|---:|---:|---:|---|")
+    lines = [
+        f"| group | contribution | gain % | vs reference | verdict |{more[0]}",
+        f"|---:|---|---:|---|---|{more[1]}",
+    ]
+    for entry in entries:
+        cells = [
+            str(entry.group or ""),
+            f"*{entry.name}*" if entry.is_reference or entry.control else entry.name,
+            "" if entry.gain is None else f"{100 * entry.gain:.1f}",
+            _difference(entry),
+            _verdict(entry),
+        ]
+        if wide:
+            size = "" if entry.adapter_bytes is None else f"{entry.adapter_bytes / 1000:,.0f}"
+            ratio = "" if entry.time_ratio is None else f"{entry.time_ratio:.2f}"
+            drift = "" if entry.drift is None else f"{entry.drift:.4f}"
+            cells += [drift, ratio, size, str(entry.tier or ""), entry.medal]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _difference(entry: Entry) -> str:
+    if entry.difference is None or entry.is_reference:
+        return ""
+    text = f"{100 * entry.difference:+.1f}"
+    if entry.interval:
+        text += f" ({100 * entry.interval[0]:+.1f} to {100 * entry.interval[1]:+.1f})"
+    return text
+
+
+def _verdict(entry: Entry) -> str:
+    if entry.state == "measured":
+        return entry.outcome
+    if entry.state in {"stale", "pending"}:
+        return f"{entry.state}: {'; '.join(entry.reasons)}"
+    return entry.status

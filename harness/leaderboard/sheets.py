@@ -1,0 +1,57 @@
+"""The contact sheets of rows: where they are, and where in them a model's pictures lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from harness import paths
+from harness.leaderboard.entries import Entry
+from harness.page import SHEET_SIDE_PX
+from harness.pictures import CAPTION_PX, FORMATS, GAP_PX, LABEL_PX
+
+MAX_COLUMNS, MAX_PROMPTS = 6, 12
+BASE, REFERENCE, OWN = 0, 1, 2  # columns of every sheet; the reference's own has no third model
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One sheet as the pages show it."""
+
+    file: Path
+    source: str  # address, relative to a page one folder down
+    width: int
+    height: int
+    columns: int
+    prompts: int
+
+
+def sheet_of(entry: Entry) -> Sheet | None:
+    """Return the sheet that was recorded with a row, or None. Only its header is read."""
+    file = paths.RESULTS / entry.track / f"{entry.name}.webp"
+    if not file.is_file():
+        return None
+    with Image.open(file, formats=FORMATS) as picture:
+        width, height = picture.size
+    step = SHEET_SIDE_PX + GAP_PX
+    columns, column_rest = divmod(width - GAP_PX, step)
+    prompts, prompt_rest = divmod(height - LABEL_PX - GAP_PX, step + CAPTION_PX)
+    if column_rest or prompt_rest:
+        columns = prompts = 0  # laid out by another version of the hub: shown whole only
+    source = f"../sheets/{entry.track}/{entry.name}.webp"
+    return Sheet(file, source, width, height, columns, prompts)
+
+
+def gallery_css() -> str:
+    """Return the rules that move a sheet so that one of its cells shows."""
+    step = SHEET_SIDE_PX + GAP_PX
+    lines = [
+        f".c{column} img {{ left: -{GAP_PX + column * step}px; }}" for column in range(MAX_COLUMNS)
+    ]
+    lines += [
+        f".p{prompt} .shot img {{ top: -{LABEL_PX + prompt * (step + CAPTION_PX)}px; }}"
+        for prompt in range(MAX_PROMPTS)
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,86 @@
+"""``leaderboard`` and its ``--check``."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks.synthetic_hub import make_row, record
+from harness import paths
+from harness.cli import main
+from harness.errors import UsageError
+from harness.leaderboard import blocks
+from harness.leaderboard.collect import collect
+from harness.leaderboard.history import read_history
+
+
+def test_build_writes_the_tables_and_check_is_satisfied_until_something_changes(small, capsys):
+    record(make_row("robot", "reference", 0.33))
+    record(make_row("robot", "One", 0.36))
+    out = ["--out", str(small / "site")]
+    assert main(["leaderboard", "--check"]) == 1
+    assert "nox -s leaderboard" in capsys.readouterr().err
+    assert main(["leaderboard", *out]) == 0
+    assert main(["leaderboard", "--check", *out]) == 0
+    text = (small / "LEADERBOARD.md").read_text(encoding="utf-8")
+    assert "| 1 | One |" in text
+    assert "| Two |" in text.replace("|  | Two |", "| Two |")
+    assert "pending: nobody has run it on this track yet" in text
+    readme = (small / "README.md").read_text(encoding="utf-8")
+    block = readme[readme.index(blocks.BEGIN) : readme.index(blocks.END)]
+    assert "| One |" in block
+    assert "Two" not in block
+    (small / "site" / "index.html").write_text("changed", encoding="utf-8")
+    capsys.readouterr()
+    assert main(["leaderboard", "--check", *out]) == 1
+    assert "index.html" in capsys.readouterr().err
+    record(make_row("robot", "Two", 0.30))
+    assert main(["leaderboard", "--check"]) == 1
+    assert "LEADERBOARD.md, README.md" in capsys.readouterr().err
+
+
+def test_nothing_a_stranger_wrote_is_in_the_markdown(small):
+    record(make_row("robot", "One", 0.36, summary="| <b>evil</b> |", authors=("@everyone",)))
+    text = blocks.leaderboard_text(collect())
+    assert "evil" not in text
+    assert "@everyone" not in text
+
+
+@pytest.mark.parametrize("text", ["", f"{blocks.BEGIN}", f"{blocks.END}{blocks.BEGIN}"])
+def test_a_readme_without_its_marks_is_an_error_with_a_remedy(text):
+    with pytest.raises(UsageError, match="marks"):
+        blocks.with_block(text, "x")
+
+
+def test_the_board_is_built_without_torch():
+    code = (
+        "import sys; from harness.leaderboard.collect import collect;"
+        "from harness.leaderboard import blocks, site; collect();"
+        "assert not {'torch', 'diffusers', 'transformers'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=paths.ROOT, check=True)
+
+
+def git(folder, *arguments):
+    identity = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def test_the_history_of_a_row_is_what_git_remembers(small):
+    git(small, "init", "--quiet")
+    for gain in (0.34, 0.36):
+        record(make_row("robot", "One", gain))
+        git(small, "add", "leaderboard")
+        git(small, "commit", "--quiet", "-m", "a row")
+    (paths.RESULTS / "robot" / "One.json").write_text("damaged", encoding="utf-8")
+    git(small, "commit", "--quiet", "--all", "-m", "a damaged row")
+    events = read_history()["One"]
+    assert [event.status for event in events] == ["ok", "ok"]
+    assert [round(event.gain, 2) for event in events] == [0.36, 0.34]
+    assert len(events[0].commit) >= 7
+
+
+def test_a_hub_without_git_has_no_history(small):
+    assert read_history() == {}
