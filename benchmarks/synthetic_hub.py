@@ -196,12 +196,12 @@ def record(row: Row, sheet: bytes | None = None) -> None:
         path.with_suffix(".webp").write_bytes(sheet)
 
 
-def make_sheet(track: str, hue: int = 0, columns: int = 4) -> bytes:
+def make_sheet(track: str, hue: int = 0, columns: int = 5) -> bytes:
     """Return a sheet of plain colours in the layout of real ones."""
     import io
 
     file = load_track(track).file
-    titles = ("base", "reference", "own", "its own generate")[:columns]
+    titles = ("trained on", "base", "reference", "own", "its own generate")[:columns]
     cells = [
         (
             title,

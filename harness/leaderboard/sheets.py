@@ -13,7 +13,9 @@ from harness.page import SHEET_SIDE_PX
 from harness.pictures import CAPTION_PX, FORMATS, GAP_PX, LABEL_PX
 
 MAX_COLUMNS, MAX_PROMPTS = 6, 12
-BASE, REFERENCE, OWN = 0, 1, 2  # columns of every sheet; the reference's own has no third model
+# Columns of a sheet, after the pictures it was trained on. Where there is no model that the trusted
+# sampler could draw with (an unmergeable adapter), its own pictures stand in the third place.
+BASE, REFERENCE, OWN = 1, 2, 3
 
 
 @dataclass(frozen=True)
