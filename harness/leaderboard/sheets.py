@@ -10,7 +10,8 @@ from PIL import Image
 from harness import paths
 from harness.leaderboard.entries import Entry
 from harness.page import SHEET_SIDE_PX
-from harness.pictures import CAPTION_PX, FORMATS, GAP_PX, LABEL_PX
+from harness.picture_limits import FORMATS
+from harness.pictures import CAPTION_PX, GAP_PX, LABEL_PX
 
 MAX_COLUMNS, MAX_PROMPTS = 6, 12
 # Columns of a sheet, after the pictures it was trained on. Where there is no model that the trusted

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from benchmarks.synthetic_hub import make_row, make_sheet, record
-from harness import paths, results
+from harness import paths, registry, results
 from harness.errors import HubError, ResultFileError
+from harness.leaderboard.blocks import leaderboard_text, readme_block
 from harness.leaderboard.collect import Board, collect, require_everybody
 from harness.records import Row
 
+CONTROLS = paths.CONTROLS
 ERROR = {"kind": "HookError", "what": "make_lora raised", "where": "a.py:1", "fix": "Mend it."}
 
 
@@ -166,3 +170,21 @@ def test_the_embedded_base_is_not_the_real_model(small):
     from harness.track import load_track
 
     assert not is_real_model(load_track("robot"))
+
+
+def test_a_control_is_on_the_board_with_a_rank_and_without_tier_or_medal(small):
+    control = small / "controls" / "Untouched"
+    shutil.copytree(CONTROLS / "Untouched", control)
+    record(make_row("robot", "reference", 0.33))
+    record(make_row("robot", "One", 0.36))
+    assert entry(collect(), "Untouched").state == "pending"
+    row = make_row("robot", "One", 0.36)
+    now = registry.load_control("Untouched")
+    changes = {"contribution": "Untouched", "control": True, "content_hash": now.content_hash}
+    record(Row.model_validate(row.model_dump() | changes))
+    board = collect()
+    untouched = entry(board, "Untouched")
+    assert (untouched.state, untouched.group) == ("measured", 1)
+    assert (untouched.tier, untouched.medal) == (None, "")
+    assert "Untouched" not in readme_block(board)
+    assert "*Untouched*" in leaderboard_text(board)
