@@ -17,7 +17,12 @@ from harness.errors import UsageError
 from harness.records import NAME_PATTERN, TrainSettings
 from harness.structure import limits
 
-SCAFFOLD = paths.ROOT / "harness" / "scaffold"
+SCAFFOLDS = {
+    "code": paths.ROOT / "harness" / "scaffold",
+    "config": paths.ROOT / "harness" / "scaffold_config",
+}
+# What a beginner opens first.
+FIRST_FILE = {"code": "src/lora.py", "config": "contribution.toml"}
 
 # As many pictures as a beginner can take in; the track brings its own for training.
 PICTURES = 3
@@ -26,6 +31,12 @@ PICTURES = 3
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("name", metavar="NAME", help="letters, digits and _; such as MyIdea")
+    parser.add_argument(
+        "--kind",
+        choices=tuple(SCAFFOLDS),
+        default="code",
+        help="code: a hook of your own; config: settings only, no Python (default: %(default)s)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,12 +47,12 @@ def run(args: argparse.Namespace) -> int:
     paths.CONTRIBUTIONS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".new-", dir=paths.CONTRIBUTIONS) as temporary:
         draft = Path(temporary) / name
-        write_folder(draft, name)
+        write_folder(draft, name, args.kind)
         draft.rename(target)  # whole or not at all
     print(
         f"CONTRIBUTIONS/{name} is there. Next:\n"
         f"  nox -s contribution -- {name}      train and judge it as it is: green\n"
-        f"  edit CONTRIBUTIONS/{name}/src/lora.py, change one thing, run it again\n"
+        f"  edit CONTRIBUTIONS/{name}/{FIRST_FILE[args.kind]}, change one thing, run it again\n"
         f"  nox -s check -- {name}             check the folder in half a second"
     )
     return 0
@@ -89,16 +100,17 @@ def is_reserved(name: str) -> bool:
     return name.casefold() in limits.WINDOWS_RESERVED | limits.ROWS_OF_THE_HUB
 
 
-def write_folder(folder: Path, name: str) -> None:
-    """Fill in the scaffold and add a few of the hub's own pictures."""
+def write_folder(folder: Path, name: str, kind: str = "code") -> None:
+    """Fill in the scaffold of a kind and add a few of the hub's own pictures."""
     values = {
         "name": name,
         "author": json.dumps(guess_author(), ensure_ascii=False)[1:-1],
         "learning_rate": f"{TrainSettings().learning_rate:g}",
     }
-    for source in sorted(p for p in SCAFFOLD.rglob("*") if p.is_file() and p.suffix != ".pyc"):
+    scaffold = SCAFFOLDS[kind]
+    for source in sorted(p for p in scaffold.rglob("*") if p.is_file() and p.suffix != ".pyc"):
         text = string.Template(source.read_text(encoding="utf-8")).substitute(values)
-        target = folder / source.relative_to(SCAFFOLD)
+        target = folder / source.relative_to(scaffold)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8", newline="\n")
     dataset = paths.REFERENCE / "Dataset"

@@ -18,10 +18,10 @@ def contributions(tmp_path, monkeypatch):
     return folder
 
 
-def create(name):
+def create(name, *options):
     parser = __import__("argparse").ArgumentParser()
     new.add_arguments(parser)
-    return new.run(parser.parse_args([name]))
+    return new.run(parser.parse_args([name, *options]))
 
 
 def test_a_new_folder_has_no_findings_at_all(contributions, capsys):
@@ -87,3 +87,26 @@ def test_an_interrupted_start_leaves_nothing(contributions, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         create("MyIdea")
     assert list(contributions.iterdir()) == []
+
+
+def test_a_contribution_of_settings_only_has_no_python_and_no_findings(contributions, capsys):
+    assert create("MySettings", "--kind", "config") == 0
+    folder = contributions / "MySettings"
+    assert check_folder(folder, root=contributions.parent) == []
+    assert not list(folder.rglob("*.py"))
+    file, findings = read_contribution_file(folder / "contribution.toml")
+    assert findings == []
+    assert file.hooks == ()
+    assert (file.settings.lora.rank, file.settings.train.lr_schedule) == (8, "cosine")
+    assert "MySettings/contribution.toml, change one thing" in capsys.readouterr().out
+
+
+def test_the_settings_that_are_commented_out_are_settings(contributions):
+    create("MySettings", "--kind", "config")
+    path = contributions / "MySettings" / "contribution.toml"
+    text = path.read_text(encoding="utf-8")
+    assert text.count("\n# min_snr_gamma") == text.count("\n# noise_offset") == 1
+    path.write_text(text.replace("\n# min", "\nmin").replace("\n# noise", "\nnoise"), "utf-8")
+    file, findings = read_contribution_file(path)
+    assert findings == []
+    assert file.settings.train.min_snr_gamma == 5.0
