@@ -79,7 +79,7 @@ def test_a_taken_name_is_refused_whatever_its_case(contributions):
 
 
 def test_an_interrupted_start_leaves_nothing(contributions, monkeypatch):
-    def interrupted(folder, name):
+    def interrupted(folder, _name, _kind):
         folder.mkdir()
         raise KeyboardInterrupt
 
