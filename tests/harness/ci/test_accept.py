@@ -7,6 +7,7 @@ from PIL import Image
 
 from harness import paths, registry, results
 from harness.ci.accept import MAX_SHEET_BYTES, accept
+from harness.cli import main
 from harness.track import load_track
 from tests.harness.support import example_row
 
@@ -93,3 +94,18 @@ def test_a_name_that_the_hub_does_not_know_is_never_looked_at(handed_over):
     folder.mkdir()
     results.write_row(folder / "row.json", row_of_example1(contribution="Stranger"))
     assert accept(handed_over.parent.parent, "ci") == ([], [])
+
+
+def test_the_command_keeps_the_accepted_rows_apart_for_the_attestation(
+    handed_over, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
+    monkeypatch.setattr(paths, "REGISTRY", tmp_path / "registry.toml")
+    results.write_row(handed_over / "row.json", row_of_example1())
+    assert main(["ci", "accept", str(handed_over.parent.parent)]) == 0
+    kept = paths.RUNS / "ci" / "accepted" / "robot" / "Example1.json"
+    assert kept.read_bytes() == (paths.RESULTS / "robot" / "Example1.json").read_bytes()
+    assert (tmp_path / "output").read_text() == "accepted=1\n"
+    assert (tmp_path / "registry.toml").is_file()
+    (handed_over / "row.json").write_text("{}", encoding="utf-8")
+    assert main(["ci", "accept", str(handed_over.parent.parent)]) == 1
