@@ -221,7 +221,7 @@ READS = {
     "ReadsTheRepository": Attack(
         "reads .git, .env and the workflow files",
         tries(
-            (".git", "os.stat('@ROOT@/.git') and 'there'"),
+            (".git", "(os.listdir if os.path.isdir('@ROOT@/.git') else read)('@ROOT@/.git')"),
             ("the root", "read('@ROOT@/README.md')"),
         ),
     ),
