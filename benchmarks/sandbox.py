@@ -26,7 +26,7 @@ from harness.worker.process import Child, run_children
 from harness.worker.spent import read_spent
 
 FIGURES = paths.ROOT / "benchmarks" / "results" / "sandbox.json"
-STARTS, TRAININGS, STEPS = 15, 3, 40
+STARTS, TRAININGS, STEPS = 15, 3, 20
 
 
 class Silent(Progress):

@@ -27,8 +27,20 @@ def replacing(path: Path) -> Iterator[Path]:
         # mkstemp files are private (0600); results are meant to be read by everybody.
         temporary.chmod(0o644)
         temporary.replace(path)
+        _keep_name(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _keep_name(folder: Path) -> None:
+    """Have the folder's new entry on disk too, or a power cut could bring the old file back."""
+    if os.name == "nt":
+        return  # there folders cannot be opened; the file system does it by itself
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_text(path: Path, text: str) -> None:

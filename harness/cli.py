@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
 from types import ModuleType
 from typing import NoReturn
 
-from harness.errors import HubError, StructureError
+from harness.errors import EnvironmentFault, HubError, StructureError
 
 # Command -> its module. Only the module of the command that was typed is imported, so that
 # `check` and `list` start fast.
@@ -45,6 +46,8 @@ EXAMPLES = {
 }
 
 INTERRUPTED = 130
+# No space, file too large, read-only, not permitted: faults of the machine, not of the hub.
+REFUSALS = (errno.ENOSPC, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 class FriendlyParser(argparse.ArgumentParser):
@@ -95,10 +98,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     except HubError as error:
         _print_error(error)
         return error.exit_code
+    except OSError as error:
+        if error.errno not in REFUSALS:
+            raise
+        _print_error(refused(error))
+        return 1
     except KeyboardInterrupt:
         print("\nStopped. No file was left half-written, no process behind.", file=sys.stderr)
         return INTERRUPTED
     return code
+
+
+def refused(error: OSError) -> HubError:
+    """Say in a sentence that the machine does not let the hub write."""
+    return EnvironmentFault(
+        f"The machine refuses to write: {error.strerror}.",
+        where=str(error.filename or "an open file"),
+        fix="Free some space (nox -s clean), or make the folder writable. What was there is whole.",
+    )
 
 
 def _print_error(error: HubError) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import linecache
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -97,7 +98,10 @@ def place_of(manager: pluggy.PluginManager, hook: HookName) -> str:
     code = function.__code__
     file = Path(code.co_filename).resolve()
     name = file.relative_to(paths.ROOT).as_posix() if file.is_relative_to(paths.ROOT) else file.name
-    return f"{name}:{code.co_firstlineno} in {code.co_name}"
+    line = code.co_firstlineno  # of the first decorator
+    while linecache.getline(str(file), line).lstrip().startswith(("@", "#")):
+        line += 1
+    return f"{name}:{line} in {code.co_name}"
 
 
 def own_trace(error: BaseException, contribution: Contribution) -> tuple[str, ...]:

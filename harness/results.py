@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from harness import atomic, paths
+from harness.damaged import set_aside
 from harness.errors import ResultFileError
 from harness.records import SCHEMA_VERSION, Row
 
@@ -50,16 +52,18 @@ def recorded_path(row: Row) -> Path:
 def recorded_rows(track: str) -> list[Row]:
     """Return the leaderboard's rows of one track, best gain first, failed ones last.
 
-    Rows of another schema version are left out: `outdated_rows` names them.
-
-    Raises:
-        ResultFileError: One of the files is damaged.
+    Rows of another schema version are left out: `outdated_rows` names them. A damaged one stops
+    nobody else's page: it is reported, and kept aside under another name.
     """
-    rows = [
-        read_row(path)
-        for path in sorted((paths.RESULTS / track).glob("*.json"))
-        if schema_of(path) == SCHEMA_VERSION
-    ]
+    rows = []
+    for path in sorted((paths.RESULTS / track).glob("*.json")):
+        if schema_of(path) != SCHEMA_VERSION:
+            continue
+        try:
+            rows.append(read_row(path))
+        except ResultFileError as error:
+            kept = set_aside(path)
+            print(f"{error}\n  kept as {kept.name}", file=sys.stderr)
     return sorted(
         rows, key=lambda row: (-row.verdict.gain if row.verdict else 1e9, row.contribution)
     )

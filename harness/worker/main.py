@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import traceback
 from pathlib import Path
@@ -97,6 +98,8 @@ def fault(told: HubError, raised: Exception, contribution: Contribution) -> Erro
     """
     from harness.plugins import own_trace
 
+    with contextlib.suppress(OSError, ValueError):  # it may have closed what it prints to
+        sys.stdout.flush()  # or what it printed comes after the traceback
     print(TRACE_MARK, file=sys.stderr, flush=True)
     traceback.print_exc()
     lines = tuple(sendable(line) for line in own_trace(raised, contribution))

@@ -23,6 +23,7 @@ from harness.sandbox import layers
 from harness.sandbox.limits import Kind, Limits, Usage, default_limits, exceeded, fault
 from harness.worker.environment import child_environment
 from harness.worker.events import EventReader, without_control
+from harness.worker.exits import describe_exit, shown_trace, signal_name
 from harness.worker.jobs import ANSWER_FILE, EVENTS_FILE, JOB_FILE, LOG_FILE, TRACE_MARK
 from harness.worker.log_pump import LogPump
 from harness.worker.meter import Meter
@@ -251,30 +252,6 @@ class Child(Generic[A]):
             text = text.rpartition(f"{TRACE_MARK}\n")[0] or text
         lines = [without_control(line)[:300] for line in text.splitlines()]
         return tuple(line for line in lines if line.strip())[-LOG_TAIL_LINES:]
-
-
-def shown_trace(lines: Sequence[str]) -> tuple[str, ...]:
-    """Clean the lines of a traceback that a child sent."""
-    return tuple(without_control(line)[:300] for line in lines[-LOG_TAIL_LINES:])
-
-
-def signal_name(code: int | None) -> str | None:
-    """Return the signal that ended a process, whoever passed the code on (128 + number)."""
-    if code is None or 0 <= code <= 128:
-        return None
-    try:
-        return signal.Signals(-code if code < 0 else code - 128).name
-    except ValueError:
-        return None
-
-
-def describe_exit(code: int) -> str:
-    """Say in words how a process ended."""
-    name = signal_name(code)
-    if name is None:
-        return f"exited with code {code}"
-    hint = " (often: out of memory)" if name == "SIGKILL" else ""
-    return f"was killed by {name}{hint}"
 
 
 def run_children(children: Sequence[Child[Any]], progress: Progress) -> None:

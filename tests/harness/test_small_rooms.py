@@ -394,3 +394,15 @@ def test_a_row_is_as_frozen_as_it_looks():
         row.status = "failed"
     assert Row.model_validate_json(row.model_dump_json()) == row
     assert time.strptime(f"{row.created_at:%Y-%m-%d}", "%Y-%m-%d")
+
+
+def test_a_damaged_row_is_kept_aside_and_stops_nobody_elses_page(runs, capsys):
+    folder = results.recorded_path(example_row()).parent
+    for name in ("Good", "Bad"):
+        row = example_row(contribution=name)
+        results.write_row(results.recorded_path(row), row)
+    (folder / "Bad.json").write_text('{"schema_version": ')
+    assert [row.contribution for row in results.recorded_rows("robot")] == ["Good"]
+    assert "kept as Bad.json.damaged-1" in capsys.readouterr().err
+    assert (folder / "Bad.json.damaged-1").is_file()
+    assert [row.contribution for row in results.recorded_rows("robot")] == ["Good"]

@@ -80,8 +80,8 @@ FAULTS = {
     "RaisesInLora": ("HookError", "make_lora", "src/main.py:8 in make_lora"),
     "RaisesInTrain": ("HookError", "train", "src/main.py:12 in train"),
     "RaisesInGenerate": ("HookError", "generate", "src/main.py:8 in"),
-    "ReturnsNone": ("HookResultError", "make_lora", ""),
-    "StopsEarly": ("HookResultError", "1 losses", ""),
+    "ReturnsNone": ("HookResultError", "make_lora", "ReturnsNone/src/main.py:7 in make_lora"),
+    "StopsEarly": ("HookResultError", "1 losses", "StopsEarly/src/main.py:7 in train"),
     "ChangesTheVae": ("HookResultError", "VAE", ""),
     "TrainsInSecret": ("HookResultError", "does not bring the trained model back", ""),
     "RaisesInItem": ("HookError", "picture 0 went missing", "src/main.py:11 in __getitem__"),
@@ -120,6 +120,11 @@ def test_the_log_tail_is_kept_without_control_characters(random_base, tmp_path):
     log = "\n".join(outcome.error.log_tail)
     assert "step 2 <script>" in log
     assert "ZeroDivisionError" in log
+    assert "src/main.py" in log
+    assert "site-packages" not in log  # the contribution's own lines of the traceback only
+    assert "harness/" not in log
+    whole = (tmp_path / "out" / "log.txt").read_text()
+    assert "harness/plugins.py" in whole
     assert "\x1b" not in log
 
 

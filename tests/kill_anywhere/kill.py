@@ -39,7 +39,16 @@ def small_hub(root: Path) -> Path:
 
 def start(hub: Path) -> subprocess.Popen[bytes]:
     """Start a run."""
-    command = [sys.executable, "-m", "harness", "contribution", NAME, "--seeds", "0", "--skip-gate"]
+    command = [
+        sys.executable,
+        "-m",
+        "harness",
+        "contribution",
+        NAME,
+        "--seeds",
+        "0,",
+        "--skip-gate",
+    ]
     kept = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     return subprocess.Popen(
         command, cwd=hub, env=kept, stdout=subprocess.PIPE, stderr=subprocess.STDOUT

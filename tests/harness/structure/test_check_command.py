@@ -12,7 +12,7 @@ import pytest
 
 from harness import paths
 from harness.commands import check, explain
-from harness.errors import UsageError
+from harness.errors import EnvironmentFault, UsageError
 from harness.structure.rules import RULES
 
 ROOT = Path(__file__).parents[3]
@@ -124,6 +124,16 @@ def test_changed_since_sees_commits_and_the_working_tree(hub, capsys):
     git(hub, "rm", "-rq", "CONTRIBUTIONS/Beta")
     assert run("--changed-since", "main") == 0
     assert capsys.readouterr().out == "There is nothing to check.\n"
+
+
+def test_a_git_that_fails_is_an_error_and_not_an_empty_change(hub):
+    git(hub, "init", "-q", "-b", "main")
+    git(hub, "add", ".")
+    git(hub, "commit", "-qm", "start")
+    (hub / "CONTRIBUTIONS/Beta/src/new.py").write_text("A = 1\n")
+    (hub / ".git" / "index").write_bytes(b"damaged")
+    with pytest.raises(EnvironmentFault, match="git diff failed"):
+        run("--changed-since", "main")
 
 
 @pytest.mark.parametrize("ref", ["nowhere", "--output=x", ""])
