@@ -14,11 +14,11 @@ from typing import Any
 # Bases drawn at fewer pixels than this are small models such as models/tiny-sd.
 TINY_BELOW_PX = 256
 
-# A small U-Net's layers are narrow, so the same step of A and B changes them less: the embedded
-# base learns the robot best at ten times SD 1.4's rate (docs/training.md has the figures).
+# A small U-Net's layers are narrow, so the same step of A and B changes them less. Ten times SD
+# 1.4's rate is what the hub's tracks train the embedded base with (TrainSettings' default).
 TINY_FACTOR = 10.0
 
-# And it has learnt what it can after a quarter of the steps.
+# The tracks' budget is 150 steps for nine pictures; a quarter of SD 1.4's steps is near that.
 TINY_STEPS = 4
 
 
