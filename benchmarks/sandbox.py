@@ -38,6 +38,13 @@ class Silent(Progress):
     def finish(self, label: str, *, ok: bool) -> None:
         """Show nothing."""
 
+    def __enter__(self) -> Silent:
+        """Start showing nothing."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Stop."""
+
 
 def main() -> int:
     """Measure and write."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
-from harness.figures import Figures
 from harness.records import Row
 from harness.registry import REFERENCE_NAME
 
 # A curve of so many points looks the same as one of thousands, and the page stays small.
 CURVE_POINTS = 60
+
+T = TypeVar("T")
 
 State = Literal["measured", "unmergeable", "failed", "pending", "stale"]
 STATES: tuple[State, ...] = get_args(State)  # as the table sorts them
@@ -88,6 +89,8 @@ class Entry:
 def from_row(row: Row, reasons: Sequence[str] = ()) -> Entry:
     """Flatten a row; ``reasons`` say why it does not describe today's files."""
     own = [score.own for score in row.scores]
+    # An unmergeable adapter has no scores; its own pictures are judged all the same.
+    drawn = [figures.pictures for figures in own] or [one.own for one in row.own_pictures]
     verdict, costs, machine = row.verdict, row.costs, row.machine
     return Entry(
         name=row.contribution,
@@ -106,7 +109,7 @@ def from_row(row: Row, reasons: Sequence[str] = ()) -> Entry:
         flags=tuple(flag.text for flag in row.flags),
         outcome=verdict.outcome if verdict else "",
         sentence=verdict.sentence if verdict else "",
-        seeds=tuple(score.seed for score in row.scores),
+        seeds=tuple(score.seed for score in row.scores or row.own_pictures),
         gains=tuple(score.gain for score in row.scores),
         gain=verdict.gain if verdict else None,
         difference=verdict.difference if verdict else None,
@@ -117,9 +120,9 @@ def from_row(row: Row, reasons: Sequence[str] = ()) -> Entry:
             statistics.fmean(figures.heldout.bands[i] for figures in own) for i in range(3) if own
         ),
         drift=_mean(own, lambda figures: figures.drift),
-        similarity=_mean(own, lambda figures: figures.pictures.similarity),
-        prompt_adherence=_mean(own, lambda figures: figures.pictures.prompt_adherence),
-        memorisation=_mean(own, lambda figures: figures.pictures.memorisation),
+        similarity=_mean(drawn, lambda pictures: pictures.similarity),
+        prompt_adherence=_mean(drawn, lambda pictures: pictures.prompt_adherence),
+        memorisation=_mean(drawn, lambda pictures: pictures.memorisation),
         overfit_gap=_mean(own, lambda figures: figures.overfit_gap),
         seconds=costs.train_seconds if costs else None,
         time_ratio=costs.time_ratio if costs else None,
@@ -146,7 +149,7 @@ def _state(row: Row, reasons: Sequence[str]) -> State:
     return "unmergeable" if row.status == "unmergeable" else "failed"
 
 
-def _mean(own: Sequence[Figures], of: Callable[[Figures], float | None]) -> float | None:
+def _mean(own: Sequence[T], of: Callable[[T], float | None]) -> float | None:
     """Return the mean over seeds, or None when a seed lacks the figure."""
     values = [of(figures) for figures in own]
     known = [value for value in values if value is not None]

@@ -32,9 +32,12 @@ class Sheet:
 
 
 def sheet_of(entry: Entry) -> Sheet | None:
-    """Return the sheet that was recorded with a row, or None. Only its header is read."""
+    """Return the sheet that was recorded with a row, or None. Only its header is read.
+
+    A pending entry may have one of an older hub, with other columns: it is not shown.
+    """
     file = paths.RESULTS / entry.track / f"{entry.name}.webp"
-    if not file.is_file():
+    if entry.state == "pending" or not file.is_file():
         return None
     with Image.open(file, formats=FORMATS) as picture:
         width, height = picture.size

@@ -188,3 +188,15 @@ def test_a_control_is_on_the_board_with_a_rank_and_without_tier_or_medal(small):
     assert (untouched.tier, untouched.medal) == (None, "")
     assert "Untouched" not in readme_block(board)
     assert "*Untouched*" in leaderboard_text(board)
+
+
+def test_an_unmergeable_row_shows_what_its_pictures_are_worth_and_does_not_rank(small):
+    record(make_row("robot", "reference", 0.33))
+    row = make_row("robot", "One", 0.36).model_dump()
+    pictures = row["scores"][0]["own"]["pictures"] | {"similarity": 0.625}
+    own = {"seed": 0, "own": pictures, "reference": pictures, "train_seconds": 15.0}
+    changes = {"status": "unmergeable", "scores": (), "verdict": None, "own_pictures": (own,)}
+    record(Row.model_validate(row | changes | {"error": ERROR}))
+    one = entry(collect(), "One")
+    assert (one.state, one.similarity, one.seeds) == ("unmergeable", 0.625, (0,))
+    assert (one.group, one.tier, one.gain, one.drift) == (None, None, None, None)

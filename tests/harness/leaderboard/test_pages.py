@@ -98,6 +98,20 @@ def test_the_same_rows_give_the_same_bytes(small):
     assert one == two
 
 
+def test_the_sheet_of_an_older_hub_is_not_cut_up(small):
+    record(make_row("robot", "reference", 0.33), make_sheet("robot"))
+    record(make_row("robot", "One", 0.36), make_sheet("robot"))
+    file = small / "leaderboard" / "results" / "robot" / "One.json"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace('"schema_version": 2', '"schema_version": 1'), encoding="utf-8")
+    build(collect(), small / "site")
+    sheets = {path.name for path in (small / "site" / "sheets").rglob("*.webp")}
+    assert sheets == {"reference.webp"}
+    page = (small / "site" / "robot" / "gallery.html").read_text(encoding="utf-8")
+    assert page.count("reference.webp") == 2  # its column, and the base's
+    assert "One.webp" not in page
+
+
 def test_a_folder_that_is_not_ours_is_never_replaced(small):
     from harness.errors import UsageError
 
