@@ -211,6 +211,12 @@ def kill_anywhere(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def mutants(session: nox.Session) -> None:
+    """Show what the correctness gate catches: write docs/contract/matrix.md anew (half an hour)."""
+    python(session, "-m", "harness.contract.matrix", *session.posargs)
+
+
+@nox.session(python=False)
 def lock(session: nox.Session) -> None:
     """Write requirements.txt anew from pyproject.toml."""
     python(session, "tools/lock.py")

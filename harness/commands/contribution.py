@@ -14,7 +14,7 @@ from rich.table import Table
 from harness import atomic, registry, results
 from harness.commands.isolation import add_isolation_arguments, settle
 from harness.contract.catalogue import choose
-from harness.contract.render import render_report
+from harness.contract.render import render_report, summary_line
 from harness.errors import UsageError
 from harness.figures import Figures
 from harness.pipeline import Options, Run, check, require_clean, run_contribution
@@ -156,8 +156,13 @@ def show(finished: Run, console: Console) -> None:
     row = finished.row
     if finished.findings:
         console.print(render_text(finished.findings), markup=False, soft_wrap=True)
-    if finished.report is not None and finished.report.findings:
-        console.print(render_report(finished.report), markup=False, soft_wrap=True, emoji=False)
+    if finished.report is not None and finished.report.errors:
+        text = render_report(finished.report, colour=wants_colour())
+        console.print(text, markup=False, soft_wrap=True, emoji=False)
+    elif finished.report is not None:
+        more = f". Hints: nox -s contribution -- {row.contribution} --only-contract"
+        hints = more if finished.report.findings else ""
+        console.print(f"Gate: {summary_line(finished.report)}{hints}", style="dim", markup=False)
     if row.status == "unmergeable":
         show_pictures_only(finished, console)
         return

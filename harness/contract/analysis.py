@@ -135,3 +135,11 @@ def most_repeated(seen: TrainingSeen, limit: float) -> float | None:
     correlation = unit @ unit.T
     correlation.fill_diagonal_(0.0)
     return float((correlation.max(dim=1).values > limit).float().mean())
+
+
+def farthest_text(seen: TrainingSeen) -> float:
+    """Return how far the strangest embedding is from all that left the text encoder, relative."""
+    known = torch.stack([*seen.known_texts, *seen.spy.texts]).flatten(1)  # (n, S * D)
+    rows = torch.cat([call.states for call in seen.calls]).flatten(1)  # (N, S * D)
+    nearest = torch.cdist(rows, known).min(dim=1).values / rows.norm(dim=1).clamp_min(1e-9)
+    return float(nearest.max())

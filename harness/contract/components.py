@@ -1,16 +1,17 @@
 """The tiny models on which the hooks run: real classes and SD 1.x's layer names, few channels.
 
-The U-Net is random and has SD 1.4's 192 adaptable layers. The text encoder and tokenizer are the
-embedded base's. The autoencoder is a real ``AutoencoderKL`` whose encoder gives each picture a
-*known* latent: the mean colour, one channel each, and a constant. So the noisy latents that reach
-the U-Net can be checked in closed form.
+The U-Net is random and has the embedded base's blocks, named as SD 1.x's. The text encoder and
+tokenizer are the embedded base's. The autoencoder is a real ``AutoencoderKL`` whose encoder gives
+each picture a *known* latent: the mean colour, one channel each, and a constant. So the noisy
+latents that reach the U-Net can be checked in closed form.
 """
 
 from __future__ import annotations
 
 import copy
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline
@@ -91,13 +92,22 @@ def known_vae(spy: Spy, *, constant: bool = False) -> AutoencoderKL:
 class Workshop:
     """Makes tiny pipelines that do not touch each other."""
 
+    @classmethod
+    @cache
+    def shared(cls) -> Self:
+        """Return the workshop of this process; whatever it makes is a copy."""
+        return cls()
+
     def __init__(self, base: Path = EMBEDDED_BASE) -> None:
         self.base = load_pipeline(base)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(7)
             self._unet = SpiedUNet(
                 sample_size=LATENTS,
-                block_out_channels=(16, 16, 16, 16),
+                block_out_channels=(16, 16),
+                # The embedded base's blocks: whoever names layers there finds them here.
+                down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+                up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
                 layers_per_block=2,
                 cross_attention_dim=self.base.text_encoder.config.hidden_size,
                 attention_head_dim=2,
@@ -117,7 +127,7 @@ class Workshop:
         unet = copy.deepcopy(self._unet)
         unet.spy = spy
         text_encoder = copy.deepcopy(self.base.text_encoder)
-        spy.watch_text_encoder(text_encoder)
+        spy.watch_text_encoder(text_encoder, self.base.tokenizer)
         return with_models(
             self.base,
             unet=unet,

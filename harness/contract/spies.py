@@ -75,6 +75,7 @@ class Spy:
     encodings: list[Encoding] = field(default_factory=list)
     steps: list[OptimizerStep] = field(default_factory=list)
     texts: list[Tensor] = field(default_factory=list)  # (S, D) each
+    untokenized: str | None = None  # the line that gave words to the text encoder
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self  # copies of a model (an EMA) are watched by the same eyes
@@ -100,14 +101,27 @@ class Spy:
             )
         )
 
-    def watch_text_encoder(self, text_encoder: nn.Module) -> None:
-        """Note what leaves the last layer of the text encoder."""
+    def watch_text_encoder(self, text_encoder: nn.Module, tokenizer: Any) -> None:
+        """Note what leaves the last layer of the text encoder, and help with captions as text.
+
+        A text encoder that is handed words raises. Here it notes that, and reads them all the
+        same, so that one finding does not hide the others.
+        """
+
+        def read(_module: nn.Module, args: Any, kwargs: Any) -> Any:
+            words = args[0] if args else kwargs.get("input_ids")
+            if not isinstance(words, (list, tuple)) or not all(isinstance(w, str) for w in words):
+                return None
+            self.untokenized = self.untokenized or self.finder.caller() or "the text encoder"
+            options = {"padding": "max_length", "truncation": True, "return_tensors": "pt"}
+            return (tokenizer(list(words), **options).input_ids,), {}
 
         def keep(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
             self.texts.extend(output.detach().float().reshape(-1, *output.shape[-2:]).clone())
 
         final = [m for n, m in text_encoder.named_modules() if n.endswith("final_layer_norm")]
         final[-1].register_forward_hook(keep)
+        text_encoder.register_forward_pre_hook(read, with_kwargs=True)
 
     @contextlib.contextmanager
     def watching_optimizers(self) -> Iterator[None]:

@@ -10,6 +10,8 @@ import faulthandler
 import importlib
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,18 +34,29 @@ RAISED = "HUB-C00"
 def run_contract_job(job: ContractJob, events: EventWriter) -> Answer:
     """Run the experiments of a job."""
     probes = choose(job.probes)
-    context = prepare(job)
+    with watchdog(job.limit_s):
+        context = prepare(job)
     with (job.out / OUTCOMES_FILE).open("a", encoding="utf-8", buffering=1) as file:
         for number, name in enumerate(job.experiments):
             events.phase(f"gate: {name}", 0.2 + 0.8 * number / len(job.experiments))
             file.write(ExperimentOutcome(experiment=name, finished=False).model_dump_json() + "\n")
-            # The watchdog is C code: it prints the stack and ends the process even while a call
-            # that hangs holds the interpreter. The parent goes on with the next experiment.
-            faulthandler.dump_traceback_later(job.limit_s, exit=True)
-            done = run_experiment(context, name, probes)
-            faulthandler.cancel_dump_traceback_later()
+            with watchdog(job.limit_s):
+                done = run_experiment(context, name, probes)
             file.write(done.model_dump_json() + "\n")
     return Answer()
+
+
+@contextmanager
+def watchdog(limit_s: float) -> Iterator[None]:
+    """End the process if the block takes longer, and print where it was; the parent goes on.
+
+    It is C code: it works even while a call that hangs holds the interpreter.
+    """
+    faulthandler.dump_traceback_later(limit_s, exit=True)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def prepare(job: ContractJob) -> Context:
@@ -54,7 +67,7 @@ def prepare(job: ContractJob) -> Context:
     from harness.contract.experiments.importing import ImportSeen
     from harness.contract.places import Finder
 
-    workshop = Workshop()
+    workshop = Workshop.shared()
     finder = Finder.of((job.contribution, job.reference))
     before, threads, began = global_state(), live_threads(), time.process_time()
     with watching(finder, job.out / "tmp") as deeds:

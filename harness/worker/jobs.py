@@ -103,7 +103,7 @@ class ContractJob(Job):
     data_dir: Path = Field(description="folder with Images/ and ImageCaptions/ of the track")
     experiments: tuple[str, ...]
     probes: tuple[str, ...] = Field(description="ids of the probes that are wanted; none = all")
-    limit_s: float = Field(default=60.0, gt=0, description="wall time of one experiment, seconds")
+    limit_s: float = Field(default=180.0, gt=0, description="wall time of one experiment, seconds")
 
 
 class FinetuneJob(Job):

@@ -12,6 +12,8 @@ EXPERIMENTS: tuple[str, ...] = (
     "training",
     "oracle",
     "repeats",
+    "continuing",
+    "velocity",
     "generation",
     "learning",
     "leftovers",

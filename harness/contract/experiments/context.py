@@ -123,7 +123,7 @@ def perturb(adapter: nn.Module, size: float, seed: int = 5) -> None:
             if parameter.requires_grad:
                 # Matrices that start at zero get what a freshly drawn one of their width has.
                 fan_in = parameter.shape[-1] if parameter.dim() > 1 else max(1, parameter.numel())
-                spread = max(float(parameter.float().std()) if parameter.numel() > 1 else 0.0, 0.0)
-                scale = size * (spread or 1 / math.sqrt(fan_in))
+                spread = float(parameter.float().std()) if parameter.numel() > 1 else 0.0
+                scale = size * max(spread, 1 / math.sqrt(fan_in))
                 noise = torch.randn(parameter.shape, generator=generator) * scale
                 parameter.add_(noise.to(parameter))

@@ -1,4 +1,4 @@
-"""Forty steps on the embedded base with most of the track's pictures: does it help, and whom?"""
+"""Some steps on the embedded base with most of the track's pictures: does it help, and whom?"""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.records import DatasetConfig
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
 
-STEPS, BATCH_SIZE, SIDE = 40, 4, 64
+STEPS, BATCH_SIZE, SIDE = 16, 4, 64
 TIMESTEPS = (50, 150, 250, 350, 450, 550, 650, 750, 850, 950)
 
 

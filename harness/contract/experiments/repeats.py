@@ -13,7 +13,7 @@ from harness.contract.spies import Spy
 from harness.contract.toy_pictures import PlainColours
 from harness.plugins import Hooks
 
-STEPS, BATCH_SIZE = 4, 4
+STEPS, BATCH_SIZE = 3, 4
 
 
 @dataclass

@@ -46,11 +46,9 @@ class TrainingSeen:
     adapter_ids: frozenset[int]
     adapter_names: dict[int, str]
     unmoved: tuple[str, ...]
-    moved_share: float
     base_changed: tuple[str, ...]
     other_ids: dict[int, str]
-    empty_text: Tensor  # (S, D)
-    caption_texts: Tensor  # (7, S, D) by the untouched text encoder
+    known_texts: Tensor  # (8, S, D) captions and the empty one, by the untouched text encoder
     made_dtypes: frozenset[torch.dtype]
 
     @property
@@ -103,11 +101,9 @@ def run(context: Context) -> TrainingSeen:
         adapter_ids=frozenset(trainable),
         adapter_names=inside,
         unmoved=tuple(unmoved),
-        moved_share=relative_move(before, after),
         base_changed=tuple(n for n, tensor in base.items() if not equal(frozen[n], tensor)),
         other_ids={id(t): n for n, t in base.items()},
-        empty_text=context.workshop.embed([""])[0],
-        caption_texts=context.workshop.embed(CAPTIONS),
+        known_texts=context.workshop.embed([*CAPTIONS, ""]),
         made_dtypes=made_dtypes,
     )
 
@@ -128,17 +124,6 @@ def base_tensors(
 def equal(a: Tensor, b: Tensor) -> bool:
     """Tell whether two tensors hold the same bits."""
     return a.shape == b.shape and a.dtype == b.dtype and bool(torch.equal(a, b))
-
-
-def relative_move(before: dict[str, Tensor], after: dict[str, nn.Parameter]) -> float:
-    """Return how far the adapter moved, relative to its size at the start."""
-    moved = sum(
-        float((after[n].detach().double() - t.double()).pow(2).sum())
-        for n, t in before.items()
-        if n in after
-    )
-    size = sum(float(t.double().pow(2).sum()) for t in before.values())
-    return float((moved / max(size, 1e-12)) ** 0.5)
 
 
 def alphas_cumprod(pipeline: StableDiffusionPipeline) -> Tensor:

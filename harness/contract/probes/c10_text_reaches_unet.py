@@ -15,6 +15,14 @@ def check(seen: TrainingSeen) -> Iterator[Symptom]:
     """Count the different embeddings among the samples of seven captions."""
     from harness.contract.analysis import distinct_rows
 
+    if seen.spy.untokenized:
+        yield Symptom(
+            "The text encoder was given captions as words; it reads token ids and raises an error.",
+            fix='input_ids = tokenizer(captions, padding="max_length", truncation=True, '
+            'return_tensors="pt").input_ids, then text_encoder(input_ids)[0]',
+            place=seen.spy.untokenized,
+        )
+        return
     if not seen.calls:
         raise DoesNotApply("no call of the U-Net with a gradient was seen")
     states = [row for call in seen.calls for row in call.states]
