@@ -16,8 +16,9 @@ from harness.errors import WorkerCrash
 from harness.progress import Progress
 from harness.records import ErrorReport
 from harness.worker.events import EventWriter
+from harness.worker.exits import describe_exit
 from harness.worker.jobs import Answer, ContractJob
-from harness.worker.process import Outcome, describe_exit
+from harness.worker.process import Outcome
 
 LOG = "log.txt"
 
