@@ -95,6 +95,16 @@ def load_control(name: str) -> Contribution:
     return load(str(paths.CONTROLS / name))
 
 
+def load_any(name: str) -> Contribution:
+    """Describe the reference, a control or a contribution by the name of its row.
+
+    Raises:
+        UsageError: There is none of that name.
+        StructureError: Its contribution.toml has faults.
+    """
+    return load_control(name) if name in control_names() else load(name)
+
+
 def describe(file: ContributionFile, folder: Path) -> Contribution:
     """Put a parsed contribution.toml and its folder together."""
     relative = folder.resolve().relative_to(paths.ROOT)

@@ -34,7 +34,7 @@ def accept(handed_over: Path, origin: Origin) -> tuple[list[Row], list[HubError]
     """
     rows: list[Row] = []
     refused: list[HubError] = []
-    names = (*registry.contribution_names(), registry.REFERENCE_NAME)
+    names = (registry.REFERENCE_NAME, *registry.control_names(), *registry.contribution_names())
     for track, name in itertools.product(track_names(), names):
         folder = handed_over / track / name
         if not (folder / ROW_FILE).is_file():
@@ -64,7 +64,7 @@ def checked_row(file: Path, track: str, name: str) -> Row:
             where=str(file),
         )
     wanted: Sequence[tuple[str, str, str]] = (
-        ("content_hash", row.content_hash, registry.load(name).content_hash),
+        ("content_hash", row.content_hash, registry.load_any(name).content_hash),
         ("reference_hash", row.reference_hash, registry.load_reference().content_hash),
         ("protocol_hash", row.protocol_hash, load_track(track).protocol_hash()),
     )

@@ -17,7 +17,7 @@ from harness.ci.git import Blob, Repository
 from harness.ci.path_rule import FOLDER, check_sizes, is_name
 from harness.errors import ResultFileError, UsageError
 from harness.records import Row
-from harness.registry import REFERENCE_NAME
+from harness.registry import REFERENCE_NAME, control_names
 from harness.results import read_row
 from harness.run_folders import PAGE_FILE, ROW_FILE, SHEET_FILE
 
@@ -54,8 +54,9 @@ def run_from_commit(
     if not is_name(name):
         raise UsageError(f"{name!r} cannot be the name of a contribution.")
     base, head = repository.commit(base), repository.commit(head)
-    # The reference is part of the hub, so it is the base's.
-    blobs = [] if name == REFERENCE_NAME else acceptable_files(repository, head, name)
+    # Reference and controls are parts of the hub, so they are the base's.
+    hubs_own = name == REFERENCE_NAME or name in control_names()
+    blobs = [] if hubs_own else acceptable_files(repository, head, name)
     with work_tree(repository, base) as hub:
         if blobs:
             shutil.rmtree(hub / FOLDER / name, ignore_errors=True)
@@ -69,7 +70,8 @@ def run_on_track(hub: Path, name: str, track: str, options: Sequence[str], targe
     Raises:
         ResultFileError: It left no row.
     """
-    command = [sys.executable, "-m", "harness", "contribution", name, "--track", track, *options]
+    word = f"{paths.CONTROLS.name}/{name}" if name in control_names() else name
+    command = [sys.executable, "-m", "harness", "contribution", word, "--track", track, *options]
     with workflow_commands_off():
         subprocess.run(command, cwd=hub, check=False)  # noqa: S603 - the name is checked
     rows = sorted((hub / "runs" / track / name).glob(f"*/{ROW_FILE}"))

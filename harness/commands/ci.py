@@ -96,10 +96,13 @@ def run_run(args: argparse.Namespace) -> int:
 def run_one(args: argparse.Namespace, name: str) -> int:
     """Run one contribution of a commit and say how it went."""
     from harness.ci.run import run_from_commit
-    from harness.track import DEFAULT_TRACK, track_names
+    from harness.track import DEFAULT_TRACK, load_track, track_names
 
     options = ["--seeds", args.seeds] if args.seeds else []
-    tracks = track_names() if args.all_tracks else args.track or [DEFAULT_TRACK]
+    tracks = args.track or [DEFAULT_TRACK]
+    if args.all_tracks:
+        # A track of the real model runs where that model is, which CI's machines lack.
+        tracks = [track for track in track_names() if load_track(track).base_model.is_dir()]
     out = args.out.resolve()
     repository = Repository(args.repository)
     rows = run_from_commit(repository, args.base, args.head, name, tracks, options, out)
@@ -110,27 +113,36 @@ def run_one(args: argparse.Namespace, name: str) -> int:
 
 
 def run_changed(args: argparse.Namespace) -> int:
-    """List the contributions that main changed since a commit; everything, if that is unknown."""
-    from harness import registry
+    """List what has to run after a push to main, as JSON.
+
+    That is what the push changed, and whatever has no row of today's files: a new reference, track
+    or base makes every row stale, and a row that was lost once comes back by itself.
+    """
     from harness.ci.path_rule import FOLDER, is_name, judge
+    from harness.leaderboard.collect import collect
 
     repository = Repository(paths.ROOT)
     head = repository.commit("HEAD")
     present = [name for name in repository.folder_names(head, FOLDER) if is_name(name)]
+    names: set[str] = set()
     try:
         changes = repository.changes(repository.commit(args.since), head)
+        names |= set(judge(changes, present, maintainer=True).names)
     except UsageError as error:
         # The first push of a branch has no "before"; a forced push may have lost it.
-        print(f"{error.what} Everything counts as changed.", file=sys.stderr)
-        names: list[str] = [registry.REFERENCE_NAME, *present]
-    else:
-        judgement = judge(changes, present, maintainer=True)
-        names = list(judgement.names)
-        if any(change.path.startswith("src/") for change in changes):
-            # Every verdict is relative to the reference.
-            names = [registry.REFERENCE_NAME, *present]
-    print(json.dumps(names))
-    set_output("names", json.dumps(names))
+        print(f"{error.what} Only what has no row of today's files is listed.", file=sys.stderr)
+    board = collect()
+    here = {track.file.name for track in board.tracks if track.base_model.is_dir()}
+    names |= {
+        entry.name
+        for entry in board.entries
+        if entry.track in here
+        and entry.state in {"pending", "stale"}
+        and entry.name in board.contributions
+    }
+    listed = sorted(names, key=str.casefold)
+    print(json.dumps(listed))
+    set_output("names", json.dumps(listed))
     return 0
 
 

@@ -187,9 +187,7 @@ def _burdens(entry: Entry) -> tuple[float, ...]:
 
 def _readable(name: str) -> Contribution | None:
     try:
-        if name in registry.control_names():
-            return registry.load_control(name)
-        return registry.load(name)
+        return registry.load_any(name)
     except HubError:
         return None  # it is on the board all the same, with that as the reason
 

@@ -109,3 +109,14 @@ def test_the_command_keeps_the_accepted_rows_apart_for_the_attestation(
     assert (tmp_path / "registry.toml").is_file()
     (handed_over / "row.json").write_text("{}", encoding="utf-8")
     assert main(["ci", "accept", str(handed_over.parent.parent)]) == 1
+
+
+def test_a_control_is_taken_over_too(tmp_path, runs):
+    name = registry.control_names()[0]
+    folder = tmp_path / "handed" / "robot" / name
+    now = registry.load_control(name).content_hash
+    row = row_of_example1(contribution=name, content_hash=now, control=True)
+    results.write_row(folder / "row.json", row)
+    rows, refused = accept(tmp_path / "handed", "ci")
+    assert not refused
+    assert [row.contribution for row in rows] == [name]
