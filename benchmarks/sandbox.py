@@ -15,10 +15,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Self
 
 from harness import atomic, paths
 from harness.machine import processor_name, usable_cores
-from harness.progress import Progress
 from harness.registry import load_reference
 from harness.sandbox import layers, probe
 from harness.worker.jobs import Answer, TrainJob
@@ -29,8 +29,14 @@ FIGURES = paths.ROOT / "benchmarks" / "results" / "sandbox.json"
 STARTS, TRAININGS, STEPS = 15, 3, 20
 
 
-class Silent(Progress):
-    """Shows nothing."""
+class Silent:
+    """A progress that shows nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Nothing to take away."""
 
     def update(self, label: str, done: float, text: str) -> None:
         """Show nothing."""
