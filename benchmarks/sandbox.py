@@ -15,7 +15,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Self
 
 from harness import atomic, paths
 from harness.machine import processor_name, usable_cores
@@ -31,12 +30,6 @@ STARTS, TRAININGS, STEPS = 15, 3, 20
 
 class Silent:
     """A progress that shows nothing."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Nothing to take away."""
 
     def update(self, label: str, done: float, text: str) -> None:
         """Show nothing."""
