@@ -14,10 +14,11 @@ from harness.leaderboard.site import build
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site of 30 contributions on two tracks; some failed, stale or pending."""
+    """The site of 30 contributions on two tracks, some in trouble; a third has no rows."""
     root = tmp_path_factory.mktemp("hub") / "hub"
     with synthetic_hub.hub_at(root):
         synthetic_hub.fill(REAL_TRACKS, 30, tracks=2)
+        synthetic_hub.add_track(REAL_TRACKS, "fresh", "A track without rows")
         build(collect(), root / "site")
     return root / "site"
 

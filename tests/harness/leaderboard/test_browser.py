@@ -118,6 +118,12 @@ def test_curves_can_be_added_and_cleared(page, built):
     assert page.run(curves) == "Idea12"
 
 
+@pytest.mark.parametrize("name", ["index", "gallery", "compare"])
+def test_a_track_without_rows_is_shown_without_a_complaint(page, built, name):
+    page.open((built / "fresh" / f"{name}.html").as_uri())
+    assert "A track without rows" in page.run("document.querySelector('h1').textContent")
+
+
 def test_a_click_on_a_point_opens_its_contribution(page, built):
     page.open((built / "track0/index.html").as_uri())
     page.run("document.getElementById('plot').scrollIntoView()")
