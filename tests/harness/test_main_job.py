@@ -84,6 +84,34 @@ def test_a_new_contribution_is_green_at_once(hub):
     assert recorded.returncode == 0
     assert read_row(hub / "leaderboard" / "results" / "robot" / "Foo.json") == row
 
+    # It can be verified, previewed, compared, and says why it would have to run again.
+    verified = harness(hub, "verify", "Foo")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert "Agrees" in verified.stdout
+    assert "Foo (this run)" in harness(hub, "preview", "Foo").stdout
+    compared = harness(hub, "compare", "Foo", "reference", "--seeds", "1")
+    assert compared.returncode == 0, compared.stdout + compared.stderr
+    page = (hub / "runs" / "robot" / "compare" / "Foo-reference.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") == 4 * 9
+    assert harness(hub, "why-stale", "Foo").returncode == 0
+    with (hub / "CONTRIBUTIONS" / "Foo" / "README.md").open("a") as readme:
+        readme.write("More words.\n")
+    stale = harness(hub, "why-stale", "Foo")
+    assert stale.returncode == 1
+    assert "CONTRIBUTIONS/Foo changed" in stale.stdout
+
+
+def test_an_adapter_that_is_no_change_of_weights_is_judged_by_its_pictures(hub):
+    source = hub / "tests" / "fixtures" / "contributions" / "NotAffine"
+    shutil.copytree(source, hub / "CONTRIBUTIONS" / "NotAffine")
+    result = harness(hub, "contribution", "NotAffine", *BUDGET, "--skip-gate")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "not ranked" in result.stdout
+    row = row_of(hub, "NotAffine")
+    assert row.status == "unmergeable"
+    assert row.verdict is None
+    assert row.own_pictures[0].own.similarity is not None
+
 
 def test_generate_uses_the_newest_adapter_and_trains_first_when_there_is_none(hub):
     out = hub / "pictures"
