@@ -82,7 +82,7 @@ class TrackFile(Record):
     title: str
     summary: str
     kind: Literal["subject", "style", "binding"] = Field(
-        description="what is taught; decides what `similarity` means"
+        description="what is taught; a style's `similarity` is measured against other styles"
     )
     base_model: str = Field(description="folder of the base, relative to the repository")
     pictures: str | None = Field(

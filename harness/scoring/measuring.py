@@ -158,7 +158,7 @@ class Bench:
         if self.judge is None:
             return None
         contrast, names = torch.empty(0), tuple[str, ...]()
-        if self.job.contrast_dir.is_dir():
+        if self.track.kind == "style":
             values, _ = read_folder(self.job.contrast_dir, self.track.resolution)
             contrast, names = self.judge.embed(values), stems(self.job.contrast_dir)
         return Gallery(

@@ -4,11 +4,12 @@ import re
 
 import pytest
 
+from harness import results
 from harness.board import places
 from harness.board_check import control_faults
 from harness.compare_page import Side, write_compare_page
 from harness.pair import compare_pair
-from harness.track import load_track
+from harness.track import load_track, track_names
 from tests.harness.support import BASE_LOSS, example_row, figures
 from tests.harness.test_page import EVIL, columns
 
@@ -133,3 +134,11 @@ def test_the_comparison_page_shows_pictures_differences_curves_and_costs(tmp_pat
     assert text.count("<polyline") == 2
     assert "<script" not in text
     assert not re.findall(r'(?:src|href)="(?!data:)', text)
+
+
+@pytest.mark.parametrize("track", track_names())
+def test_recorded_controls_are_in_their_places(track):
+    current = load_track(track).protocol_hash()
+    rows = [row for row in results.recorded_rows(track) if row.protocol_hash == current]
+    if any(row.control for row in rows):  # recorded all together: nox -s controls -- --record
+        assert control_faults(rows) == []
