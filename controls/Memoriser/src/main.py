@@ -8,7 +8,7 @@ from torch.utils.data import Dataset
 
 from harness import TrainResult, hookimpl
 
-LEARNING_RATE = 3e-4
+LEARNING_RATE = 1e-4
 
 
 class Pictures(Dataset):
