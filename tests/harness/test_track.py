@@ -99,3 +99,21 @@ def test_the_pictures_are_those_of_the_recipe():
         for path in sorted((paths.TRACKS / name).rglob("*.png")):
             digest.update(path.relative_to(paths.TRACKS).as_posix().encode() + path.read_bytes())
     assert digest.hexdigest() == "6210de263f36348a5f9cdab7f01100b21739c2a64511f7c8166fa4662be0da30"
+
+
+def test_the_captions_are_those_of_the_recipe():
+    from recipes.icon_tracks import __main__ as recipe
+
+    train, heldout = recipe.bound_pictures()
+    wanted = {
+        "binding/train": train,
+        "binding/heldout": heldout,
+        "streamline/train": recipe.style_pictures(recipe.STYLE_TRAIN, 0),
+        "streamline/heldout": recipe.style_pictures(recipe.STYLE_HELDOUT, 4),
+    }
+    wanted["streamline/contrast"] = recipe.contrast_pictures(wanted["streamline/heldout"])
+    for folder, pictures in wanted.items():
+        files_there = (paths.TRACKS / folder / "ImageCaptions").iterdir()
+        found = {path.stem: path.read_text(encoding="utf-8").strip() for path in files_there}
+        assert found == {picture.stem: picture.caption for picture in pictures}
+    assert not {p.caption for p in train} & {p.caption for p in heldout}
