@@ -102,9 +102,12 @@ def caption_agreement(seen: TrainingSeen) -> tuple[float, int] | None:
     states = seen.samples.states[known].flatten(1)  # (n, S * D)
     if distinct_rows(list(states)) < 2:
         return None
+    known_share = agreement_by_name(seen, picture, states)
+    if known_share is not None:
+        return known_share
+    # Texts that nobody knows (a template around the caption): does the same go with the same?
     distances = torch.cdist(states, states)
     distances.fill_diagonal_(float("inf"))
-    # Samples with the very same text as many others: the share of those with the same picture.
     nearest = distances.min(dim=1, keepdim=True).values
     tied = distances <= nearest * (1 + 1e-3) + 1e-4
     same = (picture[:, None] == picture[None]) & tied
@@ -112,6 +115,24 @@ def caption_agreement(seen: TrainingSeen) -> tuple[float, int] | None:
     alone = torch.tensor([int((picture == p).sum()) < 2 for p in picture])
     judged = ~alone
     return (float(share[judged].mean()), int(judged.sum())) if bool(judged.any()) else None
+
+
+def agreement_by_name(
+    seen: TrainingSeen, picture: Tensor, states: Tensor
+) -> tuple[float, int] | None:
+    """Return the share of samples whose text is their picture's caption, and how many were judged.
+
+    None when most texts are not the captions as the untouched text encoder reads them.
+    """
+    table = seen.known_texts.flatten(1)  # (8, S * D), the empty caption last
+    if states.shape[1] != table.shape[1]:
+        return None
+    apart = torch.cdist(states, table) / table.norm(dim=1)  # (n, 8), relative
+    nearest, caption = apart.min(dim=1)
+    named = (nearest < 0.05) & (caption < len(table) - 1)
+    if float(named.float().mean()) < 0.5:
+        return None
+    return float((caption[named] == picture[named]).float().mean()), int(named.sum())
 
 
 def noise_in(seen: TrainingSeen) -> Tensor | None:

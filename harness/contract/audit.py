@@ -29,6 +29,27 @@ class Deed:
     place: str
 
 
+class Attribute:
+    """A function or class that a library keeps under a name; equal if it is the very same one.
+
+    Args:
+        name: Its name there.
+        value: What is kept.
+    """
+
+    def __init__(self, name: str, value: object) -> None:
+        self.value = value
+        module = str(getattr(value, "__module__", ""))
+        # torch.compile wraps nn.Module.__init__ and the like when it is first used.
+        self.torch_did_it = name.startswith("__") and module.startswith("torch.")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Attribute) and other.value is self.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
 @dataclass
 class Audit:
     """Keeps the deeds that happen while a contribution's code is on the stack."""
@@ -130,7 +151,7 @@ def global_state() -> dict[str, Any]:
     for owner in shared:
         for name, value in vars(owner).items():
             if callable(value) and not name.startswith("__abc"):
-                state[f"{owner.__name__}.{name}"] = id(value)
+                state[f"{owner.__name__}.{name}"] = Attribute(name, value)
     return state
 
 
@@ -139,9 +160,10 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     found = []
     for name, value in before.items():
         now = after.get(name)
-        if now != value:
-            plain = isinstance(value, int) and not isinstance(value, bool) and value > 1 << 20
-            found.append(name if plain else f"{name} (was {value}, is {now})")
+        if now != value and not (isinstance(now, Attribute) and now.torch_did_it):
+            found.append(
+                name if isinstance(value, Attribute) else f"{name} (was {value}, is {now})"
+            )
     return found
 
 

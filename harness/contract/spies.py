@@ -81,6 +81,16 @@ class Spy:
         return self  # copies of a model (an EMA) are watched by the same eyes
 
     @property
+    def rounds(self) -> list[list[OptimizerStep]]:
+        """The steps, grouped: several optimisers side by side make one step together."""
+        grouped: list[list[OptimizerStep]] = []
+        for step in self.steps:
+            if not grouped or any(step.parameters == other.parameters for other in grouped[-1]):
+                grouped.append([])
+            grouped[-1].append(step)
+        return grouped
+
+    @property
     def trained_calls(self) -> list[UNetCall]:
         """The calls that a loss could learn from."""
         return [call for call in self.calls if call.grad_enabled]
@@ -185,7 +195,7 @@ class SpiedUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers has no
             return None
         timesteps = torch.as_tensor(timestep).detach().reshape(-1).expand(len(sample)).clone()
         call = UNetCall(
-            after_steps=len(spy.steps),
+            after_steps=len(spy.rounds),
             sample=sample.detach().float().clone(),
             timesteps=timesteps,
             states=states.detach().float().clone(),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import faulthandler
 import importlib
+import sys
 import time
 import traceback
 from collections.abc import Iterator
@@ -52,7 +53,7 @@ def watchdog(limit_s: float) -> Iterator[None]:
 
     It is C code: it works even while a call that hangs holds the interpreter.
     """
-    faulthandler.dump_traceback_later(limit_s, exit=True)
+    faulthandler.dump_traceback_later(limit_s, exit=True, file=sys.__stderr__ or sys.stderr)
     try:
         yield
     finally:

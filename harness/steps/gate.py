@@ -32,7 +32,7 @@ from harness.registry import is_reference
 from harness.run_folders import prune
 from harness.run_key import LOCK, file_or_folder_hash
 from harness.track import Track
-from harness.worker.jobs import Answer, ContractJob
+from harness.worker.jobs import LOG_FILE, Answer, ContractJob
 from harness.worker.process import POLL_S, Child, Outcome
 
 REPORT_FILE = "report.json"
@@ -141,7 +141,7 @@ class GateRun:
             return
         begun = [line.experiment for line in lines if not line.finished]
         quiet = ErrorReport(kind="WorkerCrash", what="the process ended before its work was done.")
-        error, log = outcome.error or quiet, child.log_tail()
+        error, log = outcome.error or quiet, end_of_log(child.out / LOG_FILE)
         if not begun or begun[-1] not in self.waiting:
             # It ended before the first experiment: nothing further could run.
             name, self.waiting = "importing", []
@@ -191,6 +191,15 @@ def merged(outcomes: Sequence[ProbeOutcome]) -> list[ProbeOutcome]:
         fault = one.observed.partition(": ")[2]  # without the experiment's name
         found.setdefault(f"{one.where} {fault}", one)
     return [raised[0].model_copy(update={"findings": tuple(found.values())}), *others]
+
+
+def end_of_log(path: Path) -> list[str]:
+    """Return the last lines of a log; a stack inside a U-Net is longer than what a row shows."""
+    if not path.is_file():
+        return []
+    with path.open("rb") as log:
+        log.seek(max(0, path.stat().st_size - (64 << 10)))
+        return log.read().decode("utf-8", errors="replace").splitlines()
 
 
 def deepest_line(log: Sequence[str], contribution: Contribution) -> str | None:

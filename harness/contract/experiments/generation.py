@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -24,6 +24,9 @@ PROMPTS = ("a red apple, on a white background", "a blue fish, on a green backgr
 STEPS = 3
 SIDE = 64
 DROPOUT = 0.4
+
+# By how much the adapter is moved: until pictures show it, in the mean of 0 to 255.
+SIZES, SEEN = (0.05, 0.15, 0.45), 2.0
 
 Pixels = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -67,6 +70,9 @@ class Drawing:
         self.answers: list[Tensor] = []
         pipeline.unet.register_forward_hook(self._keep)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self  # a copy of the U-Net carries the hook below, and all that hangs on it
+
     def _keep(self, _module: nn.Module, _inputs: Any, output: Any) -> None:
         first = output[0] if isinstance(output, tuple) else output.sample
         self.answers.append(first.detach().float().clone())
@@ -99,8 +105,11 @@ def run(context: Context) -> GenerationSeen:
     )
     with watching(context.finder, context.scratch) as deeds:
         base = draw()
-        perturb(adapter, 0.05)
-        plain, calls = draw(), {STEPS: len(draw.answers)}
+        for size in SIZES:  # a product of matrices hardly notices a small one
+            perturb(adapter, size)
+            plain, calls = draw(), {STEPS: len(draw.answers)}
+            if distance(plain, base) > SEEN:
+                break
         more_steps = draw(num_inference_steps=2 * STEPS)
         calls[2 * STEPS] = len(draw.answers)
         off, refused = scaled_off(draw)

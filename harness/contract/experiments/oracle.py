@@ -63,7 +63,10 @@ class OracleSeen:
 
     def grad_norm(self, step: int) -> float | None:
         """Return the gradient norm that the optimiser found at a step."""
-        return self.spy.steps[step].grad_norm if step < len(self.spy.steps) else None
+        rounds = self.spy.rounds
+        if step >= len(rounds):
+            return None
+        return float(sum(one.grad_norm**2 for one in rounds[step]) ** 0.5)
 
     def exact_calls(self) -> list[UNetCall]:
         """Calls that were answered exactly and got a gradient back."""

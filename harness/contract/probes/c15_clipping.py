@@ -19,7 +19,7 @@ def check(seen: OracleSeen) -> Iterator[Symptom]:
     if steep is None or steeper is None or steep == 0:
         raise DoesNotApply("no torch optimiser made these steps, or no gradient reached it")
     limit = seen.config.max_grad_norm
-    place = seen.spy.steps[STEEPER].place
+    place = seen.spy.rounds[STEEPER][0].place
     if steeper > 50 * steep:
         yield Symptom(
             f"A loss a thousand times steeper made the gradient norm grow from {steep:.3g} to "

@@ -25,7 +25,7 @@ def check(seen: OracleSeen) -> Iterator[Symptom]:
         yield Symptom(
             f"Two steps after the last wrong answer the gradient norm is still {after:.3g} (it was "
             f"{before:.3g}), although the loss is flat.",
-            place=seen.spy.steps[EXACT_AGAIN[-1]].place,
+            place=seen.spy.rounds[EXACT_AGAIN[-1]][0].place,
         )
 
 

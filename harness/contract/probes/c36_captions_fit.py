@@ -16,7 +16,7 @@ WANTED = (
 
 
 def check(seen: TrainingSeen) -> Iterator[Symptom]:
-    """Ask of each sample: does the sample with the most similar text show the same picture?"""
+    """Ask of each sample: is its text the caption of the picture behind it?"""
     from harness.contract.analysis import caption_agreement
 
     found = caption_agreement(seen)
