@@ -212,7 +212,7 @@ def kill_anywhere(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def mutants(session: nox.Session) -> None:
-    """Show what the correctness gate catches: write docs/contract/matrix.md anew (half an hour)."""
+    """Show what the correctness gate catches: write docs/contract/matrix.md anew (ten minutes)."""
     python(session, "-m", "harness.contract.matrix", *session.posargs)
 
 

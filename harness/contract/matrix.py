@@ -1,6 +1,6 @@
 """The mutation matrix: which probe catches which fault, and that unusual but right code passes.
 
-    python -m harness.contract.matrix              all of them, 15 minutes of one core
+    python -m harness.contract.matrix              all of them, 7 minutes of one core
     python -m harness.contract.matrix NAME ...     these only; the others keep what is written
 
 It writes docs/contract/matrix.json and matrix.md, and exits with 1 when a mutant escapes or a right
