@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from harness.contract.records import Severity
 
 
+RARE = "Such files are rare; those that come are learnt with wrong colours."
+RARE_FIX = (
+    '16 bits: divide by 257 before convert("RGB"). Transparency: alpha_composite onto white first.'
+)
+
+
 def check(seen: DatasetSeen) -> Iterator[Symptom]:
     """Go through the zoo: what was raised, and which colours came out."""
     for one in seen.oddities:
@@ -35,6 +41,8 @@ def check(seen: DatasetSeen) -> Iterator[Symptom]:
                         f"A picture with {odd.title}: its {half} half has the mean colour {found} "
                         f"(red, green, blue, -1 to 1); a viewer shows {wanted}.",
                         severity=severity,
+                        meaning="" if odd.must else RARE,
+                        fix="" if odd.must else RARE_FIX,
                     )
 
 
