@@ -63,10 +63,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_isolation_arguments(parser)
 
 
+# Nobody means to train more often than this; and a seed itself needs a comma: 12345,
+MOST_SEEDS = 100
+
+
 def parse_seeds(text: str) -> int | tuple[int, ...]:
     """Read ``5`` as a number of seeds and ``0,1,`` as seeds; argparse reports the ValueError."""
     if "," not in text:
-        if int(text) < 1:
+        if not 1 <= int(text) <= MOST_SEEDS:
             raise ValueError
         return int(text)
     seeds = tuple(int(part) for part in text.removesuffix(",").split(","))

@@ -381,7 +381,9 @@ def test_every_error_class_is_in_the_tree_and_in_troubleshooting():
     def walk(kind):
         yield kind
         for child in kind.__subclasses__():
-            yield from walk(child)
+            # Other packages grow branches of their own, described beside them.
+            if child.__module__ == harness.errors.__name__:
+                yield from walk(child)
 
     for kind in walk(HubError):
         assert kind.__name__ in (harness.errors.__doc__ or ""), kind

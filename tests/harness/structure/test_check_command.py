@@ -12,6 +12,7 @@ import pytest
 
 from harness import paths
 from harness.commands import check, explain
+from harness.contract.catalogue import all_probes
 from harness.errors import EnvironmentFault, UsageError
 from harness.structure.rules import RULES
 
@@ -147,7 +148,8 @@ def test_unknown_ref(hub, ref):
 def test_explain_lists_and_shows(capsys):
     assert explain.run(argparse.Namespace(rule=None)) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(RULES) and lines[0].startswith("HUB001  ")
+    assert len(lines) == len(RULES) + len(all_probes()) and lines[0].startswith("HUB001  ")
+    assert any(line.startswith("HUB-C01  ") for line in lines)
     assert explain.run(argparse.Namespace(rule="hub204")) == 0
     assert capsys.readouterr().out.startswith("# HUB204: ")
     with pytest.raises(UsageError, match="There is no rule"):
