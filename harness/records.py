@@ -5,7 +5,6 @@ Every record forbids unknown fields, so a misspelt setting is an error and never
 
 from __future__ import annotations
 
-import difflib
 import re
 from datetime import datetime
 from typing import Literal
@@ -16,7 +15,7 @@ from harness.figures import Costs, Figures, Flag, OwnPictures, SeedScores, Verdi
 from harness.hookspecs import HOOK_NAMES, HookName
 from harness.record_base import Fraction
 from harness.record_base import Record as Record
-from peft_adapters.methods import METHODS
+from peft_adapters.methods import METHODS, near_names
 
 SCHEMA_VERSION: Literal[2] = 2
 
@@ -114,8 +113,7 @@ class LoraConfig(Record):
             if self.options:
                 raise ValueError("options belong to a PEFT method; the hub's own LoRA has none")
         elif self.method not in METHODS:
-            near = difflib.get_close_matches(self.method, METHODS, n=3, cutoff=0.4)
-            known = ", ".join(near or METHODS)
+            known = ", ".join(near_names(self.method) or METHODS)
             raise ValueError(f"method {self.method!r} is none of: own, {known}")
         return self
 

@@ -5,6 +5,7 @@ Torch-free: contribution.toml is checked against this table without waking anyth
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -83,3 +84,8 @@ METHODS: Final[dict[str, Method]] = {
     ),
     "GLoRA": Method("GloraConfig", _arxiv("2306.07967"), "r"),
 }
+
+
+def near_names(method: str) -> list[str]:
+    """Return the methods that a misspelt name may have meant; none when nothing comes near."""
+    return difflib.get_close_matches(method, METHODS, n=3, cutoff=0.4)

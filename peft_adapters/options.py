@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .methods import METHODS, Option
+from .methods import METHODS, Option, near_names
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ def build_spec(
         ValueError: There is no such method.
     """
     if method not in METHODS:
-        near = difflib.get_close_matches(method, METHODS, n=3, cutoff=0.4)
+        near = near_names(method)
         hint = f" Near names: {', '.join(near)}." if near else f" Known: {', '.join(METHODS)}."
         raise ValueError(f"There is no method {method!r}.{hint}")
     chosen = METHODS[method]

@@ -15,11 +15,8 @@ from tests.harness.test_worker import is_alive
 pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
 
 # A parent that follows one worker which never ends by itself.
-# Started in the background of a shell script, a process inherits an ignored Ctrl-C: undo that.
 PROGRAM = """
-import signal
 import sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 from tests.harness.test_worker import Silent, start
 from harness.worker.process import run_children
