@@ -22,6 +22,10 @@ REFERENCE_NAME = "reference"
 # Left out of the content hash: made by Python and by desktops, never part of a contribution.
 IGNORED_NAMES = frozenset({"__pycache__", ".DS_Store", "Thumbs.db"})
 
+# For readers: its words and its table of results may change without a new run. HUB233 keeps code
+# from reading it.
+README = "README.md"
+
 
 def contribution_names() -> list[str]:
     """Return the names of all folders in CONTRIBUTIONS/, sorted without regard to case."""
@@ -138,17 +142,19 @@ def files_of(folder: Path) -> Iterator[Path]:
 
 
 def content_hash(folder: Path) -> str:
-    """Return ``sha256:...`` over the names and bytes of a folder's files.
+    """Return ``sha256:...`` over the names and bytes of a folder's files but its README.md.
 
     Names and contents only: a clone, a copy or another file system gives the same hash. Text is
     hashed with Unix line ends, so a checkout on Windows does too.
     """
     digest = hashlib.sha256()
     for path in files_of(folder):
+        name = path.relative_to(folder).as_posix()
+        if name == README:
+            continue
         data = path.read_bytes()
         if b"\0" not in data:
             data = data.replace(b"\r\n", b"\n")
-        name = path.relative_to(folder).as_posix()
         digest.update(f"{name}\0{hashlib.sha256(data).hexdigest()}\n".encode())
     return f"sha256:{digest.hexdigest()}"
 

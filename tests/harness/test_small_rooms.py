@@ -258,7 +258,7 @@ def test_the_registry_is_sorted_and_valid_toml(hub):
 
 def test_the_registry_notices_a_changed_folder(hub):
     registry.write_registry()
-    (hub / "CONTRIBUTIONS" / "beta" / "README.md").write_text("new")
+    (hub / "CONTRIBUTIONS" / "beta" / "settings.txt").write_text("new")
     assert not registry.registry_is_current()
 
 
@@ -293,7 +293,7 @@ def test_a_name_cannot_lead_out_of_the_repository(hub):
             registry.find_folder(name)
 
 
-def test_the_content_hash_knows_names_and_bytes_and_nothing_else(tmp_path):
+def test_the_content_hash_knows_names_and_bytes_and_leaves_the_readme_out(tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     for folder in (one, two):
         (folder / "src").mkdir(parents=True)
@@ -304,6 +304,11 @@ def test_the_content_hash_knows_names_and_bytes_and_nothing_else(tmp_path):
     (two / "src" / "__pycache__" / "a.pyc").touch()
     os.utime(two / "src" / "a.py", (1, 1))
     assert registry.content_hash(one) == registry.content_hash(two)
+    (two / "README.md").write_text("Words may change without a new run.")
+    assert registry.content_hash(one) == registry.content_hash(two)
+    (two / "src" / "README.md").write_text("This one may be anything.")
+    assert registry.content_hash(one) != registry.content_hash(two)
+    (two / "src" / "README.md").unlink()
     (two / "src" / "a.py").rename(two / "src" / "b.py")
     assert registry.content_hash(one) != registry.content_hash(two)
 
