@@ -13,6 +13,7 @@ from harness.errors import EnvironmentFault
 
 # Only these may be written by the job; everything else in the work tree is left alone.
 GENERATED = ("leaderboard/results", "registry.toml", "LEADERBOARD.md", "README.md")
+READMES = "CONTRIBUTIONS/*/README.md"  # each holds its own results
 AUTHOR = ("-c", "user.name=the hub", "-c", "user.email=hub@users.noreply.github.com")
 
 
@@ -33,7 +34,9 @@ def push(token: str, repository: str) -> bool:
             "TOKEN and REPOSITORY have to be set.", fix="This job is for the board's workflow."
         )
     here = Repository(paths.ROOT)
-    here.run("add", "--", *(name for name in GENERATED if (paths.ROOT / name).exists()))
+    readmes = sorted(path.relative_to(paths.ROOT).as_posix() for path in paths.ROOT.glob(READMES))
+    there = [name for name in GENERATED if (paths.ROOT / name).exists()]
+    here.run("add", "--", *there, *readmes)
     if not here.run("diff", "--cached", "--name-only"):
         return False
     here.run(*AUTHOR, "commit", "--quiet", "-m", "Record new rows on the leaderboard")

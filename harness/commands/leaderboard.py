@@ -1,9 +1,10 @@
-"""``leaderboard [--check] [--out DIR]``: the site, LEADERBOARD.md and the README's block."""
+"""``leaderboard [--check] [--out DIR]``: the site, LEADERBOARD.md and the tables in READMEs."""
 
 from __future__ import annotations
 
 import argparse
 import filecmp
+import sys
 import tempfile
 from pathlib import Path
 
@@ -18,19 +19,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check",
         action="store_true",
-        help="write nothing; fail when LEADERBOARD.md, the README's block, or the site in --out "
-        "are not what the results say",
+        help="write nothing; fail when LEADERBOARD.md, the tables in the READMEs, or the site in "
+        "--out are not what the results say",
     )
     parser.add_argument("--out", type=Path, help=f"folder of the site (default: {DEFAULT_OUT})")
 
 
 def run(args: argparse.Namespace) -> int:
     """Build everything, or compare it with what is there."""
-    from harness.leaderboard import blocks
+    from harness.leaderboard import blocks, readmes
     from harness.leaderboard.collect import collect
     from harness.leaderboard.site import build
 
     board = collect()
+    for fault in readmes.wanted(board)[1]:
+        print(f"note: {fault}", file=sys.stderr)
     if args.check:
         differing = [str(path.relative_to(paths.ROOT)) for path in blocks.outdated(board)]
         if args.out is not None:
@@ -46,10 +49,10 @@ def run(args: argparse.Namespace) -> int:
         print("The leaderboard is what the results say.")
         return 0
     out = args.out or paths.ROOT / DEFAULT_OUT
-    count = build(board, out.resolve())
     blocks.write(board)
+    count = build(board, out.resolve())
     print(f"{len(board.entries)} lines on {len(board.tracks)} tracks, {count} files.")
-    print(f"Open {out / 'index.html'}; LEADERBOARD.md and README.md are written, too.")
+    print(f"Open {out / 'index.html'}; LEADERBOARD.md and the READMEs are written, too.")
     return 0
 
 

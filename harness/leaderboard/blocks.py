@@ -1,4 +1,4 @@
-"""The board as markdown: the whole of LEADERBOARD.md, and a few lines in README.md."""
+"""The board as markdown: all of LEADERBOARD.md, and lines in README.md and each contribution's."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from pathlib import Path
 
 from harness import atomic, paths
 from harness.errors import UsageError
+from harness.leaderboard import readmes
 from harness.leaderboard.collect import Board
 from harness.leaderboard.entries import Entry
+from harness.leaderboard.readmes import difference, verdict
 
 BEGIN = "<!-- leaderboard: begin. Written by `nox -s leaderboard`; do not edit. -->"
 END = "<!-- leaderboard: end -->"
@@ -67,22 +69,25 @@ def wanted(board: Board) -> dict[Path, str]:
     return {
         paths.ROOT / "LEADERBOARD.md": leaderboard_text(board),
         readme: with_block(readme.read_text(encoding="utf-8"), readme_block(board)),
+        **readmes.wanted(board)[0],
     }
 
 
 def outdated(board: Board) -> list[Path]:
     """Return the generated files that do not say what the results say."""
-    return [
-        path
-        for path, text in wanted(board).items()
-        if not path.is_file() or path.read_text(encoding="utf-8") != text
-    ]
+    return [path for path, text in wanted(board).items() if _read(path) != text]
+
+
+def _read(path: Path) -> str | None:
+    # A stranger's README may hold bytes that are no text: they travel through unchanged.
+    return path.read_text("utf-8", errors="surrogateescape") if path.is_file() else None
 
 
 def write(board: Board) -> None:
-    """Write the generated files, atomically."""
+    """Write the generated files that have changed, atomically."""
     for path, text in wanted(board).items():
-        atomic.write_text(path, text)
+        if _read(path) != text:
+            atomic.write_bytes(path, text.encode("utf-8", errors="surrogateescape"))
 
 
 def _table(entries: Sequence[Entry], *, wide: bool) -> list[str]:
@@ -98,8 +103,8 @@ def _table(entries: Sequence[Entry], *, wide: bool) -> list[str]:
             str(entry.group or ""),
             f"*{entry.name}*" if entry.is_reference or entry.control else entry.name,
             "" if entry.gain is None else f"{100 * entry.gain:.1f}",
-            _difference(entry),
-            _verdict(entry),
+            difference(entry),
+            verdict(entry),
         ]
         if wide:
             size = "" if entry.adapter_bytes is None else f"{entry.adapter_bytes / 1000:,.0f}"
@@ -108,20 +113,3 @@ def _table(entries: Sequence[Entry], *, wide: bool) -> list[str]:
             cells += [drift, ratio, size, str(entry.tier or ""), entry.medal]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
-
-
-def _difference(entry: Entry) -> str:
-    if entry.difference is None or entry.is_reference:
-        return ""
-    text = f"{100 * entry.difference:+.1f}"
-    if entry.interval:
-        text += f" ({100 * entry.interval[0]:+.1f} to {100 * entry.interval[1]:+.1f})"
-    return text
-
-
-def _verdict(entry: Entry) -> str:
-    if entry.state == "measured":
-        return entry.outcome
-    if entry.state in {"stale", "pending"}:
-        return f"{entry.state}: {'; '.join(entry.reasons)}"
-    return entry.status

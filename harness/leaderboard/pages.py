@@ -13,6 +13,7 @@ from harness.leaderboard.collect import Board
 from harness.leaderboard.entries import STATES, Entry
 from harness.leaderboard.history import Event
 from harness.leaderboard.markdown import render
+from harness.leaderboard.readmes import without_block
 from harness.leaderboard.sheets import BASE, OWN, REFERENCE, Sheet, sheet_of
 from harness.registry import REFERENCE_NAME
 from harness.statistics.student import quantile
@@ -208,7 +209,7 @@ def contribution_page(
         "commands": f"python -m pip install nox\n{run}",
         "draw": f'nox -s generate -- {name} --prompt "{prompt}"',
         "history": history,
-        "readme": render(readme.read_text(encoding="utf-8", errors="replace"))
+        "readme": render(without_block(readme.read_text(encoding="utf-8", errors="replace")))
         if readme.is_file() and not readme.is_symlink()
         else "",
     }
