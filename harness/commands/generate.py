@@ -16,15 +16,23 @@ from drawings.loras import parse_lora, tensors_hash
 from drawings.metadata import Drawing, package_versions, picture_name, save_picture
 from harness import paths, registry
 from harness.commands.contribution import DEVICES, show
-from harness.commands.isolation import add_isolation_arguments, settle
-from harness.errors import HubError, UsageError
+from harness.commands.isolation import (
+    add_isolation_arguments,
+    add_limit_arguments,
+    chosen_limits,
+    fault_of,
+    settle,
+)
+from harness.errors import UsageError
 from harness.pictures import open_picture
 from harness.pipeline import Options, run_contribution
 from harness.progress import Progress, create_progress
 from harness.records import Contribution, GenerateConfig
 from harness.run_folders import newest_adapter
+from harness.sandbox.limits import Limits
 from harness.steps.attempt import THREADS
 from harness.track import DEFAULT_TRACK, Track, load_track
+from harness.worker.allowance import allowance
 from harness.worker.jobs import Answer, DrawnWith, GenerateJob, picture_file
 from harness.worker.process import Child, run_children
 
@@ -49,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--track", default=DEFAULT_TRACK, help="trained on which track (default: %(default)s)")
     add("--device", default="cpu", choices=DEVICES, help="where to compute (default: %(default)s)")
     add_isolation_arguments(parser)
+    add_limit_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -83,7 +92,8 @@ def run(args: argparse.Namespace) -> int:
             config=config,
             loras=tuple(use.model_copy(update={"file": use.file.resolve()}) for use in uses),
         )
-        drawn_with = draw(job, track.file.timeout_s, progress)
+        wall_s = track.file.timeout_s * (1 if args.base is None else len(prompts) + 1)
+        drawn_with = draw(job, chosen_limits(args, allowance(job, wall_s)), progress)
     own_base = track.base_model.relative_to(paths.ROOT).as_posix()
     drawing = Drawing(
         prompts=prompts,
@@ -159,7 +169,7 @@ def expanded(prompts: list[str], count: int) -> tuple[str, ...]:
     return tuple(prompt for prompt in prompts for _ in range(count))
 
 
-def draw(job: GenerateJob, timeout_s: float, progress: Progress) -> DrawnWith:
+def draw(job: GenerateJob, limits: Limits, progress: Progress) -> DrawnWith:
     """Run the ``generate`` hook in a worker; its pictures are in the job's folder then.
 
     Raises:
@@ -170,13 +180,12 @@ def draw(job: GenerateJob, timeout_s: float, progress: Progress) -> DrawnWith:
         "harness.worker.main",
         job,
         job.out,
-        timeout_s,
+        limits.wall_s,
         Answer.model_validate_json,
+        limits=limits,
     )
     run_children([child], progress)
     outcome = child.outcome
     if outcome is None or outcome.answer is None or outcome.answer.drawn_with is None:
-        error = outcome.error if outcome else None
-        what = error.what if error else "The worker was cut short."
-        raise HubError(what, where=error.where if error else None, fix=error.fix if error else None)
+        raise fault_of(outcome)
     return outcome.answer.drawn_with

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
+from dataclasses import replace
 
 from rich.console import Console
 
+from harness.errors import HubError
 from harness.records import Contribution
 from harness.sandbox.layers import LAYERS, PROMISES, WANTED, LayerName, choose
+from harness.sandbox.limits import GIB, Limits
 from harness.sandbox.trust import require_trust
+from harness.worker.jobs import Answer
+from harness.worker.outcome import Outcome
 
 
 def add_isolation_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +30,46 @@ def add_isolation_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="run somebody else's unmerged code even where no layer works",
     )
+
+
+def add_limit_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the worker of one command may use, for those that run on any base."""
+    add = parser.add_argument
+    add("--hours", type=positive, metavar="H", help="wall time that the code may take")
+    add("--memory", type=positive, metavar="GIB", help="main memory that it may use")
+    add("--disk", type=positive, metavar="GIB", help="what it may write")
+
+
+def positive(text: str) -> float:
+    """Read a number above zero; argparse turns the ValueError into a message."""
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise ValueError
+    return number
+
+
+def chosen_limits(args: argparse.Namespace, usual: Limits) -> Limits:
+    """Return the usual limits of a job with those changed that were typed."""
+    limits = usual
+    if args.hours is not None:
+        wall_s = args.hours * 3600
+        limits = replace(limits, wall_s=wall_s, cpu_s=usual.cpu_s / usual.wall_s * wall_s)
+    if args.memory is not None:
+        limits = replace(limits, memory_bytes=int(args.memory * GIB))
+    if args.disk is not None:
+        limits = replace(limits, disk_bytes=int(args.disk * GIB))
+    return limits
+
+
+def fault_of(outcome: Outcome[Answer] | None) -> HubError:
+    """Return why a worker with limits of one's own choice left no result."""
+    error = outcome.error if outcome else None
+    if outcome is None or error is None:
+        return HubError("The worker was cut short.")
+    fix = error.fix
+    if outcome.status in ("timeout", "oom", "limit"):
+        fix = f"{fix or ''} Or allow more: --hours, --memory or --disk.".strip()
+    return HubError(error.what, where=error.where, fix=fix)
 
 
 def settle(args: argparse.Namespace, contribution: Contribution, console: Console) -> LayerName:

@@ -15,9 +15,15 @@ from rich.console import Console
 from base_models.load import is_hub_id
 from harness import paths, registry
 from harness.cli import INTERRUPTED
-from harness.commands.isolation import add_isolation_arguments, settle
+from harness.commands.isolation import (
+    add_isolation_arguments,
+    add_limit_arguments,
+    chosen_limits,
+    fault_of,
+    settle,
+)
 from harness.dependencies import require_installed
-from harness.errors import HubError, UsageError
+from harness.errors import UsageError
 from harness.pipeline import check, require_clean
 from harness.progress import Progress, create_progress
 from harness.sandbox.limits import GIB, Limits
@@ -42,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="a folder in CONTRIBUTIONS/, or `reference`")
     add_options(parser)
     add_isolation_arguments(parser)
+    add_limit_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -82,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
         previous=previous,
     )
     with create_progress(console) as progress:
-        answer = follow(job, progress)
+        answer = follow(job, chosen_limits(args, generous_limits(job)), progress)
     if answer.stopped:
         console.print(answer.stopped, markup=False, soft_wrap=True)
         return INTERRUPTED
@@ -106,25 +113,29 @@ def fetch_base(args: argparse.Namespace) -> None:
         args.base = str(fetch(args.base))
 
 
-def follow(job: FinetuneJob, progress: Progress) -> Answer:
-    """Run the job; on the first Ctrl-C ask it to stop, on the second end it.
-
-    Raises:
-        HubError: It failed; the message says in what.
-    """
-    limits = Limits(
+def generous_limits(job: FinetuneJob) -> Limits:
+    """Return what a run on somebody's own machine may use: nearly all of it, for a month."""
+    return Limits(
         wall_s=LONGEST_S,
         cpu_s=LONGEST_S * (job.threads + 1),
         memory_bytes=psutil.virtual_memory().total,
         disk_bytes=50 * GIB,
     )
+
+
+def follow(job: FinetuneJob, limits: Limits, progress: Progress) -> Answer:
+    """Run the job; on the first Ctrl-C ask it to stop, on the second end it.
+
+    Raises:
+        HubError: It failed; the message says in what.
+    """
     with StopRequest() as stop:
         child = Child(
             job.contribution.name,
             "harness.worker.main",
             job,
             job.out,
-            LONGEST_S,
+            limits.wall_s,
             Answer.model_validate_json,
             limits=limits,
         )
@@ -137,9 +148,7 @@ def follow(job: FinetuneJob, progress: Progress) -> Answer:
             child.kill()
     outcome = child.ended()
     if outcome.answer is None:
-        error = outcome.error
-        what = error.what if error else "The worker was cut short."
-        raise HubError(what, where=error.where if error else None, fix=error.fix if error else None)
+        raise fault_of(outcome)
     return outcome.answer
 
 

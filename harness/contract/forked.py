@@ -17,10 +17,8 @@ from harness.progress import Progress
 from harness.records import ErrorReport
 from harness.worker.events import EventWriter
 from harness.worker.exits import describe_exit
-from harness.worker.jobs import Answer, ContractJob
-from harness.worker.process import Outcome
-
-LOG = "log.txt"
+from harness.worker.jobs import LOG_FILE, Answer, ContractJob
+from harness.worker.outcome import Outcome
 
 
 class ForkedChild:
@@ -45,7 +43,7 @@ class ForkedChild:
         """Be the child: never returns."""
         code = 1
         try:
-            log = os.open(self.out / LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            log = os.open(self.out / LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             os.dup2(log, 1)
             os.dup2(log, 2)
             os.chdir(self.out / "tmp")
@@ -76,12 +74,6 @@ class ForkedChild:
         what = f"the process {describe_exit(self._code or 0)} without an answer."
         report = ErrorReport(kind=WorkerCrash.__name__, what=what)
         return Outcome(None, report, "crashed")
-
-    def log_tail(self) -> tuple[str, ...]:
-        """Return the last lines of the child's output."""
-        path = self.out / LOG
-        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-        return tuple(line for line in text.splitlines() if line.strip())[-40:]
 
     def kill(self) -> None:
         """End the child."""

@@ -10,7 +10,7 @@ from harness.figures import Figures
 from harness.record_base import Record
 from harness.scoring.jobs import EntryScore
 from harness.worker.jobs import Answer
-from harness.worker.process import Outcome
+from harness.worker.outcome import Outcome
 from harness.worker.spent import Spent
 
 

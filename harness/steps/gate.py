@@ -33,7 +33,8 @@ from harness.run_folders import prune
 from harness.run_key import LOCK, file_or_folder_hash
 from harness.track import Track
 from harness.worker.jobs import LOG_FILE, Answer, ContractJob
-from harness.worker.process import POLL_S, Child, Outcome
+from harness.worker.outcome import Outcome, log_tail
+from harness.worker.process import POLL_S, Child
 
 REPORT_FILE = "report.json"
 GATE_RUNS = "gate"  # beside the folders of the tracks in runs/
@@ -57,9 +58,6 @@ class Worker(Protocol):
 
     def ended(self) -> Outcome[Answer]:
         """Return how it ended."""
-
-    def log_tail(self) -> tuple[str, ...]:
-        """Return the last lines of its output."""
 
     def kill(self) -> None:
         """End it."""
@@ -136,7 +134,7 @@ class GateRun:
         self.waiting = [name for name in self.waiting if name not in finished]
         outcome = child.ended()
         if any(o.probe == RAISED for line in lines for o in line.outcomes) or outcome.error:
-            self.log_tail = self.log_tail or child.log_tail()
+            self.log_tail = self.log_tail or log_tail(child.out)
         if not self.waiting:
             return
         begun = [line.experiment for line in lines if not line.finished]

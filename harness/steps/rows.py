@@ -16,7 +16,7 @@ from harness.registry import is_control
 from harness.steps.attempt import THREADS, Attempt
 from harness.steps.found import Scored, TrainCosts
 from harness.worker.jobs import ADAPTER_FILE, Answer, seed_folder
-from harness.worker.process import Outcome
+from harness.worker.outcome import Outcome
 from harness.worker.spent import read_spent
 
 

@@ -117,7 +117,7 @@ def score_child(attempt: Attempt, answer: Answer, training: Path, out: Path) -> 
         "harness.scoring.main",
         job,
         out,
-        TIMEOUT_S,
+        max(TIMEOUT_S, track.file.timeout_s * (len(job.entries) + 1)),  # the base is measured, too
         ScoreAnswer.model_validate_json,
     )
 

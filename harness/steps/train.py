@@ -21,7 +21,8 @@ from harness.records import Contribution
 from harness.steps.attempt import THREADS, Attempt
 from harness.steps.found import TrainCosts, Trained
 from harness.worker.jobs import ANSWER_FILE, DELTA_FILE, Answer, TrainJob, seed_folder
-from harness.worker.process import Child, Outcome, run_children
+from harness.worker.outcome import Outcome
+from harness.worker.process import Child, run_children
 from harness.worker.spent import read_spent
 
 COSTS_FILE = "costs.json"

@@ -9,24 +9,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic
 
 import psutil
 
 from harness import atomic, paths
-from harness.errors import HubError, WorkerCrash
+from harness.errors import HubError
 from harness.progress import Progress
-from harness.records import ErrorReport, Record
+from harness.records import Record
 from harness.sandbox import layers
-from harness.sandbox.limits import Kind, Limits, Usage, default_limits, exceeded, fault
+from harness.sandbox.limits import Limits, Usage, exceeded
+from harness.worker.allowance import allowance
 from harness.worker.environment import child_environment
-from harness.worker.events import EventReader, without_control
-from harness.worker.exits import describe_exit, shown_trace, signal_name
-from harness.worker.jobs import ANSWER_FILE, EVENTS_FILE, JOB_FILE, LOG_FILE, TRACE_MARK
+from harness.worker.events import EventReader
+from harness.worker.jobs import EVENTS_FILE, JOB_FILE, LOG_FILE
 from harness.worker.log_pump import LogPump
 from harness.worker.meter import Meter
+from harness.worker.outcome import A, Ending, Outcome
 from harness.worker.spent import write_spent
 from harness.worker.sweep import remove_tree, sweep
 from harness.worker.watch import Watch
@@ -39,31 +39,6 @@ PATIENCE_S = 5.0
 # No user site-packages, no current folder on the path, no bytecode written; and bytecode that lies
 # about its source (the check and the content hash look at sources only) is compiled anew.
 FLAGS = ("-s", "-P", "-B", "--check-hash-based-pycs", "always")
-LOG_TAIL_LINES = 40
-ANSWER_LIMIT = 16 << 20
-
-# Ends that the kernel's own limits bring about.
-KERNEL_LIMITS: dict[str, Kind] = {"SIGXCPU": "cpu", "SIGXFSZ": "disk"}
-
-
-class ChildAnswer(Protocol):
-    """What the answers of all child programs have in common."""
-
-    @property
-    def error(self) -> ErrorReport | None:
-        """Why the job failed, if it did."""
-
-
-A = TypeVar("A", bound=ChildAnswer)
-
-
-@dataclass(frozen=True)
-class Outcome(Generic[A]):
-    """How a child ended: its answer, or why there is none."""
-
-    answer: A | None
-    error: ErrorReport | None
-    status: Literal["ok", "failed", "timeout", "oom", "limit", "crashed"]
 
 
 class Child(Generic[A]):
@@ -103,7 +78,7 @@ class Child(Generic[A]):
         atomic.write_text(out / JOB_FILE, job.model_dump_json(indent=1))
         self._events = EventReader(out / EVENTS_FILE)
         threads = int(getattr(job, "threads", 1))
-        self._limits = limits or default_limits(timeout_s, threads)
+        self._limits = limits or allowance(job, timeout_s)
         program = [sys.executable, *FLAGS, str(BOOT), module, str(out / JOB_FILE)]
         start = layers.prepare(self.layer, job, out, self._limits, program)
         self._process = subprocess.Popen(  # noqa: S603  # our own program, no shell
@@ -136,7 +111,8 @@ class Child(Generic[A]):
         if code is None and kind is None:
             return False
         self.kill()
-        self.outcome = self._conclude(code, kind, usage or self._watch.peak)
+        ending = Ending(self.label, self.out, self._limits, self._read_answer)
+        self.outcome = ending.outcome(code, kind, usage or self._watch.peak)
         progress.finish(self.label, ok=self.outcome.error is None)
         return True
 
@@ -190,68 +166,6 @@ class Child(Generic[A]):
         if self.outcome is None:
             raise HubError(f"{self.label} was stopped before it ended.")
         return self.outcome
-
-    def _conclude(self, code: int | None, kind: Kind | None, usage: Usage) -> Outcome[A]:
-        kind = kind or KERNEL_LIMITS.get(signal_name(code) or "")
-        path = self.out / ANSWER_FILE
-        if code == 0 and path.is_file() and path.stat().st_size <= ANSWER_LIMIT:
-            return self._judge(path.read_bytes())
-        if kind is not None:
-            error, status = fault(self.label, kind, usage, self._limits)
-            return Outcome(None, self.report(error), status)
-        crash = WorkerCrash(
-            f"{self.label}'s process {describe_exit(code or 0)} without an answer.",
-            fix="The last lines of its log follow.",
-        )
-        return Outcome(None, self.report(crash), "crashed")
-
-    def _judge(self, data: bytes) -> Outcome[A]:
-        try:
-            answer = self._read_answer(data)
-        except ValueError as error:
-            crash = WorkerCrash(
-                f"{self.label}'s process left an answer that is not one: {error}",
-                fix="Nothing but the harness may write answer.json.",
-            )
-            return Outcome(None, self.report(crash), "crashed")
-        if answer.error is None:
-            return Outcome(answer, None, "ok")
-        told = answer.error
-        safe = ErrorReport(
-            kind=without_control(told.kind)[:60],
-            what=without_control(told.what)[:2000],
-            where=without_control(told.where)[:300] if told.where else None,
-            fix=without_control(told.fix)[:1000] if told.fix else None,
-            log_tail=(*self.log_tail(told=True), *shown_trace(told.log_tail)),
-        )
-        return Outcome(None, safe, "failed")
-
-    def report(self, error: HubError) -> ErrorReport:
-        """Describe a fault together with the last lines of the child's log."""
-        return ErrorReport(
-            kind=type(error).__name__,
-            what=error.what,
-            where=error.where,
-            fix=error.fix,
-            log_tail=self.log_tail(),
-        )
-
-    def log_tail(self, told: bool = False) -> tuple[str, ...]:
-        """Return the last lines of the log without control characters; never the whole file.
-
-        Args:
-            told: Leave the traceback out, because the contribution's lines of it are shown anyway.
-        """
-        path = self.out / LOG_FILE
-        if not path.is_file():
-            return ()
-        with path.open("rb") as log:
-            log.seek(max(0, path.stat().st_size - (64 << 10)))
-            text = log.read().decode("utf-8", errors="replace")
-        if told:
-            text = text.rpartition(f"{TRACE_MARK}\n")[0] or text
-        lines = [without_control(line)[:300] for line in text.splitlines()]
-        return tuple(line for line in lines if line.strip())[-LOG_TAIL_LINES:]
 
 
 def run_children(children: Sequence[Child[Any]], progress: Progress) -> None:
