@@ -75,6 +75,12 @@ def preview(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def sweep(session: nox.Session) -> None:
+    """Choose a learning rate on held-back training pictures: nox -s sweep -- MyIdea."""
+    harness(session, "sweep")
+
+
+@nox.session(python=False)
 def verify(session: nox.Session) -> None:
     """Run a recorded row again: nox -s verify -- Example1."""
     harness(session, "verify")

@@ -27,6 +27,7 @@ COMMANDS = {
     "verify": "run a recorded row again and say whether it agrees",
     "why-stale": "say what changed since a contribution was run",
     "controls": "measure the hub's own rows and see whether each is in its place",
+    "sweep": "choose a learning rate on training pictures that are held back",
     "calibrate": "measure how small a difference the protocol can show",
     "registry": "write registry.toml from the folders",
     "leaderboard": "build the site and the tables from the recorded rows",
@@ -43,6 +44,7 @@ EXAMPLES = {
     "new": "MyIdea",
     "check": "Example1",
     "explain": "HUB204",
+    "sweep": "Example1 --rates 3e-4,1e-3,3e-3",
 }
 
 INTERRUPTED = 130
