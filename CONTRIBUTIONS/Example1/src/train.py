@@ -22,6 +22,8 @@ def train(pipeline, dataset, adapter, config, reporter):
 
     # The VAE does not change, so each picture passes it once, before the loop.
     items = [dataset[i] for i in range(len(dataset))]
+    if len({pixels.shape for pixels, _ in items}) > 1:
+        raise ValueError("This training wants pictures of one size: leave buckets out.")
     pixel_values = torch.stack([pixels for pixels, _ in items])  # (N, 3, H, W)
     with torch.no_grad():
         posterior = vae.encode(pixel_values.to(device)).latent_dist  # a mean and a std per latent
