@@ -75,7 +75,7 @@ ORDERS = (
 class Spread(Record):
     """Gains of one variant over seeds."""
 
-    seeds: int
+    per_seed: tuple[float, ...]  # seeds 0, 1, 2, ...
     mean: float
     deviation: float | None
 
@@ -99,9 +99,11 @@ class Calibration(Record):
     reference_hash: str
     gains: dict[str, Spread]
     sigma: float
+    paired_sigma_of_a_twin: float | None
     paired_sigma: float
     gain_per_10_percent_steps: float | None
     detectable: dict[int, float]
+    detectable_between_twins: dict[int, float]
     orders: tuple[Order, ...]
     machine: Machine
     created_at: datetime.datetime
@@ -110,14 +112,22 @@ class Calibration(Record):
 def summarise(track: Track, gains: Mapping[str, Sequence[float]], layer: str) -> Calibration:
     """Turn gains per variant, one per seed in the same order, into what can be shown.
 
-    The paired deviation is that of the difference to a variant that trains much like the reference
-    (10 % more steps); where that was not run, two independent draws are assumed: sigma times the
-    square root of two.
+    Noise, pictures and timesteps are drawn from the seed, so two methods that train alike move
+    alike, and their paired difference has less spread than either. How much less depends on how
+    alike they are. Two cases are given: a twin (10 % more steps, the same run up to there), and
+    another method (the median over the other variants); where no variant was run for it, two
+    independent draws are assumed, sigma times the square root of two.
     """
     reference = list(gains[REFERENCE])
     sigma = statistics.stdev(reference)
     longer = paired(gains.get(LONGER, ()), reference)
-    paired_sigma = statistics.stdev(longer) if len(longer) > 2 else sigma * 2**0.5
+    twin = statistics.stdev(longer) if len(longer) > 2 else None
+    others = [
+        statistics.stdev(differences)
+        for label, values in gains.items()
+        if label not in (REFERENCE, LONGER) and len(differences := paired(values, reference)) > 2
+    ]
+    paired_sigma = statistics.median(others) if others else sigma * 2**0.5
     return Calibration(
         track=track.file.name,
         protocol_version=PROTOCOL_VERSION,
@@ -125,9 +135,11 @@ def summarise(track: Track, gains: Mapping[str, Sequence[float]], layer: str) ->
         reference_hash=registry.load_reference().content_hash,
         gains={label: spread(values) for label, values in gains.items()},
         sigma=sigma,
+        paired_sigma_of_a_twin=twin,
         paired_sigma=paired_sigma,
         gain_per_10_percent_steps=statistics.fmean(longer) if longer else None,
-        detectable={n: minimum_detectable_difference(paired_sigma, n) for n in PLANNED_SEEDS},
+        detectable=detectable(paired_sigma),
+        detectable_between_twins={} if twin is None else detectable(twin),
         orders=tuple(
             order(better, worse, gains)
             for better, worse in ORDERS
@@ -138,10 +150,15 @@ def summarise(track: Track, gains: Mapping[str, Sequence[float]], layer: str) ->
     )
 
 
+def detectable(deviation: float) -> dict[int, float]:
+    """Return the smallest difference that each number of seeds mostly finds."""
+    return {n: minimum_detectable_difference(deviation, n) for n in PLANNED_SEEDS}
+
+
 def spread(values: Sequence[float]) -> Spread:
-    """Return number, mean and standard deviation."""
+    """Return the values with their mean and standard deviation."""
     deviation = statistics.stdev(values) if len(values) > 1 else None
-    return Spread(seeds=len(values), mean=statistics.fmean(values), deviation=deviation)
+    return Spread(per_seed=tuple(values), mean=statistics.fmean(values), deviation=deviation)
 
 
 def order(better: str, worse: str, gains: Mapping[str, Sequence[float]]) -> Order:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 from pathlib import Path
 
 from rich.console import Console
 
-from harness import atomic, paths, registry
+from harness import atomic, calibration_page, paths, registry
 from harness.calibration import FOLDER, REFERENCE, VARIANTS, Calibration, Variant, summarise
 from harness.commands.isolation import add_isolation_arguments, settle
 from harness.errors import HubError
 from harness.progress import Progress, create_progress
+from harness.run_key import run_key
 from harness.scoring.jobs import Entry, ScoreAnswer, ScoreJob
 from harness.track import DEFAULT_TRACK, Track, load_track
 from harness.worker.jobs import DELTA_FILE, Answer, TrainJob, seed_folder
 from harness.worker.process import Child, run_children
+
+GAINS_FILE = "gains.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
     found = summarise(track, gains, layer)
     path = FOLDER / f"{track.file.name}.json"
     atomic.write_text(path, found.model_dump_json(indent=1) + "\n")
+    atomic.write_text(calibration_page.FILE, calibration_page.render(calibration_page.read_all()))
     show(found, console)
     console.print(f"Written: {path}", soft_wrap=True)
     return 0 if all(order.found for order in found.orders) else 1
@@ -51,11 +57,13 @@ def measure(
 ) -> dict[str, list[float]]:
     """Train and score every variant, a few at a time, and return gains by label.
 
+    What an interrupted calibration has finished is taken from there.
+
     Raises:
         HubError: A worker or scorer failed.
     """
-    waiting = list(seeds.items())
-    gains: dict[str, list[float]] = {}
+    gains = {v.label: known for v, count in seeds.items() if (known := kept(track, v, count))}
+    waiting = [(variant, count) for variant, count in seeds.items() if variant.label not in gains]
     while waiting:
         now, waiting = waiting[:jobs], waiting[jobs:]
         children = {variant: train_child(track, variant, count) for variant, count in now}
@@ -64,7 +72,35 @@ def measure(
         finish(list(scorers.values()), progress)
         for variant, scorer in scorers.items():
             gains[variant.label] = gains_of(scorer)
-    return gains
+            keep(track, variant, seeds[variant], gains[variant.label])
+    return {variant.label: gains[variant.label] for variant in seeds}
+
+
+def key_of(track: Track, variant: Variant, count: int) -> str:
+    """Return what a variant's gains depend on, as a digest."""
+    reference = registry.load_reference()
+    budget = f"{variant.contribution().file.settings!r} {variant.budget(track.file.steps)}"
+    parts = run_key(reference, reference, track, tuple(range(count)), "cpu")
+    return hashlib.sha256(f"{parts} {budget}".encode()).hexdigest()
+
+
+def keep(track: Track, variant: Variant, count: int, gains: list[float]) -> None:
+    """Note a variant's gains, so that an interrupted calibration can go on."""
+    noted = {"key": key_of(track, variant, count), "gains": gains}
+    atomic.write_text(folder_of(track, variant) / GAINS_FILE, json.dumps(noted))
+
+
+def kept(track: Track, variant: Variant, count: int) -> list[float] | None:
+    """Return a variant's gains if they have been measured under the same conditions."""
+    file = folder_of(track, variant) / GAINS_FILE
+    if not file.is_file():
+        return None
+    try:
+        noted = json.loads(file.read_bytes())
+    except ValueError:  # damaged: measured again
+        return None
+    same = isinstance(noted, dict) and noted.get("key") == key_of(track, variant, count)
+    return list(noted["gains"]) if same else None
 
 
 def folder_of(track: Track, variant: Variant) -> Path:
@@ -146,9 +182,13 @@ def show(found: Calibration, console: Console) -> None:
     """Print what was found."""
     for label, spread in found.gains.items():
         deviation = f"sd {spread.deviation:.2%}" if spread.deviation is not None else ""
-        console.print(f"{label:<22} gain {spread.mean:+7.2%}  {deviation}  {spread.seeds} seeds")
+        console.print(
+            f"{label:<22} gain {spread.mean:+7.2%}  {deviation}  {len(spread.per_seed)} seeds"
+        )
     for seeds, difference in found.detectable.items():
-        console.print(f"{seeds:>2} seeds show a difference of {100 * difference:.2f} points")
+        twins = found.detectable_between_twins.get(seeds)
+        close = f", {100 * twins:.2f} between near twins" if twins is not None else ""
+        console.print(f"{seeds:>2} seeds show a difference of {100 * difference:.2f} points{close}")
     for order in found.orders:
         low, high = order.interval or (float("nan"), float("nan"))
         word = "as expected" if order.found else "NOT FOUND"

@@ -115,6 +115,9 @@ def test_a_calibration_says_what_can_be_shown():
     found = summarise(load_track("robot"), gains, "process")
     assert found.gain_per_10_percent_steps == pytest.approx(0.01)
     assert found.detectable[3] > found.detectable[5] > found.detectable[10]
+    # A twin moves with the reference; the other two variants say what a method of its own does.
+    assert found.paired_sigma_of_a_twin < found.paired_sigma
+    assert found.detectable_between_twins[5] < found.detectable[5]
     told = {(order.better, order.worse): order.found for order in found.orders}
     assert told == {("reference", "rank 1"): True, ("reference", "learning rate x 10"): False}
 
