@@ -54,8 +54,9 @@ def wanted(board: Board) -> tuple[dict[Path, str], list[str]]:
             continue
         old = file.read_text(encoding="utf-8", errors="surrogateescape")
         if is_marked(old):
-            new = block(results_text(entries))
-            texts[file] = _BLOCK.sub(lambda _, new=new: new, old)
+            # Not as a pattern: a back-slash in a figure's text is a back-slash.
+            new = block(results_text(entries)).replace("\\", r"\\")
+            texts[file] = _BLOCK.sub(new, old)
         elif _MARK.search(old):
             faults.append(
                 f"CONTRIBUTIONS/{name}/README.md: the marks of its results are doubled or torn; "
