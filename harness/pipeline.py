@@ -56,6 +56,7 @@ class Options:
     fresh: bool = False
     skip_gate: bool = False
     thorough: bool = False  # all seeds of the track, the last ones only if they can matter
+    one_at_a_time: bool = False  # one process at a time: somebody else fills the other cores
 
 
 @dataclass(frozen=True)
@@ -189,6 +190,7 @@ def plan(
         reference_folder=folder_of(reference),
         fresh=options.fresh,
         repeat_first=repeat_first,
+        one_at_a_time=options.one_at_a_time,
         parts=parts,
         progress=progress,
     )

@@ -6,12 +6,14 @@ import argparse
 import statistics
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from harness import atomic, registry, results
+from harness.commands.board import add_board_arguments, run_board
 from harness.commands.isolation import add_isolation_arguments, settle
 from harness.contract.catalogue import choose
 from harness.contract.render import render_report, summary_line
@@ -30,8 +32,16 @@ DEVICES = ("cpu", "cuda")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("name", metavar="NAME", help="a folder in CONTRIBUTIONS/, or `reference`")
-    parser.add_argument("--track", default=DEFAULT_TRACK, help="which track (default: %(default)s)")
+    parser.set_defaults(complain=parser.error)
+    parser.add_argument(
+        "name", metavar="NAME", nargs="?", help="a folder in CONTRIBUTIONS/, or `reference`"
+    )
+    add_board_arguments(parser)
+    parser.add_argument(
+        "--track",
+        default=DEFAULT_TRACK,
+        help="which track (default: %(default)s); with --all also `all`",
+    )
     parser.add_argument(
         "--seeds",
         type=parse_seeds,
@@ -107,6 +117,12 @@ def chosen_options(args: argparse.Namespace, track: Track) -> Options:
 def run(args: argparse.Namespace) -> int:
     """Run the contribution, show the verdict, return 0 when it is ok."""
     console = Console(stderr=False, highlight=False, file=sys.stdout)
+    if args.all:
+        return run_board(args, console, partial(chosen_options, args))
+    if args.name is None:
+        args.complain("missing: NAME, or --all")
+    if args.only or args.jobs:
+        args.complain("--only and --jobs belong to --all")
     contribution = registry.load(args.name)
     track = load_track(args.track)
     console.print(f"[bold]{contribution.name}[/] on the track [bold]{escape(track.file.title)}[/]")

@@ -28,6 +28,7 @@ class Attempt:
     reference_folder: Path
     fresh: bool
     repeat_first: bool
+    one_at_a_time: bool  # else contribution and reference train side by side
     parts: dict[str, str]  # what the figures depend on, for `why-stale`
     progress: Progress
 

@@ -4,6 +4,8 @@ The reference's weights are trained once per key and then shared. Its time is no
 does other things too, seconds of yesterday say nothing about seconds of today. So when the
 reference is known already, its first seed is trained again beside the contribution, for the clock
 (it costs the other core, and no wall time), and for a check: it has to repeat itself to the bit.
+Where runs fill all cores (``contribution --all``) it is trained just before instead: two processes
+per run would share a core, and the clock would compare one that shared with one that did not.
 """
 
 from __future__ import annotations
@@ -70,8 +72,10 @@ def train_beside(attempt: Attempt, reference: Answer) -> Trained:
     if known is not None:
         attempt.progress.finish(attempt.reference.name, ok=True)
         return known
-    own = train_child(attempt, attempt.contribution, attempt.own_training, attempt.seeds)
     pace = train_child(attempt, attempt.reference, attempt.pace, attempt.seeds[:1])
+    if attempt.one_at_a_time:
+        run_children([pace], attempt.progress)
+    own = train_child(attempt, attempt.contribution, attempt.own_training, attempt.seeds)
     run_children([own, pace], attempt.progress)
     outcome = own.outcome
     if outcome is None or outcome.error is not None or pace.outcome is None:

@@ -69,6 +69,7 @@ def attempt(tmp_path, contribution: Contribution) -> Attempt:
         reference_folder=tmp_path / "reference",
         fresh=False,
         repeat_first=False,
+        one_at_a_time=False,
         parts={},
         progress=Silent(),
     )

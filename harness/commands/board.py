@@ -1,0 +1,130 @@
+"""``contribution --all``: everybody, on one track or on all, in a pool of processes."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+
+from rich.console import Console
+
+from harness import registry
+from harness.board_check import control_faults
+from harness.errors import UsageError
+from harness.executors.choose import Choice, choose
+from harness.executors.local import run_local
+from harness.executors.tasks import Task, TaskResult
+from harness.executors.view import Account, clock, create_view, outcome
+from harness.machine import usable_cores
+from harness.pipeline import Options
+from harness.sandbox.layers import PROMISES
+from harness.sandbox.layers import choose as choose_layer
+from harness.track import Track
+
+MOST_JOBS = 1024
+
+
+def add_board_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `contribution` understands besides a name."""
+    parser.add_argument(
+        "--all", action="store_true", help="run everybody: reference, controls, contributions"
+    )
+    parser.add_argument(
+        "--only",
+        type=names,
+        default=(),
+        metavar="A,B,...",
+        help="with --all: these only, and the reference they are compared with",
+    )
+    parser.add_argument(
+        "--jobs", type=jobs, metavar="N", help="with --all: runs at once (default: one per core)"
+    )
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Read names with commas between."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def jobs(text: str) -> int:
+    """Read a number of processes; argparse reports the ValueError."""
+    if not 1 <= int(text) <= MOST_JOBS:
+        raise ValueError
+    return int(text)
+
+
+def task_pattern(args: argparse.Namespace) -> Task:
+    """Turn the options of the command line into what all tasks have in common.
+
+    Raises:
+        UsageError: The options belong to one contribution, or contradict each other.
+    """
+    single = {
+        "--only-contract": args.only_contract,
+        "--probe": args.probe,
+        "a name": args.name,
+    }
+    wrong = [option for option, given in single.items() if given]
+    if args.record and args.skip_gate:
+        raise UsageError(
+            "A row that did not pass the gate cannot be recorded.", fix="Leave --skip-gate out."
+        )
+    if wrong:
+        raise UsageError(
+            f"--all does not go with {', '.join(wrong)}.",
+            fix="Some of everybody are named with --only A,B.",
+        )
+    return Task(
+        contribution=registry.REFERENCE_NAME,
+        track="",
+        device=args.device,
+        fresh=args.fresh,
+        skip_gate=args.skip_gate,
+        record=args.record,
+        isolation=choose_layer(args.isolation),
+        trust=args.trust,
+    )
+
+
+def run_board(
+    args: argparse.Namespace, console: Console, options_of: Callable[[Track], Options]
+) -> int:
+    """Run the board; return 0 when every row is good and every control is in its place."""
+    choice = choose(pattern := task_pattern(args), args.track, args.only, options_of)
+    layer = pattern.isolation or "process"
+    console.print(f"Isolation: {layer} ({PROMISES[layer]}).", style="dim", soft_wrap=True)
+    for track, why in choice.left_out.items():
+        console.print(f"The track {track} is left out: {why}", style="yellow", markup=False)
+    many = args.jobs or (usable_cores() if args.device == "cpu" else 1)
+    account = Account(choice.planned, many)
+    with create_view(console, account) as view:
+        found = run_local(choice.planned, view, many)
+    return conclude(found, choice, console, everybody=not args.only)
+
+
+def conclude(
+    found: Sequence[TaskResult], choice: Choice, console: Console, *, everybody: bool
+) -> int:
+    """Print what is to be mended; return 0 when there is nothing."""
+    bad = sorted((one for one in found if not one.good), key=lambda one: one.label)
+    faults = []
+    for track in dict.fromkeys(one.task.track for one in choice.planned) if everybody else ():
+        rows = [one.row for one in found if one.track == track and one.row is not None]
+        faults += [f"{track}: {fault}" for fault in control_faults(rows)]
+    reused = sum(one.reused for one in found)
+    spent = sum(one.seconds for one in found)
+    console.print(
+        f"{len(found)} runs, {reused} of them known already, {clock(spent)} h:min:s of runs."
+    )
+    for one in bad:
+        console.print(f"{one.label}: {outcome(one)}", style="red", markup=False, soft_wrap=True)
+        if one.error is not None and one.error.where:
+            console.print(f"  at   {one.error.where}", markup=False, soft_wrap=True)
+        if one.error is not None and one.error.fix:
+            console.print(f"  fix  {one.error.fix}", markup=False, soft_wrap=True)
+    for fault in faults:
+        console.print(f"fault: {fault}", style="red", markup=False, soft_wrap=True)
+    if bad or faults:
+        console.print(f"{len(bad)} of {len(found)} runs are not good.", style="bold red")
+        return 1
+    console.print("All rows are good.", style="bold green")
+    return 0

@@ -1,0 +1,115 @@
+"""Which tasks make a board: the reference, the controls and every contribution on each track."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from harness import base_model, paths, registry, results
+from harness.errors import BaseModelError, ResultFileError, UsageError
+from harness.executors.estimates import estimate, memory_bytes, read_seconds
+from harness.executors.queue import Planned
+from harness.executors.tasks import Task
+from harness.pipeline import Options
+from harness.records import Row
+from harness.track import Track, load_track, track_names
+
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The tasks of a board, and which tracks it cannot have."""
+
+    planned: tuple[Planned, ...]
+    left_out: dict[str, str]  # track -> why
+
+
+def choose_tracks(name: str) -> tuple[list[Track], dict[str, str]]:
+    """Return the tracks to run on, and those that cannot be, with the reason.
+
+    Raises:
+        UsageError: There is no such track.
+        BaseModelError: A track that was asked for by its name has no base model here.
+    """
+    tracks, left_out = [], {}
+    for one in track_names() if name == ALL else [name]:
+        track = load_track(one)
+        try:
+            base_model.check_folder(track.base_model)
+        except BaseModelError as error:
+            if name != ALL:
+                raise
+            left_out[one] = error.what
+        else:
+            tracks.append(track)
+    return tracks, left_out
+
+
+def choose_names(only: Sequence[str]) -> list[str]:
+    """Return whose rows a board has: everybody, or the reference and those that are named.
+
+    Raises:
+        UsageError: A name belongs to nobody.
+    """
+    everybody = [
+        registry.REFERENCE_NAME,
+        *registry.control_names(),
+        *registry.contribution_names(),
+    ]
+    unknown = [name for name in only if name not in everybody]
+    if unknown:
+        raise UsageError(
+            f"There is no contribution named {', '.join(map(repr, unknown))}.",
+            where="--only",
+            fix="nox -s list names them all; the names stand side by side with commas between.",
+        )
+    return [name for name in everybody if not only or name in (registry.REFERENCE_NAME, *only)]
+
+
+def choose(
+    pattern: Task, track: str, only: Sequence[str], options_of: Callable[[Track], Options]
+) -> Choice:
+    """Return the tasks of a board, all like ``pattern`` but for name, track and seeds.
+
+    Args:
+        pattern: What all tasks have in common.
+        track: A track's name, or ``all``.
+        only: Names to which the board is limited; none: everybody.
+        options_of: Which seeds on a track; tracks differ in how many they have.
+
+    Raises:
+        UsageError: There is no such track or contribution.
+        BaseModelError: The track's base model is not here.
+    """
+    tracks, left_out = choose_tracks(track)
+    names, kept = choose_names(only), read_seconds()
+    planned = []
+    for one in tracks:
+        options = options_of(one)
+        seeded = pattern.model_copy(
+            update={"track": one.file.name, "seeds": options.seeds, "thorough": options.thorough}
+        )
+        for name in names:
+            task = seeded.model_copy(update={"contribution": name})
+            seeds = number_of_seeds(task, one)
+            row = recorded(name, one.file.name)
+            seconds = estimate(task, seeds, kept, row)
+            planned.append(Planned(task, seeds, seconds, memory_bytes(one, row)))
+    return Choice(tuple(planned), left_out)
+
+
+def number_of_seeds(task: Task, track: Track) -> int:
+    """Return how many seeds a task trains with."""
+    if task.seeds is not None:
+        return len(task.seeds)
+    return len(track.file.seeds) if task.thorough else track.file.quick_seeds
+
+
+def recorded(name: str, track: str) -> Row | None:
+    """Return the row on the board, or None when there is none that can be read."""
+    path = paths.RESULTS / track / f"{name}.json"
+    try:
+        return results.read_row(path) if path.is_file() else None
+    except ResultFileError:
+        return None  # only hints are taken from it here; building the board complains
