@@ -212,7 +212,7 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def kill_anywhere(session: nox.Session) -> None:
-    """Kill a run at 50 random moments; afterwards every file is whole and the row the same."""
+    """Kill a run, and a board build, at 50 random moments each; afterwards every file is whole."""
     python(session, "-m", "tests.kill_anywhere", *session.posargs)
 
 

@@ -11,12 +11,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from pydantic import Field, ValidationError
 
 from harness import atomic
 from harness.errors import UsageError
+from harness.picture_limits import guarded
+from harness.pictures import UNREADABLE
 from harness.records import GenerateConfig, Record, SchedulerName
 
 KEY: Final = "hub"
@@ -140,10 +142,10 @@ def read_drawing(path: Path) -> Drawing:
         UsageError: It is no PNG, or says nothing that the hub can use.
     """
     try:
-        with Image.open(path, formats=("PNG",)) as picture:
+        with guarded(), Image.open(path, formats=("PNG",)) as picture:
             picture.load()  # text may stand behind the pixels
             text = getattr(picture, "text", {}).get(KEY)
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+    except UNREADABLE as error:
         raise UsageError(f"The picture cannot be read: {error}", where=str(path)) from error
     if text is None:
         raise UsageError(

@@ -13,7 +13,7 @@ from harness.errors import UsageError
 from harness.picture_limits import FORMATS, MAX_PIXELS, guarded
 
 # Pillow says SyntaxError or ValueError of metadata that is not what it claims to be.
-_UNREADABLE = (
+UNREADABLE = (
     OSError,
     SyntaxError,
     ValueError,
@@ -46,7 +46,7 @@ def open_picture(path: Path) -> Image.Image:
                     fix=f"Use pictures of at most {MAX_PIXELS:,} pixels.",
                 )
             return ImageOps.exif_transpose(picture).convert("RGB")
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise UsageError(
             f"The picture cannot be read: {error}",
             where=str(path),

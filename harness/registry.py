@@ -194,10 +194,11 @@ def render_registry() -> str:
 
 
 def registry_is_current() -> bool:
-    """Tell whether registry.toml says what the folders say."""
-    return (
-        paths.REGISTRY.is_file() and paths.REGISTRY.read_text(encoding="utf-8") == render_registry()
-    )
+    """Tell whether registry.toml says what the folders say; damaged bytes say something else."""
+    if not paths.REGISTRY.is_file():
+        return False
+    found = paths.REGISTRY.read_bytes().replace(b"\r\n", b"\n")  # a checkout on Windows
+    return found == render_registry().encode()
 
 
 def write_registry() -> None:

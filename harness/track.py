@@ -94,7 +94,7 @@ def load_track(name: str) -> Track:
     try:
         with file.open("rb") as handle:
             return Track(TrackFile.model_validate(tomllib.load(handle)), folder)
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
         raise UsageError(
             f"The track's description has faults: {error}",
             where=f"tracks/{name}/track.toml",

@@ -1,8 +1,9 @@
-"""``clean``: remove what is no longer needed from runs/; shows it first, removes with --yes."""
+"""``clean``: remove what no command needs any more; shows it first, removes with --yes."""
 
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,11 @@ from harness import paths
 from harness.run_folders import KEPT_RUNS, ROW_FILE, newest_first
 from harness.worker.sweep import remove_tree
 from harness.worker.watch import folder_size
+
+GENERATED = "generated"
+# How run_folders.run_folder names a run.
+RUN_KEY = re.compile("[0-9a-f]{12}")
+HALF = ".*.tmp"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,12 +56,16 @@ def everything() -> Iterator[tuple[Path, str]]:
 
 
 def leftovers() -> Iterator[tuple[Path, str]]:
-    """Yield what no command will use again."""
+    """Yield what no command will use again.
+
+    Only what is known by its name: runs/ also holds what somebody trained (`runs/trained`, which a
+    later command goes on with), pictures and the site.
+    """
+    for job in sorted((paths.RUNS / GENERATED).glob("*/job-*")):
+        if ended(job.name.removeprefix("job-")):
+            yield job, "left by a command that was cut short"
     for runs in sorted(path for path in paths.RUNS.glob("*/*") if path.is_dir()):
-        for job in runs.glob("job-*"):
-            if ended(job.name.removeprefix("job-")):
-                yield job, "left by a command that was cut short"
-        folders = [path for path in newest_first(runs) if not path.name.startswith("job-")]
+        folders = [path for path in newest_first(runs) if RUN_KEY.fullmatch(path.name)]
         for number, folder in enumerate(folders):
             if number >= KEPT_RUNS:
                 yield folder, f"older than the newest {KEPT_RUNS}"
@@ -63,6 +73,14 @@ def leftovers() -> Iterator[tuple[Path, str]]:
                 yield folder, "was cut short"
     for path in sorted(paths.RUNS.rglob("*.damaged-*")):
         yield path, "a damaged file that was kept aside"
+    for path in half_written():
+        yield path, "half of a file that a killed command was writing"
+
+
+def half_written() -> list[Path]:
+    """Return the temporary files of `atomic.replacing` wherever commands write."""
+    found = [*paths.RUNS.rglob(HALF), *paths.RESULTS.rglob(HALF), *paths.ROOT.glob(HALF)]
+    return sorted([*found, *paths.CONTRIBUTIONS.glob(f"*/{HALF}")])
 
 
 def ended(number: str) -> bool:
@@ -71,8 +89,10 @@ def ended(number: str) -> bool:
 
 
 def in_use(path: Path) -> bool:
-    """Tell whether a run holds the lock of a folder, or of one below it."""
-    locks = [Path(f"{path}.lock"), *(path.rglob("*.lock") if path.is_dir() else ())]
+    """Tell whether a run holds the lock of a path, of one above it or of one below it."""
+    above = [one for one in (path, *path.parents) if one.is_relative_to(paths.RUNS)]
+    locks = [Path(f"{one}.lock") for one in above]
+    locks += path.rglob("*.lock") if path.is_dir() else ()
     for lock in locks:
         if lock.is_file():
             try:

@@ -20,19 +20,34 @@ from harness.leaderboard.lineage import Lineage
 from harness.leaderboard.markdown import render
 from harness.leaderboard.medals import MEDALS
 from harness.leaderboard.pages import compare_page, contribution_page, gallery_page, track_page
+from harness.locks import Busy, held
 from harness.track import Track
 
 HERE = Path(__file__).resolve().parent
 # A folder with this file was written by us and may be replaced.
 MARK = ".hub-site"
+DRAFT, OLD = "site", "old"
+# How long a build waits for another one to end, seconds.
+PATIENCE_S = 120.0
 
 
 def build(board: Board, out: Path) -> int:
     """Write the site, in one move, and return how many files it has.
 
     Raises:
-        UsageError: There is already something else at ``out``.
+        UsageError: There is already something else at ``out``, or another build is going on.
     """
+    try:
+        with held(paths.RUNS / "site", timeout_s=PATIENCE_S):
+            return _build_alone(board, out)
+    except Busy as error:
+        raise UsageError(
+            f"The site is being built right now, by {error}.", fix="Wait for that build to end."
+        ) from error
+
+
+def _build_alone(board: Board, out: Path) -> int:
+    """Build while nobody else does; drafts of killed builds go first."""
     if out.exists() and not (out / MARK).is_file() and any(out.iterdir()):
         raise UsageError(
             "This folder has files that are not of a site of the hub.",
@@ -40,11 +55,14 @@ def build(board: Board, out: Path) -> int:
             fix="Name another folder, or empty this one.",
         )
     out.parent.mkdir(parents=True, exist_ok=True)
+    for left in out.parent.glob(f".{out.name}-*"):
+        if left.is_dir() and {part.name for part in left.iterdir()} <= {DRAFT, OLD}:
+            shutil.rmtree(left)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as temporary:
-        draft = Path(temporary) / "site"
+        draft = Path(temporary) / DRAFT
         draft.mkdir()
         Writer(board, draft).write_all()
-        old = Path(temporary) / "old"
+        old = Path(temporary) / OLD
         if out.exists():
             out.rename(old)
         draft.rename(out)

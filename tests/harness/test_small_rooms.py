@@ -413,3 +413,12 @@ def test_a_damaged_row_is_kept_aside_and_stops_nobody_elses_page(runs, capsys):
     assert "kept as Bad.json.damaged-1" in capsys.readouterr().err
     assert (folder / "Bad.json.damaged-1").is_file()
     assert [row.contribution for row in results.recorded_rows("robot")] == ["Good"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff\xfe\x00", b"[Example1]\n", b"\x00" * 5000])
+def test_a_damaged_registry_is_out_of_date_and_written_anew(hub, damage):
+    registry.write_registry()
+    paths.REGISTRY.write_bytes(damage)
+    assert not registry.registry_is_current()
+    registry.write_registry()
+    assert registry.registry_is_current()

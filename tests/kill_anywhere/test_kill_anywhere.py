@@ -1,19 +1,24 @@
-"""A few moments; nox -s kill_anywhere takes fifty."""
+"""A few moments; nox -s kill_anywhere takes fifty of each."""
 
 import sys
 
 import pytest
 
-from tests.kill_anywhere.kill import finish, kill_after, small_hub
+from tests.kill_anywhere.kill import SUBJECTS, finish, kill_after, small_hub
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
-def test_a_killed_run_leaves_whole_files_and_the_next_one_ends_the_same(tmp_path):
-    hub = small_hub(tmp_path)
-    seconds, undisturbed = finish(hub)
-    for path in (hub / "runs" / "robot").iterdir():
-        path.rename(path.with_name(f"{path.name}-undisturbed"))
-    for share in (0.2, 0.55, 0.9):
-        kill_after(hub, share * seconds)
-    _, again = finish(hub)
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    return small_hub(tmp_path_factory.mktemp("kill"))
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_a_killed_command_leaves_whole_files_and_the_next_one_ends_the_same(name, hub):
+    subject = SUBJECTS[name]
+    seconds, undisturbed = finish(hub, subject)
+    for share in (0.35, 0.8):
+        kill_after(hub, subject, share * seconds, undisturbed)
+    _, again = finish(hub, subject)
     assert again == undisturbed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -11,9 +12,10 @@ from benchmarks.synthetic_hub import make_row, record
 from harness import paths
 from harness.cli import main
 from harness.errors import UsageError
-from harness.leaderboard import blocks
+from harness.leaderboard import blocks, site
 from harness.leaderboard.collect import collect
 from harness.leaderboard.history import read_history
+from harness.locks import held
 
 
 def test_build_writes_the_tables_and_check_is_satisfied_until_something_changes(small, capsys):
@@ -84,3 +86,23 @@ def test_the_history_of_a_row_is_what_git_remembers(small):
 
 def test_a_hub_without_git_has_no_history(small):
     assert read_history() == {}
+
+
+def test_drafts_of_killed_builds_go_and_nothing_else(small):
+    record(make_row("robot", "reference", 0.33))
+    draft, other = small / ".site-killed", small / ".site-other"
+    (draft / "site").mkdir(parents=True)
+    (draft / "old").mkdir()
+    other.mkdir()
+    (other / "notes.txt").write_text("mine", encoding="utf-8")
+    assert main(["leaderboard", "--out", str(small / "site")]) == 0
+    assert not draft.exists()
+    assert (other / "notes.txt").is_file()
+
+
+def test_two_builds_at_once_wait_for_each_other_and_name_the_other(small, monkeypatch):
+    record(make_row("robot", "reference", 0.33))
+    monkeypatch.setattr(site, "PATIENCE_S", 0.1)
+    with held(paths.RUNS / "site"), pytest.raises(UsageError, match=f"process {os.getpid()}"):
+        site.build(collect(), small / "site")
+    assert site.build(collect(), small / "site") > 0
