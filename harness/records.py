@@ -235,6 +235,14 @@ class ContractTable(Record):
         return exempt
 
 
+# Control characters, line ends, changes of direction, spaces without width, half characters. A
+# TOML file can hold them as escapes, where no look at its bytes finds them.
+UNSEEN = re.compile(
+    "[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff"
+    "\\ud800-\\udfff]"
+)
+
+
 class ContributionFile(Record):
     """A contribution.toml, field by field."""
 
@@ -259,6 +267,16 @@ class ContributionFile(Record):
         if len(set(hooks)) != len(hooks):
             raise ValueError("each hook is listed once")
         return tuple(sorted(hooks, key=HOOK_NAMES.index))
+
+    @field_validator("authors", "summary", "license", "links")
+    @classmethod
+    def _one_line_of_visible_text(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        """These stand in terminals, in CI's logs and on pages."""
+        for text in (value,) if isinstance(value, str) else value:
+            odd = UNSEEN.search(text)
+            if odd is not None:
+                raise ValueError(f"the character U+{ord(odd[0]):04X} in it cannot be seen")
+        return value
 
     @field_validator("links")
     @classmethod

@@ -17,6 +17,9 @@ RGB_ABLE = frozenset(
     {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"}
 )
 
+# The record that ends a zip archive, with the longest comment.
+ZIP_END_BYTES = 22 + 65535
+
 _MAGIC = {"PNG": b"\x89PNG\r\n\x1a\n", "JPEG": b"\xff\xd8\xff"}
 
 
@@ -121,6 +124,9 @@ def container_fault(kind: str, data: bytes) -> str | None:
     """Return what is wrong with the file around the pixels, or None."""
     if kind == "PNG":
         return _png_fault(data)
+    # A zip archive is read from its end, so it can hang behind anything and be both.
+    if b"PK\x05\x06" in data[-ZIP_END_BYTES:] and b"PK\x03\x04" in data:
+        return "a zip archive is hidden behind its end"
     if kind == "JPEG":
         # The end mark has to follow the last scan: a thumbnail in the header has its own.
         ends = data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda") > 0

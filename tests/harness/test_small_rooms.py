@@ -11,6 +11,7 @@ import tomllib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from harness import atomic, paths, registry, results
 from harness.dependencies import require_installed
@@ -21,7 +22,7 @@ from harness.errors import (
     StructureError,
     UsageError,
 )
-from harness.records import Row
+from harness.records import ContributionFile, Row
 from harness.run_folders import finished_row, newest_adapter, prune
 from harness.run_key import run_key
 from harness.track import load_track
@@ -422,3 +423,18 @@ def test_a_damaged_registry_is_out_of_date_and_written_anew(hub, damage):
     assert not registry.registry_is_current()
     registry.write_registry()
     assert registry.registry_is_current()
+
+
+@pytest.mark.parametrize("character", ["\x1b", "\n", "\u202e", "\u200b", "\x9b"])
+@pytest.mark.parametrize("field", ["summary", "authors", "license", "links"])
+def test_nothing_that_a_terminal_obeys_can_stand_in_a_description(field, character):
+    text = f"https://example.org/{character}[2J"
+    values = {"name": "Mine", "authors": ("a",), "summary": "A good summary.", "hooks": ("train",)}
+    values[field] = (text,) if field in ("authors", "links") else text
+    with pytest.raises(ValidationError, match=f"U\\+{ord(character):04X}"):
+        ContributionFile(**values)
+
+
+def test_names_in_any_script_can_stand_in_a_description():
+    names = ("می‌خواهم", "क्‍ष", "日本語", "Zoë 👩‍🚀")
+    assert ContributionFile(name="Mine", authors=names, summary="A good summary.").authors == names
