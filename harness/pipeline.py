@@ -20,6 +20,7 @@ from harness.comparison import gain_differences
 from harness.contract.records import ContractReport
 from harness.dependencies import require_installed
 from harness.errors import GateError, HubError, StructureError, UsageError
+from harness.event_files import write_event_files
 from harness.locks import Busy, held
 from harness.page import write_page, write_sheet
 from harness.progress import Progress
@@ -101,6 +102,7 @@ def run_contribution(
         return more
     row = merged_row(run.row, more.row, is_reference=first.is_reference)
     whole = plan(contribution, track, options, track.file.seeds, progress)
+    log_curves(whole.folder, row, [first, second])
     publish(whole, row, findings, picture_columns(first), run.report)
     reused = run.reused and more.reused
     return Run(row, whole.folder, findings, reused=reused, report=run.report)
@@ -214,6 +216,7 @@ def run_attempt(
         row = row_of_error(attempt, error, log_tail)
     if report is not None:
         row = row.model_copy(update={"contract": report.summary()})
+    log_curves(attempt.folder, row, [attempt])
     publish(attempt, row, findings, columns, report)
     return row
 
@@ -249,6 +252,12 @@ def publish(
     if columns:
         write_sheet(attempt.folder, columns, attempt.track.file)
     write_page(attempt.folder / PAGE_FILE, row, findings, columns, attempt.track, report)
+
+
+def log_curves(folder: Path, row: Row, attempts: Sequence[Attempt]) -> None:
+    """Write the training losses of one or several attempts for TensorBoard, into one folder."""
+    reference = [] if attempts[0].is_reference else [one.reference_training for one in attempts]
+    write_event_files(folder, row, [one.own_training for one in attempts], reference)
 
 
 def require_clean(name: str, findings: Sequence[Finding]) -> None:

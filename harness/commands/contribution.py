@@ -19,6 +19,7 @@ from harness.contract.catalogue import choose
 from harness.contract.render import render_report, summary_line
 from harness.errors import UsageError
 from harness.figures import Figures
+from harness.next_step import draw_command
 from harness.pipeline import Options, Run, check, require_clean, run_contribution
 from harness.progress import create_progress
 from harness.records import Contribution, Row
@@ -197,11 +198,8 @@ def show(finished: Run, console: Console) -> None:
     console.print(escape(row.verdict.sentence), style=style)
     show_flags(row, console)
     console.print(f"Page: {finished.folder / PAGE_FILE}", soft_wrap=True)
-    console.print(
-        f'Next: nox -s generate -- {row.contribution} --prompt "a sks robot, on a red background"',
-        style="dim",
-        soft_wrap=True,
-    )
+    command = draw_command(row.contribution, load_track(row.track).file)
+    console.print(f"Next: {command}", style="dim", markup=False, soft_wrap=True)
 
 
 def figures(row: Row) -> Table:

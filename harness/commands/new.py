@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from harness import paths, registry
+from harness.copying import first_file, source_of, write_copy
 from harness.errors import UsageError
 from harness.records import NAME_PATTERN, TrainSettings
 from harness.structure import limits
@@ -33,9 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="letters, digits and _; such as MyIdea")
     parser.add_argument(
         "--kind",
-        choices=tuple(SCAFFOLDS),
-        default="code",
-        help="code: a hook of your own; config: settings only, no Python (default: %(default)s)",
+        choices=("code", "config"),
+        help="code: a hook of your own (the default); config: settings only, no Python",
+    )
+    parser.add_argument(
+        "--from", dest="source", metavar="OTHER", help="start from a copy of this contribution"
     )
 
 
@@ -43,16 +46,27 @@ def run(args: argparse.Namespace) -> int:
     """Write the folder in one move and say what to do next."""
     name: str = args.name
     check_name(name)
+    if args.source and args.kind:
+        raise UsageError(
+            "--from makes a copy of what is there, --kind a new folder.",
+            fix="Leave one of them out.",
+        )
+    source = source_of(args.source) if args.source else None
+    kind = args.kind or "code"
     target = paths.CONTRIBUTIONS / name
     paths.CONTRIBUTIONS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".new-", dir=paths.CONTRIBUTIONS) as temporary:
         draft = Path(temporary) / name
-        write_folder(draft, name, args.kind)
+        if source:
+            write_copy(draft, name, source, guess_author())
+        else:
+            write_folder(draft, name, kind)
         draft.rename(target)  # whole or not at all
+    first = first_file(source) if source else FIRST_FILE[kind]
     print(
         f"CONTRIBUTIONS/{name} is there. Next:\n"
         f"  nox -s contribution -- {name}      train and judge it as it is: green\n"
-        f"  edit CONTRIBUTIONS/{name}/{FIRST_FILE[args.kind]}, change one thing, run it again\n"
+        f"  edit CONTRIBUTIONS/{name}/{first}, change one thing, run it again\n"
         f"  nox -s check -- {name}             check the folder in half a second"
     )
     return 0

@@ -68,6 +68,8 @@ def test_a_new_contribution_is_green_at_once(hub):
     assert row.own_hooks == ("make_lora",)
     folder = next((hub / "runs" / "robot" / "Foo").glob("*/page.html")).parent
     assert (folder / "sheet.webp").stat().st_size < 60_000
+    curves = {path.parent.name for path in folder.glob("tensorboard/*/events.out.tfevents.*")}
+    assert {"Foo-seed-0", "reference-seed-0"} <= curves
 
     # The scaffold is the reference's own method, so it has to get the reference's own figures.
     assert row.verdict.difference == pytest.approx(0, abs=1e-3)
@@ -96,6 +98,9 @@ def test_a_new_contribution_is_green_at_once(hub):
     assert harness(hub, "why-stale", "Foo").returncode == 0
     with (hub / "CONTRIBUTIONS" / "Foo" / "README.md").open("a") as readme:
         readme.write("More words.\n")
+    assert harness(hub, "why-stale", "Foo").returncode == 0  # words change nothing that is measured
+    with (hub / "CONTRIBUTIONS" / "Foo" / "src" / "lora.py").open("a") as code:
+        code.write("# More code.\n")
     stale = harness(hub, "why-stale", "Foo")
     assert stale.returncode == 1
     assert "CONTRIBUTIONS/Foo changed" in stale.stdout

@@ -1,12 +1,17 @@
 """The scaffold: whole or not at all, and clean from the first moment."""
 
+import json
+import shutil
 import tomllib
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from harness import paths
 from harness.commands import new
 from harness.contribution_file import read_contribution_file
+from harness.copying import with_values
 from harness.errors import UsageError
 from harness.structure import check_folder
 
@@ -79,7 +84,7 @@ def test_a_taken_name_is_refused_whatever_its_case(contributions):
 
 
 def test_an_interrupted_start_leaves_nothing(contributions, monkeypatch):
-    def interrupted(folder, _name, _kind):
+    def interrupted(folder, *_):
         folder.mkdir()
         raise KeyboardInterrupt
 
@@ -110,3 +115,82 @@ def test_the_settings_that_are_commented_out_are_settings(contributions):
     file, findings = read_contribution_file(path)
     assert findings == []
     assert file.settings.train.min_snr_gamma == 5.0
+
+
+# --- from somebody else's ---
+
+
+@pytest.fixture
+def beside(tmp_path, monkeypatch):
+    """A hub with copies of three contributions of different kinds."""
+    folder = tmp_path / "CONTRIBUTIONS"
+    for name in ("Example1", "DoRA", "MinSNR"):
+        shutil.copytree(paths.CONTRIBUTIONS / name, folder / name)
+    monkeypatch.setattr(paths, "CONTRIBUTIONS", folder)
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("parent", "opened"),
+    [("Example1", "src/dataset.py"), ("DoRA", "src/lora.py"), ("MinSNR", "contribution.toml")],
+)
+def test_a_copy_of_a_contribution_is_green_and_says_where_it_comes_from(
+    beside, capsys, parent, opened
+):
+    before = {p: p.read_bytes() for p in (beside / parent).rglob("*") if p.is_file()}
+    assert create("MyIdea", "--from", parent) == 0
+    assert f"MyIdea/{opened}, change one thing" in capsys.readouterr().out
+    folder = beside / "MyIdea"
+    errors = [one for one in check_folder(folder, root=beside.parent) if one.severity == "error"]
+    assert errors == []
+    mine, theirs = (
+        read_contribution_file(beside / name / "contribution.toml")[0]
+        for name in ("MyIdea", parent)
+    )
+    assert mine.based_on == (parent,)
+    assert mine.authors == (new.guess_author(),)
+    assert (mine.hooks, mine.settings) == (theirs.hooks, theirs.settings)
+    for path in folder.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert f"CONTRIBUTIONS.{parent}" not in text
+        assert f"-- {parent}" not in text
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    assert f"nox -s compare -- MyIdea {parent}" in readme
+    assert before == {p: p.read_bytes() for p in (beside / parent).rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--from", "reference"), "Example1 has all four hooks"),
+        (("--from", "Dora2"), "Did you mean: DoRA"),
+        (("--from", "DoRA", "--kind", "code"), "Leave one of them out"),
+    ],
+)
+def test_a_start_that_cannot_be_made_says_what_can(beside, options, said):
+    with pytest.raises(UsageError) as caught:
+        create("MyIdea", *options)
+    assert said in str(caught.value)
+    assert not (beside / "MyIdea").exists()
+
+
+TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.dictionaries(st.sampled_from(["name", "links", "hooks", "license"]), st.lists(TEXTS)),
+    st.booleans(),
+    TEXTS,
+)
+def test_setting_keys_changes_nothing_else_in_any_toml(values, tables, text):
+    lists = {
+        key: ",\n  ".join(json.dumps(one, ensure_ascii=False) for one in each)
+        for key, each in values.items()
+    }
+    lines = [f"{key} = [\n  {each}\n] # why" for key, each in lists.items()]
+    toml = "\n".join([*lines, *(["", "[settings.lora]", 'name = "kept"'] if tables else [])])
+    before = tomllib.loads(toml)
+    after = tomllib.loads(with_values(toml, {"name": text, "based_on": [text]}))
+    assert after == {**before, "name": text, "based_on": [text]}
