@@ -195,10 +195,15 @@ def render_registry() -> str:
 
 def registry_is_current() -> bool:
     """Tell whether registry.toml says what the folders say; damaged bytes say something else."""
-    if not paths.REGISTRY.is_file():
+    return registry_says(paths.REGISTRY, render_registry())
+
+
+def registry_says(path: Path, text: str) -> bool:
+    """Tell whether a registry file is there and says this; it is compared, never interpreted."""
+    if not path.is_file():
         return False
-    found = paths.REGISTRY.read_bytes().replace(b"\r\n", b"\n")  # a checkout on Windows
-    return found == render_registry().encode()
+    found = path.read_bytes().replace(b"\r\n", b"\n")  # a checkout on Windows
+    return found == text.encode()
 
 
 def write_registry() -> None:

@@ -22,7 +22,7 @@ from pathlib import Path
 from harness import atomic, paths
 
 # atheris sees only code that it was there to watch being imported.
-WATCHED = ["harness", "lora_files", "picture_sets", "tests.fuzz.readers"]
+WATCHED = ["drawings", "harness", "lora_files", "picture_sets", "tests.fuzz.readers"]
 HAS_ATHERIS = importlib.util.find_spec("atheris") is not None
 with contextlib.ExitStack() as _watching:
     if HAS_ATHERIS and "--reader" in sys.argv:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,16 +15,25 @@ from pathlib import Path
 from PIL import Image
 from pydantic import ValidationError
 
+from drawings.metadata import Drawing, read_drawing, save_picture
 from harness import paths
 from harness.contribution_file import parse
 from harness.errors import HubError
 from harness.pictures import open_picture
+from harness.records import GenerateConfig
+from harness.registry import registry_says
 from harness.results import read_row
 from harness.structure import check_folder
+from harness.structure.pictures import Picture
 from harness.worker.events import EventReader, without_control
 from harness.worker.jobs import Answer
 from harness.worker.spent import read_spent
 from lora_files.header import read_header
+from lora_files.read import read_lora
+from picture_sets.captions import read_caption
+from picture_sets.decode import load_rgb
+from picture_sets.decode import read_header as read_header_of_picture
+from picture_sets.metadata import read_metadata
 from tests.harness.support import example_row
 
 Reader = Callable[[bytes], object]
@@ -106,6 +116,49 @@ def shown(data: bytes) -> object:
     return text
 
 
+def registry_file(data: bytes) -> object:
+    """registry.toml: what the folders say, or out of date; nothing in it is ever taken over."""
+    said = SEEDS["registry"].decode()
+    same = data.replace(b"\r\n", b"\n") == SEEDS["registry"]
+    assert registry_says(_file("registry.toml", data), said) == same
+    return same
+
+
+def caption(data: bytes) -> object:
+    """A caption: one line of text."""
+    text = read_caption(_file("a.txt", data))
+    assert "\n" not in text
+    return text
+
+
+def picture_list(data: bytes) -> object:
+    """A metadata.jsonl that says which picture has which caption."""
+    _file("metadata.jsonl", data)
+    return read_metadata(_folder)
+
+
+def image_header(data: bytes) -> object:
+    """A picture's header and container, as the static check sees them before any pixel."""
+    found = Picture("a.png", ".png", data)
+    return found.header, found.fault, found.is_huge
+
+
+def training_picture(data: bytes) -> object:
+    """A picture of somebody's training set: header, then pixels."""
+    path = _file("training-picture", data)
+    return read_header_of_picture(path), load_rgb(path).size
+
+
+def drawing(data: bytes) -> object:
+    """What a PNG says about how it was drawn."""
+    return read_drawing(_file("drawn.png", data))
+
+
+def lora(data: bytes) -> object:
+    """A LoRA file of any trainer."""
+    return read_lora(_file("lora.safetensors", data))
+
+
 READERS: dict[str, Reader] = {
     "toml": toml,
     "row": row,
@@ -117,6 +170,13 @@ READERS: dict[str, Reader] = {
     "delta": delta,
     "folder": folder,
     "shown": shown,
+    "registry": registry_file,
+    "caption": caption,
+    "picture_list": picture_list,
+    "image_header": image_header,
+    "training_picture": training_picture,
+    "drawing": drawing,
+    "lora": lora,
 }
 
 
@@ -132,7 +192,41 @@ def _delta() -> bytes:
     return len(text).to_bytes(8, "little") + text + bytes(24)
 
 
+def _drawing() -> bytes:
+    one = Drawing(
+        prompts=("a robot",),
+        place=0,
+        config=GenerateConfig(height=16, width=16),
+        sampler="PNDMScheduler",
+        base="models/tiny-sd",
+        base_sha256="0" * 64,
+    )
+    path = _folder / "seed.png"
+    save_picture(Image.new("RGB", (16, 16)), path, one)
+    return path.read_bytes()
+
+
+def _lora() -> bytes:
+    name = "lora_unet_conv_in"
+    shapes = {f"{name}.alpha": [], f"{name}.lora_down.weight": [1, 4, 3, 3]}
+    shapes[f"{name}.lora_up.weight"] = [320, 1, 1, 1]
+    header, end = {}, 0
+    for key, shape in shapes.items():
+        size = 4 * math.prod(shape)
+        header[key] = {"dtype": "F32", "shape": shape, "data_offsets": [end, end + size]}
+        end += size
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + bytes(end)
+
+
 SEEDS: dict[str, bytes] = {
+    "registry": paths.REGISTRY.read_bytes(),
+    "caption": "a sks robot, Zoë\n".encode(),
+    "picture_list": b'{"file_name": "a.png", "text": "a robot"}\n' * 2,
+    "image_header": _png(),
+    "training_picture": _png(),
+    "drawing": _drawing(),
+    "lora": _lora(),
     "toml": (paths.CONTRIBUTIONS / "Example1" / "contribution.toml").read_bytes(),
     "row": example_row().model_dump_json().encode(),
     "answer": Answer().model_dump_json().encode(),

@@ -30,7 +30,7 @@ def test_a_good_file_is_read(name):
 
 @pytest.mark.parametrize("name", READERS)
 def test_any_bytes_are_answered_with_a_sentence(name):
-    examples = 15 if name == "folder" else 60
+    examples = 15 if name == "folder" else 40
 
     @settings(
         max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None
