@@ -51,6 +51,12 @@ def generate(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def export(session: nox.Session) -> None:
+    """Write what was trained for other programs: nox -s export -- DoRA --format kohya."""
+    harness(session, "export")
+
+
+@nox.session(python=False)
 def new(session: nox.Session) -> None:
     """Start a contribution that is green at once: nox -s new -- MyIdea."""
     harness(session, "new")

@@ -18,6 +18,7 @@ COMMANDS = {
     "contribution": "check, train, score and compare one contribution",
     "train": "train a contribution on your own pictures",
     "generate": "draw pictures with a contribution's trained adapter",
+    "export": "write what a contribution trained as a file for other programs",
     "new": "start a contribution: a small folder that is green at once",
     "check": "check folders without running their code",
     "explain": "explain a check, with wrong and right code",
@@ -41,6 +42,7 @@ ALIASES = {"run": "contribution"}
 EXAMPLES = {
     "contribution": "Example1",
     "generate": 'Example1 --prompt "a sks robot, on a red background"',
+    "export": "Example1 --format kohya",
     "new": "MyIdea",
     "check": "Example1",
     "explain": "HUB204",

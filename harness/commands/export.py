@@ -1,0 +1,116 @@
+"""``export NAME --format F``: what a contribution trained, as a file for other programs."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+
+from base_models.load import locate
+from harness import paths, registry
+from harness.errors import UsageError
+from harness.track import DEFAULT_TRACK, load_track
+
+FORMATS = ("kohya", "diffusers", "peft", "merged", "svd-lora")
+LOADS = {
+    "kohya": "diffusers, A1111 and ComfyUI",
+    "svd-lora": "diffusers, A1111 and ComfyUI",
+    "diffusers": "diffusers",
+    "peft": "PEFT",
+    "merged": "diffusers, as a base",
+}
+DEFAULT_ERROR = 0.05
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add = parser.add_argument
+    add("name", metavar="NAME", help="a folder in CONTRIBUTIONS/, a control, or `reference`")
+    add("--format", choices=FORMATS, default="kohya", help="of the file (default: %(default)s)")
+    add(
+        "--rank",
+        type=rank,
+        default=None,
+        metavar="auto|N",
+        help="of a LoRA made of singular values; auto: the smallest that keeps --error (default)",
+    )
+    add(
+        "--error",
+        type=share,
+        default=DEFAULT_ERROR,
+        help="what auto may leave out, as a share of the change (default: %(default)s)",
+    )
+    add("--track", default=DEFAULT_TRACK, help="trained on which track (default: %(default)s)")
+    add("--run", type=Path, help="folder of another training, such as runs/trained/NAME")
+    add("--base", help="the base it was trained on, when it has moved")
+    add("--out", type=Path, help="file or folder to write (default: runs/exported/NAME-FORMAT...)")
+    add("--dtype", choices=("fp16", "bf16", "fp32"), help="(default: fp16; fp32 for merged)")
+    add("--allow-loss", action="store_true", help="leave out what the format cannot hold")
+    add("--no-pictures", action="store_true", help="do not draw to compare")
+    add("--force", action="store_true", help="replace what an earlier export wrote")
+
+
+def rank(text: str) -> int | None:
+    """Read ``auto`` or a rank; argparse turns the ValueError into a message."""
+    if text == "auto":
+        return None
+    if int(text) < 1:
+        raise ValueError
+    return int(text)
+
+
+def share(text: str) -> float:
+    """Read a share above 0 and below 1."""
+    value = float(text)
+    if not 0 < value < 1 or math.isnan(value):
+        raise ValueError
+    return value
+
+
+def run(args: argparse.Namespace) -> int:
+    """Find the training, write, prove, and say what it is worth."""
+    from harness.export.source import find_source
+
+    contribution = registry.load_any(args.name)
+    track = load_track(args.track)
+    source = find_source(contribution.name, track, args.run, args.base)
+    locate(source.base)  # fails in a sentence before torch wakes
+    out: Path = args.out or default_out(contribution.name, args.format)
+    if args.format not in ("merged", "peft") and out.suffix != ".safetensors":
+        raise UsageError(
+            f"{out.name} does not end in .safetensors; other programs go by that.",
+            fix=f"Write --out {out.with_suffix('.safetensors')}",
+        )
+    from harness.export.run import Wish, export
+    from harness.export.writing import refuse_existing
+
+    refuse_existing(out, force=args.force)
+    wish = Wish(
+        form=args.format,
+        out=out,
+        rank=args.rank,
+        error=args.error,
+        dtype=args.dtype or ("fp32" if args.format == "merged" else "fp16"),
+        allow_loss=args.allow_loss,
+        pictures=not args.no_pictures,
+        sampling=track.file.sampling,
+        prompts=source.prompts,
+    )
+    note = export(source, wish, print)
+    print(f"It loads in {LOADS[args.format]}; tried just now.")
+    if "picture_difference" in note:
+        print(
+            f"Pictures drawn with it differ from those inside the hub by "
+            f"{note['picture_difference']:.3%} of the range, "
+            f"{note['picture_difference_most']:.1%} at most; "
+            f"the training itself changed them by {note['picture_change_by_training']:.1%}."
+        )
+    for left_out in note.get("left_out", ()) or ():  # type: ignore[attr-defined]
+        print(f"left out: {left_out}")
+    return 0
+
+
+def default_out(name: str, form: str) -> Path:
+    """Return where an export goes when nobody says."""
+    ending = "" if form in ("merged", "peft") else ".safetensors"
+    return paths.RUNS / "exported" / f"{name}-{form}{ending}"

@@ -1,0 +1,11 @@
+"""What a contribution trained leaves the hub: as a file that other programs load.
+
+source.py   which files a training left, and on which base
+change.py   what it changed in the base, by layer; what no LoRA holds
+plain.py    the very factors, where the adapter is a plain LoRA
+shrink.py   otherwise: singular values, the rank that an error asks for, factors
+proof.py    the written file, loaded by the library it is for, draws the same
+writing.py  the formats
+
+No contribution's code runs here: everything is read from safetensors files.
+"""
