@@ -15,6 +15,14 @@ REGISTRY = ROOT / "registry.toml"
 RUNS = ROOT / "runs"
 # What src/ and every contribution may import besides installed packages; by name, because a
 # contribution's folder may be checked in another repository.
-LIBRARIES = ("base_models", "drawings", "lora_files", "picture_sets", "training_runs")
+LIBRARIES = (
+    "base_models",
+    "drawings",
+    "fast_layers",
+    "lora_files",
+    "peft_adapters",
+    "picture_sets",
+    "training_runs",
+)
 CHECK_DOCS = ROOT / "docs" / "checks"
 CONTRACT_DOCS = ROOT / "docs" / "contract"

@@ -153,6 +153,10 @@ class TrainSettings(Record):
     )
 
 
+# "lora": each linear LoRA layer as one function. "all": also 3x3 convolutions, for more memory.
+FastLayers = Literal["off", "lora", "all"]
+
+
 class TrainConfig(TrainSettings):
     """Settings of ``train``: the contribution's choice plus the budget that the track owns.
 
@@ -171,6 +175,9 @@ class TrainConfig(TrainSettings):
     )
     gradient_checkpointing: bool = Field(
         default=False, description="compute activations twice instead of keeping them"
+    )
+    fast_layers: FastLayers = Field(
+        default="off", description="compute LoRA layers, or these and convolutions, in a fast form"
     )
 
 

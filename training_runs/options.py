@@ -15,6 +15,7 @@ from base_models.load import is_hub_id
 from harness.errors import BaseModelError, UsageError
 from harness.records import (
     DatasetConfig,
+    FastLayers,
     GenerateConfig,
     LoraConfig,
     OptimizerName,
@@ -36,7 +37,7 @@ LATENT_PX = 8  # pixels per latent, in every Stable Diffusion
 TRAIN_OPTIONS = (
     *("steps", "batch_size", "learning_rate", "text_encoder_learning_rate", "seed", "optimizer"),
     *("lr_schedule", "lr_warmup_steps", "caption_dropout", "min_snr_gamma", "noise_offset"),
-    *("mixed_precision", "gradient_accumulation_steps", "gradient_checkpointing"),
+    *("mixed_precision", "gradient_accumulation_steps", "gradient_checkpointing", "fast_layers"),
 )
 LORA_OPTIONS = ("rank", "alpha", "train_text_encoder")
 DATASET_OPTIONS = ("flip", "repeats", "shuffle_captions", "keep_tokens", "trigger_word", "buckets")
@@ -81,7 +82,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--mixed-precision", choices=get_args(Precision), help="what the base computes in")
     add("--gradient-accumulation-steps", type=int, help="parts a batch is computed in")
     add("--gradient-checkpointing", action=argparse.BooleanOptionalAction, help="half the memory")
+    fast = "on a processor: lora (default), all (more memory), or off; docs/speed.md"
+    add("--fast-layers", choices=get_args(FastLayers), help=fast)
+    add_keeping_options(parser)
 
+
+def add_keeping_options(parser: argparse.ArgumentParser) -> None:
+    """Declare what is drawn, measured and kept on the way."""
     add = parser.add_argument_group("on the way").add_argument
     add("--prompt", action="append", help="what to draw as samples; may be repeated")
     add("--num-inference-steps", type=int, help="to draw a sample")

@@ -12,7 +12,7 @@ from lora_files.training import training_metadata
 
 # Settings of a step's computation: they change neither the noise nor what is learnt, so a run may
 # go on with others, for instance after it ran out of memory.
-FREE_TO_CHANGE = ("gradient_accumulation_steps", "gradient_checkpointing")
+FREE_TO_CHANGE = ("gradient_accumulation_steps", "gradient_checkpointing", "fast_layers")
 
 
 class RunPlan(Record):

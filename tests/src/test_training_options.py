@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,26 @@ def test_gradient_checkpointing_computes_more_and_changes_nothing(trained, monke
     assert calls["group_norm"] > 1.3 * without
     assert own == losses
     assert torch.equal(vector(adapter), vector(plain))
+
+
+@pytest.mark.parametrize("fast", ["lora", "all"])
+def test_fast_layers_change_nothing_but_the_number_of_operations(trained, fast):
+    lora = LoraConfig(train_text_encoder=True)
+    plain, losses = trained(lora)
+    with profiled() as plain_calls:
+        trained(lora)
+    with profiled() as fast_calls:
+        adapter, own = trained(lora, fast_layers=fast)
+    assert fast_calls() < 0.9 * plain_calls()
+    assert own == pytest.approx(losses, rel=1e-5)
+    assert (vector(adapter) - vector(plain)).abs().max() < 1e-5
+
+
+@contextmanager
+def profiled():
+    """Count the operations that torch is asked for inside the block."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as found:
+        yield lambda: len(found.events())
 
 
 def test_a_text_encoder_is_trained_under_checkpointing_too(_pristine, data_dir):

@@ -326,7 +326,7 @@ def test_every_option_reaches_the_plan(data_dir, base_dir):
         "--guidance-scale": "2.5", "--negative-prompt": "bad", "--sample-every": "21",
         "--validate-every": "22", "--validation-share": "0.25", "--checkpoint-every": "23",
         "--keep-checkpoints": "4", "--resolution": "128", "--prompt": "draw this",
-        "--cache": str(data_dir / "kept"), "--preset": "style",
+        "--cache": str(data_dir / "kept"), "--preset": "style", "--fast-layers": "all",
     }  # fmt: skip
     flags = (
         *("--train-text-encoder", "--gradient-checkpointing", "--flip", "--buckets"),
