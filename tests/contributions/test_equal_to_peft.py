@@ -144,6 +144,22 @@ def test_oft_turns_by_the_rotation_that_peft_would_use(weight: Tensor) -> None:
     torch.testing.assert_close(torch.block_diag(*own.rotation()), exact, atol=1e-6, rtol=0)
 
 
+@torch.no_grad()
+@pytest.mark.filterwarnings("ignore:Sparse:UserWarning")
+def test_shira_is_pefts(weight: Tensor) -> None:
+    own = method("SHiRA").SHiRA(weight, 2)
+    fill(own)
+
+    def set_values(layer: Any) -> None:
+        theirs = layer.shira_weight["default"]
+        assert theirs.numel() == own.values.numel() == 2 * (IN + OUT)
+        theirs.copy_(own.values)
+        layer.shira_indices["default"].copy_(torch.stack((own.places // IN, own.places % IN)))
+
+    config = peft.ShiraConfig(r=2, target_modules=["layer"])
+    torch.testing.assert_close(own(weight), peft_weight(config, weight, set_values))
+
+
 METHODS: dict[str, Callable[[Any, Tensor], Any]] = {
     "DoRA": lambda module, w: module.DoRA(w, RANK, ALPHA),
     "LoHa": lambda module, w: module.LoHa(w, RANK, ALPHA),
@@ -153,6 +169,7 @@ METHODS: dict[str, Callable[[Any, Tensor], Any]] = {
     "VeRA": lambda module, w: module.VeRA(w, RANK),
     "PiSSA": lambda module, w: module.PiSSA(w, RANK),
     "NormsAndBiases": lambda module, w: module.Offset(w),
+    "SHiRA": lambda module, w: module.SHiRA(w, RANK),
 }
 
 
