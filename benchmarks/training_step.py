@@ -17,6 +17,7 @@ import statistics
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from typing import Any
 
 import torch
 from diffusers import UNet2DConditionModel
@@ -57,7 +58,32 @@ def main() -> int:
     known["note"] = "seconds: median processor time of a step; ratio: median and quartiles of the "
     known["note"] += "ratios to the floor's step of the same round; one thread"
     atomic.write_text(FIGURES, json.dumps(known, indent=1) + "\n")
+    atomic.write_text(FIGURES.with_suffix(".md"), render(known))
     return 0
+
+
+def render(known: dict[str, Any]) -> str:
+    """Return the results as a page."""
+    machine = known["machine"]
+    lines = [
+        "# One training step",
+        "",
+        "Written by `python -m benchmarks.training_step`; do not edit. What the forms are:",
+        "[docs/speed.md](../../docs/speed.md).",
+        "",
+        f"{machine['processor']}, torch {machine['packages']['torch']}, one thread. Seconds of "
+        "processor time per step (median), and the ratio to the floor's step of the same round "
+        "(median, quartiles).",
+        "",
+        "| case | form | s per step | ratio to the floor |",
+        "|---|---|---:|---|",
+    ]
+    for name, case in known["cases"].items():
+        for form, one in case.items():
+            spread = f"({one['ratio_low']:.2f} to {one['ratio_high']:.2f})"
+            ratio = "1" if form == FLOOR else f"{one['ratio']:.2f} {spread}"
+            lines.append(f"| {name} | {form} | {one['seconds']:.3f} | {ratio} |")
+    return "\n".join(lines) + "\n"
 
 
 def measure(base: str, px: int, batch: int, rounds: int) -> dict[str, dict[str, float]]:

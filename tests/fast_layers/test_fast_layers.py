@@ -1,5 +1,6 @@
 """The fast forms compute what the plain ones do: values, gradients, whole trainings."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -169,3 +170,11 @@ def test_a_training_step_of_the_unet_is_the_same(kind):
             unet(*inputs, encoder_hidden_states=states).sample.square().mean().backward()
         gradients.append([p.grad.clone() for p in unet.parameters() if p.requires_grad])
     assert all(close(a, b) for a, b in zip(*gradients, strict=True))
+
+
+def test_the_page_of_figures_is_what_the_result_file_says():
+    from benchmarks import training_step
+
+    known = json.loads(training_step.FIGURES.read_bytes())
+    page = training_step.FIGURES.with_suffix(".md").read_text(encoding="utf-8")
+    assert page == training_step.render(known)
