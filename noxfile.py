@@ -99,6 +99,18 @@ def why_stale(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def plan(session: nox.Session) -> None:
+    """List the runs of a board, or carry them out: nox -s plan -- --executor shard --shard 1/8."""
+    harness(session, "plan")
+
+
+@nox.session(python=False)
+def collect(session: nox.Session) -> None:
+    """Merge rows that other machines stored into this board: nox -s collect -- DIR."""
+    harness(session, "collect")
+
+
+@nox.session(python=False)
 def controls(session: nox.Session) -> None:
     """Measure the hub's own rows and see whether each is in its place."""
     harness(session, "controls")

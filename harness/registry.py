@@ -36,15 +36,26 @@ def contribution_names() -> list[str]:
     return sorted(names, key=str.casefold)
 
 
+def is_contribution(name: str) -> bool:
+    """Tell whether a folder in CONTRIBUTIONS/ has exactly this name.
+
+    The disk is asked about the one name; a list of all would make a loop over a thousand
+    contributions a million names long. Where a disk takes A for a, the list decides.
+    """
+    plain = bool(name) and name == Path(name).name and name[0] != "." and name not in IGNORED_NAMES
+    if not plain or not (paths.CONTRIBUTIONS / name).is_dir():
+        return False
+    return not (paths.CONTRIBUTIONS / name.swapcase()).exists() or name in contribution_names()
+
+
 def find_folder(name: str) -> Path:
     """Return the folder of a contribution given its name, or a path inside the repository.
 
     Raises:
         UsageError: There is no such contribution; the message names near ones.
     """
-    folder = paths.CONTRIBUTIONS / name
-    if name and name in contribution_names():
-        return folder
+    if is_contribution(name):
+        return paths.CONTRIBUTIONS / name
     as_path = (paths.ROOT / name).resolve()
     if as_path.is_dir() and as_path.is_relative_to(paths.ROOT) and as_path != paths.ROOT:
         return as_path
@@ -106,7 +117,8 @@ def load_any(name: str) -> Contribution:
         UsageError: There is none of that name.
         StructureError: Its contribution.toml has faults.
     """
-    return load_control(name) if name in control_names() else load(name)
+    control = name == Path(name).name and (paths.CONTROLS / name / "contribution.toml").is_file()
+    return load_control(name) if control else load(name)
 
 
 def describe(file: ContributionFile, folder: Path) -> Contribution:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness import paths
@@ -44,8 +44,11 @@ def run_parts(
     device: str,
     *,
     repeat_first: bool = False,
+    shared: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Return everything that a run's figures depend on: what it is -> a digest or value.
+
+    Whoever asks about many contributions hands over what they have in common, ``shared_parts``.
 
     The reference counts only when one of its hooks is used, so that work on ``src/`` does not make
     a contribution with four hooks of its own train again. Its verdict is another matter: see
@@ -55,6 +58,14 @@ def run_parts(
     return {
         contribution.path: contribution.content_hash,
         "src (the reference's hooks)": reference.content_hash if uses_reference else "",
+        "seeds": repr((tuple(seeds), repeat_first)),
+        **(shared_parts(track, device) if shared is None else shared),
+    }
+
+
+def shared_parts(track: Track, device: str) -> dict[str, str]:
+    """Return what the figures of all runs on a track depend on: what it is -> a digest or value."""
+    return {
         f"the protocol of the track {track.file.name}": track.protocol_hash(),
         LOCK.name: hashlib.sha256(LOCK.read_bytes()).hexdigest(),
         **{
@@ -63,7 +74,6 @@ def run_parts(
         },
         # Contributions may use them, and the reference does.
         **{library: content_hash(paths.ROOT / library) for library in paths.LIBRARIES},
-        "seeds": repr((tuple(seeds), repeat_first)),
         "device": device,
         "Python": platform.python_version(),
         "torch": str(installed_versions(("torch",))),
@@ -78,12 +88,13 @@ def run_key(
     device: str,
     *,
     repeat_first: bool = False,
+    shared: Mapping[str, str] | None = None,
 ) -> str:
     """Return a hex digest over ``run_parts``."""
     parts = run_parts(
-        contribution, reference, track, seeds, device, repeat_first=repeat_first
-    ).values()
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        contribution, reference, track, seeds, device, repeat_first=repeat_first, shared=shared
+    )
+    return hashlib.sha256("\n".join(parts.values()).encode()).hexdigest()
 
 
 def file_or_folder_hash(path: Path) -> str:

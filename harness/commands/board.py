@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 from rich.console import Console
 
-from harness import registry
+from harness import paths, registry
 from harness.board_check import control_faults
+from harness.commands.seeds import chosen_seeds
 from harness.errors import UsageError
 from harness.executors.choose import Choice, choose
+from harness.executors.listener import Storing
 from harness.executors.local import run_local
 from harness.executors.tasks import Task, TaskResult
 from harness.executors.view import Account, clock, create_view, outcome
 from harness.machine import usable_cores
-from harness.pipeline import Options
 from harness.sandbox.layers import PROMISES
 from harness.sandbox.layers import choose as choose_layer
-from harness.track import Track
 
 MOST_JOBS = 1024
 
@@ -64,7 +65,7 @@ def task_pattern(args: argparse.Namespace) -> Task:
         "a name": args.name,
     }
     wrong = [option for option, given in single.items() if given]
-    if args.record and args.skip_gate:
+    if (args.record or getattr(args, "out", None)) and args.skip_gate:
         raise UsageError(
             "A row that did not pass the gate cannot be recorded.", fix="Leave --skip-gate out."
         )
@@ -79,41 +80,49 @@ def task_pattern(args: argparse.Namespace) -> Task:
         device=args.device,
         fresh=args.fresh,
         skip_gate=args.skip_gate,
-        record=args.record,
         isolation=choose_layer(args.isolation),
         trust=args.trust,
     )
 
 
-def run_board(
-    args: argparse.Namespace, console: Console, options_of: Callable[[Track], Options]
-) -> int:
+def run_board(args: argparse.Namespace, console: Console) -> int:
     """Run the board; return 0 when every row is good and every control is in its place."""
-    choice = choose(pattern := task_pattern(args), args.track, args.only, options_of)
+    pattern = task_pattern(args)
+    seeds_of = partial(chosen_seeds, args.seeds, every=args.record)
+    choice = choose(pattern, args.track, args.only, seeds_of)
+    announce(choice, pattern, console)
+    many = args.jobs or local_jobs(pattern)
+    with create_view(console, Account(choice.planned, many)) as view:
+        listener = Storing(view, paths.RESULTS) if args.record else view
+        found = run_local(choice.planned, listener, many)
+    return conclude(found, console, everybody=not args.only)
+
+
+def local_jobs(pattern: Task) -> int:
+    """Return how many runs this machine carries at once, as far as its processors go."""
+    return usable_cores() if pattern.device == "cpu" else 1
+
+
+def announce(choice: Choice, pattern: Task, console: Console) -> None:
+    """Say in what isolation the runs will be, and which tracks are left out."""
     layer = pattern.isolation or "process"
     console.print(f"Isolation: {layer} ({PROMISES[layer]}).", style="dim", soft_wrap=True)
     for track, why in choice.left_out.items():
-        console.print(f"The track {track} is left out: {why}", style="yellow", markup=False)
-    many = args.jobs or (usable_cores() if args.device == "cpu" else 1)
-    account = Account(choice.planned, many)
-    with create_view(console, account) as view:
-        found = run_local(choice.planned, view, many)
-    return conclude(found, choice, console, everybody=not args.only)
+        text = f"The track {track} is left out: {why}"
+        console.print(text, style="yellow", markup=False, soft_wrap=True)
 
 
-def conclude(
-    found: Sequence[TaskResult], choice: Choice, console: Console, *, everybody: bool
-) -> int:
+def conclude(found: Sequence[TaskResult], console: Console, *, everybody: bool) -> int:
     """Print what is to be mended; return 0 when there is nothing."""
     bad = sorted((one for one in found if not one.good), key=lambda one: one.label)
     faults = []
-    for track in dict.fromkeys(one.task.track for one in choice.planned) if everybody else ():
+    for track in dict.fromkeys(one.track for one in found) if everybody else ():
         rows = [one.row for one in found if one.track == track and one.row is not None]
         faults += [f"{track}: {fault}" for fault in control_faults(rows)]
     reused = sum(one.reused for one in found)
     spent = sum(one.seconds for one in found)
     console.print(
-        f"{len(found)} runs, {reused} of them known already, {clock(spent)} h:min:s of runs."
+        f"{len(found)} runs, {reused} of them known already; one after the other: {clock(spent)}."
     )
     for one in bad:
         console.print(f"{one.label}: {outcome(one)}", style="red", markup=False, soft_wrap=True)

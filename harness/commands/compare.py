@@ -10,8 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness import paths, registry
-from harness.commands.contribution import DEVICES, chosen_options, parse_seeds
+from harness.commands.contribution import chosen_options
 from harness.commands.isolation import add_isolation_arguments, settle
+from harness.commands.seeds import DEVICES, parse_seeds
 from harness.compare_page import Side, write_compare_page
 from harness.errors import HubError, UsageError
 from harness.figure_table import figure_lines

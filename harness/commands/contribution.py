@@ -6,7 +6,6 @@ import argparse
 import statistics
 import sys
 from collections.abc import Sequence
-from functools import partial
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,6 +14,7 @@ from rich.table import Table
 from harness import atomic, registry, results
 from harness.commands.board import add_board_arguments, run_board
 from harness.commands.isolation import add_isolation_arguments, settle
+from harness.commands.seeds import DEVICES, chosen_seeds, parse_seeds
 from harness.contract.catalogue import choose
 from harness.contract.render import render_report, summary_line
 from harness.errors import UsageError
@@ -27,8 +27,6 @@ from harness.run_folders import PAGE_FILE, SHEET_FILE
 from harness.steps.gate import run_gates
 from harness.structure.render import render_text, wants_colour
 from harness.track import DEFAULT_TRACK, Track, load_track
-
-DEVICES = ("cpu", "cuda")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,40 +72,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_isolation_arguments(parser)
 
 
-# Nobody means to train more often than this; and a seed itself needs a comma: 12345,
-MOST_SEEDS = 100
-
-
-def parse_seeds(text: str) -> int | tuple[int, ...]:
-    """Read ``5`` as a number of seeds and ``0,1,`` as seeds; argparse reports the ValueError."""
-    if "," not in text:
-        if not 1 <= int(text) <= MOST_SEEDS:
-            raise ValueError
-        return int(text)
-    seeds = tuple(int(part) for part in text.removesuffix(",").split(","))
-    if len(set(seeds)) != len(seeds) or min(seeds) < 0 or max(seeds) >= 2**31:
-        raise ValueError
-    return seeds
-
-
 def chosen_options(args: argparse.Namespace, track: Track) -> Options:
     """Turn the options of the command line into those of a run.
 
     Raises:
         UsageError: More seeds were asked for than the track has.
     """
-    seeds, every = args.seeds, track.file.seeds
-    if isinstance(seeds, int):
-        if seeds > len(every):
-            raise UsageError(
-                f"The track has {len(every)} seeds, not {seeds}.",
-                where="--seeds",
-                fix=f"Name them: --seeds {','.join(str(n) for n in range(seeds))}",
-            )
-        seeds = every[:seeds]
-    thorough = seeds == every or (args.record and seeds is None)
+    seeds, thorough = chosen_seeds(args.seeds, track, every=args.record)
     return Options(
-        seeds=None if thorough else seeds,
+        seeds=seeds,
         device=args.device,
         fresh=args.fresh,
         skip_gate=args.skip_gate,
@@ -119,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the contribution, show the verdict, return 0 when it is ok."""
     console = Console(stderr=False, highlight=False, file=sys.stdout)
     if args.all:
-        return run_board(args, console, partial(chosen_options, args))
+        return run_board(args, console)
     if args.name is None:
         args.complain("missing: NAME, or --all")
     if args.only or args.jobs:

@@ -9,8 +9,9 @@ from rich.markup import escape
 
 from harness import registry
 from harness.board_check import control_faults
-from harness.commands.contribution import DEVICES, record, show
+from harness.commands.contribution import record, show
 from harness.commands.isolation import add_isolation_arguments, settle
+from harness.commands.seeds import DEVICES
 from harness.pipeline import Options, run_contribution
 from harness.progress import create_progress
 from harness.track import DEFAULT_TRACK, load_track

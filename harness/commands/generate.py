@@ -15,7 +15,7 @@ from drawings.grid import save_grid
 from drawings.loras import parse_lora, tensors_hash
 from drawings.metadata import Drawing, package_versions, picture_name, save_picture
 from harness import paths, registry
-from harness.commands.contribution import DEVICES, show
+from harness.commands.contribution import show
 from harness.commands.isolation import (
     add_isolation_arguments,
     add_limit_arguments,
@@ -23,6 +23,7 @@ from harness.commands.isolation import (
     fault_of,
     settle,
 )
+from harness.commands.seeds import DEVICES
 from harness.errors import UsageError
 from harness.pictures import open_picture
 from harness.pipeline import Options, run_contribution

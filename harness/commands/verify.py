@@ -9,8 +9,8 @@ from pathlib import Path
 from rich.console import Console
 
 from harness import paths, registry
-from harness.commands.contribution import DEVICES
 from harness.commands.isolation import add_isolation_arguments, settle
+from harness.commands.seeds import DEVICES
 from harness.errors import UsageError
 from harness.pipeline import Options, run_contribution
 from harness.progress import create_progress

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness import base_model, paths, registry, results
-from harness.errors import BaseModelError, ResultFileError, UsageError
-from harness.executors.estimates import estimate, memory_bytes, read_seconds
+from harness.errors import BaseModelError, HubError, ResultFileError, UsageError
+from harness.executors.estimates import estimate, memory_bytes, read_seconds, weights_bytes
+from harness.executors.plan import PlannedRun, ground_of, line_of
 from harness.executors.queue import Planned
 from harness.executors.tasks import Task
-from harness.pipeline import Options
-from harness.records import Row
+from harness.records import Contribution, Row
 from harness.track import Track, load_track, track_names
 
 ALL = "all"
@@ -22,6 +22,7 @@ class Choice:
     """The tasks of a board, and which tracks it cannot have."""
 
     planned: tuple[Planned, ...]
+    lines: tuple[PlannedRun, ...]  # the same runs, as the plan shows them
     left_out: dict[str, str]  # track -> why
 
 
@@ -67,16 +68,18 @@ def choose_names(only: Sequence[str]) -> list[str]:
     return [name for name in everybody if not only or name in (registry.REFERENCE_NAME, *only)]
 
 
-def choose(
-    pattern: Task, track: str, only: Sequence[str], options_of: Callable[[Track], Options]
-) -> Choice:
+# What a task trains with on a track: seeds (None: the track decides), and whether these are all.
+SeedsOf = Callable[[Track], tuple[tuple[int, ...] | None, bool]]
+
+
+def choose(pattern: Task, track: str, only: Sequence[str], seeds_of: SeedsOf) -> Choice:
     """Return the tasks of a board, all like ``pattern`` but for name, track and seeds.
 
     Args:
         pattern: What all tasks have in common.
         track: A track's name, or ``all``.
         only: Names to which the board is limited; none: everybody.
-        options_of: Which seeds on a track; tracks differ in how many they have.
+        seeds_of: Which seeds on a track; tracks differ in how many they have.
 
     Raises:
         UsageError: There is no such track or contribution.
@@ -84,19 +87,29 @@ def choose(
     """
     tracks, left_out = choose_tracks(track)
     names, kept = choose_names(only), read_seconds()
-    planned = []
+    readable = {name: load_if_possible(name) for name in names}
+    planned, lines = [], []
     for one in tracks:
-        options = options_of(one)
+        ground, weights = ground_of(one, pattern.device), weights_bytes(one)
+        own, thorough = seeds_of(one)
         seeded = pattern.model_copy(
-            update={"track": one.file.name, "seeds": options.seeds, "thorough": options.thorough}
+            update={"track": one.file.name, "seeds": own, "thorough": thorough}
         )
         for name in names:
             task = seeded.model_copy(update={"contribution": name})
-            seeds = number_of_seeds(task, one)
-            row = recorded(name, one.file.name)
+            seeds, row = number_of_seeds(task, one), recorded(name, one.file.name)
             seconds = estimate(task, seeds, kept, row)
-            planned.append(Planned(task, seeds, seconds, memory_bytes(one, row)))
-    return Choice(tuple(planned), left_out)
+            planned.append(Planned(task, seeds, seconds, memory_bytes(weights, row)))
+            lines.append(line_of(ground, planned[-1], readable[name], row))
+    return Choice(tuple(planned), tuple(lines), left_out)
+
+
+def load_if_possible(name: str) -> Contribution | None:
+    """Read a contribution, or return None when it has faults."""
+    try:
+        return registry.load_any(name)
+    except HubError:
+        return None  # executing it says what is wrong
 
 
 def number_of_seeds(task: Task, track: Track) -> int:

@@ -78,9 +78,13 @@ def typical(seconds: Iterable[float | None], otherwise: float = 300.0) -> float:
     return statistics.median(known) if known else otherwise
 
 
-def memory_bytes(track: Track, row: Row | None) -> int:
-    """Return how much memory to keep free for one process of a task on a track."""
+def weights_bytes(track: Track) -> int:
+    """Return the size of a track's base model on disk."""
+    return sum(file.stat().st_size for file in track.base_model.rglob("*.safetensors"))
+
+
+def memory_bytes(weights: int, row: Row | None) -> int:
+    """Return how much memory to keep free for one process of a task on a base of this size."""
     if row is not None and row.costs is not None and row.costs.peak_memory_bytes:
         return int(max(LIBRARIES_BYTES, SPARE * row.costs.peak_memory_bytes))
-    weights = sum(file.stat().st_size for file in track.base_model.rglob("*.safetensors"))
     return int(LIBRARIES_BYTES + WEIGHTS_TIMES * weights)

@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Protocol
 
 import psutil
 
 from harness import paths
 from harness.executors.estimates import keep_seconds
+from harness.executors.listener import Listener
 from harness.executors.queue import Planned, Queue
-from harness.executors.tasks import Task, TaskResult
+from harness.executors.tasks import TaskResult, accept
 from harness.machine import usable_cores
 from harness.records import ErrorReport
 
@@ -27,22 +27,6 @@ LOGS = "board"  # folder in runs/ for what tasks print
 KEPT_FREE = 0.1  # of the memory, for everything else on the machine
 PATIENCE_S = 20.0  # an interrupted task ends its own children first
 TICK_S = 0.5
-
-
-class Listener(Protocol):
-    """Who wants to know how the board gets on."""
-
-    def started(self, planned: Planned) -> None:
-        """A task has begun."""
-
-    def news(self, task: Task, done: float, text: str) -> None:
-        """One of a task's processes has come this far (0 to 1)."""
-
-    def ended(self, result: TaskResult) -> None:
-        """A task has ended, or will never be run."""
-
-    def tick(self) -> None:
-        """Time goes by."""
 
 
 @dataclass
@@ -159,7 +143,7 @@ def hear(running: Running, line: str, listener: Listener) -> None:
     """Understand one line of a task's process."""
     said = json.loads(line)
     if "result" in said:
-        running.result = TaskResult.model_validate_json(json.dumps(said["result"]))
+        running.result = accept(running.planned.task, json.dumps(said["result"]))
         return
     news = said["news"]
     listener.news(running.planned.task, float(news["done"]), f"{news['label']}: {news['text']}")

@@ -7,6 +7,7 @@ death of the one who started it.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -19,11 +20,11 @@ from typing import IO, Self
 from rich.console import Console
 
 from harness import paths, registry
-from harness.commands.contribution import record
 from harness.errors import HubError
 from harness.executors.tasks import Task, TaskResult
 from harness.pipeline import Options, run_contribution
 from harness.records import ErrorReport
+from harness.run_folders import SHEET_FILE
 from harness.sandbox.layers import WANTED, choose
 from harness.sandbox.trust import require_trust
 from harness.track import load_track
@@ -86,8 +87,6 @@ def execute(task: Task, progress: LineProgress) -> TaskResult:
             one_at_a_time=True,
         )
         finished = run_contribution(contribution, track, options, progress)
-        if task.record:
-            record(finished)
     except HubError as error:
         return TaskResult(
             contribution=task.contribution,
@@ -98,6 +97,7 @@ def execute(task: Task, progress: LineProgress) -> TaskResult:
                 kind=type(error).__name__, what=error.what, where=error.where, fix=error.fix
             ),
         )
+    sheet = finished.folder / SHEET_FILE
     return TaskResult(
         contribution=task.contribution,
         track=task.track,
@@ -107,6 +107,7 @@ def execute(task: Task, progress: LineProgress) -> TaskResult:
         row=finished.row,
         error=finished.row.error,
         folder=finished.folder.relative_to(paths.RUNS).as_posix(),
+        sheet=base64.b64encode(sheet.read_bytes()) if sheet.is_file() else None,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Base64Bytes, Field, model_validator
 
 from harness.record_base import Record
 from harness.records import ErrorReport, Row
@@ -34,7 +34,6 @@ class Task(Record):
     fresh: bool = False
     skip_gate: bool = False
     thorough: bool = Field(default=False, description="all seeds of the track")
-    record: bool = Field(default=False, description="store the row in leaderboard/results")
     isolation: LayerName | None = Field(default=None, description="null: the strongest there is")
     trust: bool = False
 
@@ -60,6 +59,15 @@ class TaskResult(Record):
     row: Row | None = None
     error: ErrorReport | None = None
     folder: str | None = Field(default=None, description="the run's, relative to runs/")
+    sheet: Base64Bytes | None = Field(default=None, description="the sheet of pictures, WebP")
+
+    @model_validator(mode="after")
+    def _row_is_its_own(self) -> TaskResult:
+        """Refuse somebody else's row: a machine may answer only for what it was asked."""
+        row = self.row
+        if row is not None and (row.contribution, row.track) != (self.contribution, self.track):
+            raise ValueError(f"the row is about {row.contribution} on {row.track}")
+        return self
 
     @property
     def label(self) -> str:
@@ -78,3 +86,17 @@ def not_run(task: Task, why: str) -> TaskResult:
     return TaskResult(
         contribution=task.contribution, track=task.track, status="not run", error=error
     )
+
+
+def accept(task: Task, text: str) -> TaskResult:
+    """Read what came back for a task; whatever is no answer to it becomes a fault of its own."""
+    try:
+        result = TaskResult.model_validate_json(text)
+        if (result.contribution, result.track) != (task.contribution, task.track):
+            raise ValueError(f"it is about {result.label}")
+    except ValueError as error:
+        report = ErrorReport(kind="HubError", what=f"What came back is no result: {error}")
+        return TaskResult(
+            contribution=task.contribution, track=task.track, status="error", error=report
+        )
+    return result

@@ -1,0 +1,165 @@
+"""``plan``: the runs of a board as data, and ``--executor``: carry them out, here or elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+
+from harness import paths
+from harness.commands.board import (
+    add_board_arguments,
+    announce,
+    conclude,
+    local_jobs,
+    task_pattern,
+)
+from harness.commands.isolation import add_isolation_arguments
+from harness.commands.seeds import DEVICES, chosen_seeds, parse_seeds
+from harness.errors import UsageError
+from harness.executors.choose import ALL, Choice, choose
+from harness.executors.estimates import typical
+from harness.executors.listener import Listener, Storing
+from harness.executors.local import run_local
+from harness.executors.plan import SETTLED, State, without_settled
+from harness.executors.queue import Planned
+from harness.executors.shard import cut, parse_shard
+from harness.executors.tasks import Task, TaskResult
+from harness.executors.view import Account, clock, create_view
+
+EXECUTORS = ("local", "shard")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.set_defaults(name=None, only_contract=False, probe=[], all=True)
+    parser.add_argument("--track", default=ALL, help="which track (default: %(default)s of them)")
+    parser.add_argument(
+        "--format", choices=("text", "json"), default="text", help="(default: %(default)s)"
+    )
+    parser.add_argument(
+        "--missing",
+        action="store_true",
+        help="leave out what has a good row of this code on the board",
+    )
+    parser.add_argument("--quick", action="store_true", help="a quick verdict's seeds, not all")
+    parser.add_argument("--executor", choices=EXECUTORS, help="carry the plan out, and how")
+    parser.add_argument(
+        "--shard", type=shard, metavar="I/N", help="which part of the plan, such as 2/8"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="store rows in DIR/TRACK/NAME.json, for `collect`"
+    )
+    parser.add_argument("--record", action="store_true", help="store rows in leaderboard/results")
+    parser.add_argument(
+        "--seeds", type=parse_seeds, metavar="N|A,B,...", help="the first N of each track, or these"
+    )
+    parser.add_argument(
+        "--device", default="cpu", choices=DEVICES, help="where to compute (default: %(default)s)"
+    )
+    parser.add_argument("--fresh", action="store_true", help="run again even if nothing changed")
+    parser.add_argument("--skip-gate", action="store_true", help="leave the gate out")
+    add_board_arguments(parser)
+    add_isolation_arguments(parser)
+
+
+def shard(text: str) -> tuple[int, int]:
+    """Read ``2/8``, for argparse."""
+    try:
+        return parse_shard(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the plan, or carry it out; return 0 when nothing is to be mended."""
+    require_consistent(args)
+    console = Console(highlight=False)
+    pattern = task_pattern(args)
+    seeds_of = partial(chosen_seeds, args.seeds, every=not args.quick)
+    choice = choose(pattern, args.track, args.only, seeds_of)
+    planned = selected(choice, args)
+    if args.executor is None:
+        show(choice, planned, args, console)
+        return 0
+    announce(choice, pattern, console)
+    found = execute(planned, pattern, args, console)
+    everybody = not (args.only or args.missing or args.shard)
+    return conclude(found, console, everybody=everybody)
+
+
+def require_consistent(args: argparse.Namespace) -> None:
+    """Refuse options that would be ignored.
+
+    Raises:
+        UsageError: All of them are named.
+    """
+    faults = []
+    if args.executor == "shard" and args.shard is None:
+        faults.append("--executor shard needs --shard I/N")
+    if args.shard is not None and args.executor not in (None, "shard"):
+        faults.append("--shard belongs to --executor shard")
+    if args.executor is None and (args.out or args.jobs):
+        faults.append("--out and --jobs belong to --executor")
+    if args.executor is None and args.record:
+        faults.append("--record belongs to --executor")
+    if args.executor is not None and args.format == "json":
+        faults.append("--format json is the plan's: leave --executor out")
+    if args.out and args.record:
+        faults.append("--out and --record are two places for the same rows")
+    if args.quick and (args.record or args.seeds):
+        faults.append("--quick does not go with --record or --seeds")
+    if faults:
+        raise UsageError("; ".join(faults) + ".", fix="nox -s plan -- --help")
+
+
+def selected(choice: Choice, args: argparse.Namespace) -> list[Planned]:
+    """Return the runs that are asked for: of this shard, without those that need not be run."""
+    planned, lines = list(choice.planned), choice.lines
+    settled: tuple[State, ...] = ("recorded",) if args.shard else SETTLED
+    if args.missing:
+        planned = without_settled(planned, lines, settled)
+    return cut(planned, *args.shard) if args.shard else planned
+
+
+def execute(
+    planned: list[Planned], pattern: Task, args: argparse.Namespace, console: Console
+) -> list[TaskResult]:
+    """Carry the runs out."""
+    jobs = args.jobs or local_jobs(pattern)
+    with create_view(console, Account(planned, jobs)) as view:
+        return run_local(planned, storing(view, args), jobs)
+
+
+def storing(view: Listener, args: argparse.Namespace) -> Listener:
+    """Have rows stored where the user said."""
+    folder = args.out or (paths.RESULTS if args.record else None)
+    return view if folder is None else Storing(view, folder)
+
+
+def show(
+    choice: Choice, planned: list[Planned], args: argparse.Namespace, console: Console
+) -> None:
+    """Print the plan as text or as JSON."""
+    wanted = {one.task.label for one in planned}
+    lines = [line for line in choice.lines if f"{line.contribution} on {line.track}" in wanted]
+    if args.format == "json":
+        document = {
+            "runs": [line.model_dump(mode="json") for line in lines],
+            "left_out": choice.left_out,
+        }
+        print(json.dumps(document, indent=1))
+        return
+    for line in lines:
+        seconds = "unknown" if line.seconds is None else clock(line.seconds)
+        key = (line.key or "")[:12]
+        print(f"{line.track:<12} {line.contribution:<24} {key:<12} {line.state:<9} {seconds:>8}")
+    for track, why in choice.left_out.items():
+        print(f"{track} is left out: {why}")
+    usual = typical(line.seconds for line in lines)
+    left = [line for line in lines if line.state != "done"]
+    total = sum(usual if line.seconds is None else line.seconds for line in left)
+    print(f"{len(lines)} runs, {len(left)} to be run, about {clock(total)} on one core.")
