@@ -12,12 +12,13 @@ from harness.errors import UsageError
 from harness.track import DEFAULT_TRACK, load_track
 
 FORMATS = ("kohya", "diffusers", "peft", "merged", "svd-lora")
+OF_KOHYA = "diffusers has just loaded it; A1111 and ComfyUI know all its keys."
 LOADS = {
-    "kohya": "diffusers, A1111 and ComfyUI",
-    "svd-lora": "diffusers, A1111 and ComfyUI",
-    "diffusers": "diffusers",
-    "peft": "PEFT",
-    "merged": "diffusers, as a base",
+    "kohya": OF_KOHYA,
+    "svd-lora": OF_KOHYA,
+    "diffusers": "diffusers has just loaded it: pipeline.load_lora_weights(FILE)",
+    "peft": "PEFT has just loaded it: PeftModel.from_pretrained(pipeline.unet, FOLDER/unet)",
+    "merged": "diffusers has just loaded it: StableDiffusionPipeline.from_pretrained(FOLDER)",
 }
 DEFAULT_ERROR = 0.05
 
@@ -97,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
         prompts=source.prompts,
     )
     note = export(source, wish, print)
-    print(f"It loads in {LOADS[args.format]}; tried just now.")
+    print(LOADS[args.format])
     if "picture_difference" in note:
         print(
             f"Pictures drawn with it differ from those inside the hub by "

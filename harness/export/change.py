@@ -101,4 +101,4 @@ def weight_of(pipeline: StableDiffusionPipeline, layer: str) -> Tensor:
     weight = module_of(pipeline, layer).weight
     if not isinstance(weight, Tensor):
         raise HubError(f"{layer} has no weight of its own any more.")
-    return weight
+    return weight.detach()

@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from harness.errors import HubError
-from harness.export.change import Change
+from harness.export.change import Change, weight_of
 from lora_files.memory import Lora, LoraLayer
 
-# float32 rounding of a probed weight; another kind of adapter is off by far more.
-TOLERANCE = 1e-4
+if TYPE_CHECKING:
+    from diffusers import StableDiffusionPipeline
+
+# The change was found as a difference of float32 weights, so it is off by rounding: a share of
+# itself, and of the weight that it was taken from. Another kind of adapter is off by far more.
+TOLERANCE, ROUNDING = 1e-4, 5e-7
 
 _FIRST = re.compile(r"^(?P<before>.*\b|.*_)?lora_A(?P<after>(\.[A-Za-z0-9_]+)*)$")
 
 
-def plain_lora(change: Change, adapter: Path | None) -> Lora | None:
+def plain_lora(change: Change, adapter: Path | None, base: StableDiffusionPipeline) -> Lora | None:
     """Return the adapter as a LoRA, or None when it is something else.
 
     Raises:
@@ -41,7 +46,8 @@ def plain_lora(change: Change, adapter: Path | None) -> Lora | None:
     layers = {}
     for name, delta in change.layers.items():
         pair = pairs.get(flat(name)) or pairs.get(flat(name.partition(".")[2]))
-        layer = as_layer(pair, delta) if pair else None
+        slack = ROUNDING * float(weight_of(base, name).norm())
+        layer = as_layer(pair, delta, slack) if pair else None
         if layer is None:
             return None
         layers[name] = layer
@@ -63,19 +69,28 @@ def pairs_of(tensors: dict[str, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
 
 
 def flat(name: str) -> str:
-    """Return a name as it is spelt where dots are not allowed."""
-    return name.replace(".", "_")
+    """Return a name as it is spelt where dots are not allowed.
+
+    Newer versions of transformers leave ``text_model`` out of their names.
+    """
+    return name.replace(".", "_").replace("text_encoder_text_model_", "text_encoder_")
 
 
-def as_layer(pair: tuple[Tensor, Tensor], delta: Tensor) -> LoraLayer | None:
-    """Return A and B with the alpha that makes them the delta, or None when no alpha does."""
+def as_layer(pair: tuple[Tensor, Tensor], delta: Tensor, slack: float = 0.0) -> LoraLayer | None:
+    """Return A and B with the alpha that makes them the delta, or None when no alpha does.
+
+    Args:
+        pair: A (r, in k k) or (r, in, k, k), and B (out, r) or (out, r, 1, 1).
+        delta: (out, in) or (out, in, k, k).
+        slack: The norm of what rounding may have added to the delta.
+    """
     down, up = (tensor.double().flatten(1) for tensor in pair)  # (r, in k k), (out, r)
     wanted = delta.double().flatten(1)  # (out, in k k)
     if up.shape[1] != down.shape[0] or (up.shape[0], down.shape[1]) != tuple(wanted.shape):
         return None
     product = up @ down
     scale = float((product * wanted).sum() / product.square().sum().clamp_min(1e-300))
-    if float((product * scale - wanted).norm()) > TOLERANCE * float(wanted.norm()):
+    if float((product * scale - wanted).norm()) > TOLERANCE * float(wanted.norm()) + slack:
         return None
     rank = down.shape[0]
     shape = tuple(delta.shape)

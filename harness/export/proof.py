@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,9 +55,16 @@ def loaded(base: StableDiffusionPipeline, out: Path, form: ExportFormat) -> Stab
         merged = {}
         for part in PARTS:
             if (out / part).is_dir():
-                model = PeftModel.from_pretrained(parts[part], out / part)
+                with warnings.catch_warnings():
+                    # peft 0.21 asks transformers 5.23 something by a name that is going away.
+                    warnings.simplefilter("ignore", FutureWarning)
+                    model = PeftModel.from_pretrained(parts[part], out / part)
                 merged[part] = model.merge_and_unload()
         return with_models(fresh, **merged)
+    import diffusers
+
+    # It warns that the file has nothing for the text encoder, which is no fault.
+    diffusers.utils.logging.set_verbosity_error()
     fresh.load_lora_weights(str(out.parent), weight_name=out.name)
     fresh.fuse_lora()
     fresh.unload_lora_weights()

@@ -62,7 +62,6 @@ def export(source: Source, wish: Wish, say: Callable[[str], None]) -> dict[str, 
             does something else.
     """
     base = load_pipeline(source.base)
-    base.set_progress_bar_config(disable=True)
     change = read_change(source, base)
     say(f"{len(change.layers)} layers changed; read from {source.folder}")
     note: dict[str, object] = {
@@ -74,7 +73,7 @@ def export(source: Source, wish: Wish, say: Callable[[str], None]) -> dict[str, 
     if wish.form == "merged":
         return write_whole_model(base, change, source, wish, note, say)
     refuse_loss(change, wish)
-    lora, how = fit(change, source, wish)
+    lora, how = fit(change, source, wish, base)
     note |= {"made": how, "left_out": sorted(change.others)}
     if change.others:
         note["left_out_share"] = rounded(change.others_share)
@@ -132,10 +131,12 @@ def refuse_loss(change: Change, wish: Wish) -> None:
         )
 
 
-def fit(change: Change, source: Source, wish: Wish) -> tuple[Lora, str]:
+def fit(
+    change: Change, source: Source, wish: Wish, base: StableDiffusionPipeline
+) -> tuple[Lora, str]:
     """Return the LoRA to write, and in a word how it was made."""
     if wish.form != "svd-lora":
-        plain = plain_lora(change, source.adapter)
+        plain = plain_lora(change, source.adapter, base)
         if plain is not None and (wish.rank is None or wish.rank >= max(plain.ranks())):
             return plain, "its own factors"
     rank = wish.rank or smallest_rank(singular_values(change), wish.error)
