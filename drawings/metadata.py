@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError
 
 from harness import atomic
 from harness.errors import UsageError
+from harness.hookspecs import HookName
 from harness.picture_limits import guarded
 from harness.pictures import UNREADABLE
 from harness.records import GenerateConfig, Record, SchedulerName
@@ -76,6 +77,10 @@ class Drawing(Record):
     base_sha256: str = Field(description="over the base's weights in float32")
     loras: tuple[LoraUse, ...] = ()
     contribution: str | None = Field(default=None, description="whose hooks drew it")
+    origins: dict[HookName, str] = Field(default={}, description="hook -> whose code ran")
+    settings_from: dict[HookName, tuple[str, ...]] = Field(
+        default={}, description="hook -> whose settings, the last wins; none: the hub's defaults"
+    )
     adapter_sha256: str | None = Field(default=None, description="of its trained adapter's tensors")
     versions: dict[str, str] = Field(default_factory=dict)
 

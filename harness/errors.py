@@ -102,6 +102,10 @@ class HookResultError(ContributionError):
     """A hook returned something the contract does not allow."""
 
 
+class MixError(ContributionError):
+    """A ``train`` needs something that the adapter or the data set of another part lacks."""
+
+
 class GateError(ContributionError):
     """The correctness gate found an error: the contribution is not trained, scored or ranked."""
 

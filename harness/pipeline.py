@@ -156,10 +156,11 @@ def gate(attempt: Attempt, findings: Sequence[Finding], options: Options) -> Con
 
 
 def check(contribution: Contribution) -> list[Finding]:
-    """Check a contribution's folder; the hub's own, reference and controls, are none."""
-    if registry.is_reference(contribution) or registry.is_control(contribution):
-        return []
-    return check_folder(registry.find_folder(contribution.path))
+    """Check the folders of a contribution and its parts, but for the hub's own."""
+    strangers = (one for one in contribution.folders if not registry.is_of_the_hub(one))
+    return [
+        finding for one in strangers for finding in check_folder(registry.find_folder(one.path))
+    ]
 
 
 def plan(

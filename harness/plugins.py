@@ -3,7 +3,7 @@
 One manager per contribution, never one for all: in a shared manager somebody's ``tryfirst`` or
 wrapper would take over everybody's ``train``. A hook that a contribution does not declare comes
 from the reference *by declaration*; the reference is never registered as a fallback, so a
-forgotten ``@hookimpl`` cannot pass unnoticed.
+forgotten ``@hookimpl`` cannot pass unnoticed. In a recipe each part has its manager, too.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ import pluggy
 from harness import PROJECT, hookspecs, paths
 from harness.errors import HookError, HookResultError, HubError, PluginError, said
 from harness.hookspecs import HOOK_NAMES, HookName
-from harness.records import Contribution
+from harness.mixing.needs import require_needs
+from harness.records import REFERENCE_NAME, Contribution
+from harness.registry import is_reference
 
 MOST_FRAMES = 50
 FORBIDDEN_OPTIONS = ("wrapper", "hookwrapper", "tryfirst", "trylast", "optionalhook", "specname")
@@ -53,11 +55,13 @@ class Hooks:
             HookResultError: The hook returned None.
         """
         origin = self.origins[hook]
+        if hook == "train":
+            require_needs(self, arguments["adapter"], arguments["dataset"])
         with self.blaming(hook):
             result = getattr(self.managers[hook].hook, hook)(**arguments)
         if result is None:
             raise HookResultError(
-                f"{origin.name}'s hook {hook!r} returned None.",
+                f"{origin.file.name}'s hook {hook!r} returned None.",
                 where=self.place(hook),
                 fix=f"Return what harness/hookspecs.py describes for {hook!r}.",
             )
@@ -71,7 +75,7 @@ class Hooks:
     def blaming(self, hook: HookName) -> Iterator[None]:
         """Turn what is raised inside into a HookError that points at the line at fault.
 
-        The owner's own code is looked for first, then the hook's.
+        The code of the contribution and its parts is looked for first, then the hook's.
         """
         try:
             yield
@@ -79,12 +83,15 @@ class Hooks:
             raise
         except Exception as error:
             origin = self.origins[hook]
-            own = innermost(error, self.owner)
+            authors = [one for one in self.owner.folders if not is_reference(one)]
+            own = innermost(error, *authors)
+            author = next((one for one in authors if own and own == innermost(error, one)), origin)
             what = said(error)
-            if own is not None and origin.path != self.owner.path:
-                story = f"{self.owner.name}'s code, called by the {origin.name}'s hook {hook!r},"
+            if author.path != origin.path:
+                caller = f"the {REFERENCE_NAME}" if is_reference(origin) else origin.file.name
+                story = f"{author.file.name}'s code, called by {caller}'s hook {hook!r},"
             else:
-                story = f"{origin.name}'s hook {hook!r}"
+                story = f"{origin.file.name}'s hook {hook!r}"
             raise HookError(
                 f"{story} raised {what}",
                 where=own or innermost(error, origin) or origin.path,
@@ -105,14 +112,14 @@ def place_of(manager: pluggy.PluginManager, hook: HookName) -> str:
 
 
 def own_trace(error: BaseException, contribution: Contribution) -> tuple[str, ...]:
-    """Return the lines of a traceback that lie in a contribution's own files, and the message."""
-    folder = (paths.ROOT / contribution.path).resolve()
+    """Return the lines of a traceback in files of its own or its parts, and the message."""
+    folders = [(paths.ROOT / one.path).resolve() for one in contribution.folders]
     lines: list[str] = []
     cause: BaseException | None = error
     while cause is not None:
         for frame in traceback.extract_tb(cause.__traceback__)[-MOST_FRAMES:]:
             file = Path(frame.filename).resolve()
-            if file.is_relative_to(folder):
+            if any(file.is_relative_to(folder) for folder in folders):
                 name = file.relative_to(paths.ROOT).as_posix()
                 lines += [f'  File "{name}", line {frame.lineno}, in {frame.name}']
                 lines += [f"    {frame.line}"] if frame.line else []
@@ -127,11 +134,14 @@ def main_file(origin: Contribution) -> str:
     return "src/main.py" if origin.path == "src" else f"{origin.path}/src/main.py"
 
 
-def innermost(error: BaseException, origin: Contribution) -> str | None:
-    """Return ``file:line in function`` of the innermost frame in a contribution's folder."""
-    folder = (paths.ROOT / origin.path).resolve()
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if Path(f.filename).resolve().is_relative_to(folder)]
+def innermost(error: BaseException, *origins: Contribution) -> str | None:
+    """Return ``file:line in function`` of the innermost frame in contributions' folders."""
+    folders = [(paths.ROOT / origin.path).resolve() for origin in origins]
+    own = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if any(Path(frame.filename).resolve().is_relative_to(folder) for folder in folders)
+    ]
     if not own:
         return None
     name = Path(own[-1].filename).resolve().relative_to(paths.ROOT).as_posix()
@@ -139,23 +149,14 @@ def innermost(error: BaseException, origin: Contribution) -> str | None:
 
 
 def load_hooks(contribution: Contribution, reference: Contribution) -> Hooks:
-    """Load a contribution's own hooks, and the reference's for those it does not declare.
+    """Load the hooks of a contribution and its parts, and the reference's for what they lack.
 
     Raises:
-        PluginError: The module cannot be imported, or registers other hooks than it declares.
+        PluginError: A module cannot be imported, or registers other hooks than it declares.
     """
-    own = load_manager(contribution) if contribution.file.hooks else None
-    missing = [hook for hook in HOOK_NAMES if hook not in contribution.file.hooks]
-    shared = load_manager(reference) if missing else None
-    managers: dict[HookName, pluggy.PluginManager] = {}
-    origins: dict[HookName, Contribution] = {}
-    for hook in HOOK_NAMES:
-        declared = hook in contribution.file.hooks
-        manager = own if declared else shared
-        if manager is None:  # Unreachable by construction; said aloud instead of asserted.
-            raise PluginError(f"Nobody provides the hook {hook!r}.", where=contribution.path)
-        managers[hook] = manager
-        origins[hook] = contribution if declared else reference
+    origins = {hook: contribution.code_of(hook) or reference for hook in HOOK_NAMES}
+    loaded = {one.path: load_manager(one) for one in origins.values()}
+    managers = {hook: loaded[origin.path] for hook, origin in origins.items()}
     return Hooks(contribution, managers, origins)
 
 
@@ -171,11 +172,11 @@ def load_manager(contribution: Contribution) -> pluggy.PluginManager:
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(hookspecs)
     try:
-        manager.register(module, name=contribution.name)
+        manager.register(module, name=contribution.file.name)
         manager.check_pending()  # Without it a misspelt hook registers and is never called.
     except pluggy.PluginValidationError as error:
         raise PluginError(
-            f"{contribution.name} does not fit the contract: {error}",
+            f"{contribution.file.name} does not fit the contract: {error}",
             where=where,
             fix="Compare names and parameters with harness/hookspecs.py.",
         ) from error
@@ -183,7 +184,7 @@ def load_manager(contribution: Contribution) -> pluggy.PluginManager:
     declared = set(contribution.file.hooks)
     if found != declared:
         raise PluginError(
-            f"{contribution.name} declares the hooks {sorted(declared)} but main.py registers "
+            f"{contribution.file.name} declares the hooks {sorted(declared)} but main.py registers "
             f"{sorted(found)}.",
             where=where,
             fix="Import each declared hook in main.py, mark it with @hookimpl, and list exactly "
@@ -201,7 +202,7 @@ def import_main(contribution: Contribution) -> ModuleType:
         return importlib.import_module(contribution.module)
     except Exception as error:
         raise PluginError(
-            f"{contribution.name} cannot be imported: {said(error)}",
+            f"{contribution.file.name} cannot be imported: {said(error)}",
             where=innermost(error, contribution) or main_file(contribution),
             fix=f"It must work by itself: python -c 'import {contribution.module}'",
         ) from error

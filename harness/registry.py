@@ -15,9 +15,11 @@ from harness import atomic, paths
 from harness.contribution_file import read_contribution_file
 from harness.errors import StructureError, UsageError
 from harness.hookspecs import HOOK_NAMES
+from harness.mixing import combine
+from harness.mixing.faults import mix_refusals
+from harness.records import REFERENCE_NAME as REFERENCE_NAME
 from harness.records import Contribution, ContributionFile, Finding
-
-REFERENCE_NAME = "reference"
+from harness.structure import toml_lines
 
 # Left out of the content hash: made by Python and by desktops, never part of a contribution.
 IGNORED_NAMES = frozenset({"__pycache__", ".DS_Store", "Thumbs.db"})
@@ -87,17 +89,48 @@ def load(name: str) -> Contribution:
             where=f"{folder.name}/contribution.toml",
             fix=f'Write name = "{folder.name}", or rename the folder.',
         )
-    return describe(file, folder)
+    if not file.mix.named():
+        return combine.alone(describe(file, folder))
+    require_mixable(file, folder)
+    parts = {hook: load(part) for hook, part in file.mix.named().items()}
+    return combine.saved(describe(file, folder), parts)
+
+
+def require_mixable(file: ContributionFile, folder: Path) -> None:
+    """Make sure that the ``[mix]`` of a contribution can be put together.
+
+    Raises:
+        StructureError: It cannot; each fault has its line.
+    """
+    lines = toml_lines.scan((folder / "contribution.toml").read_text(encoding="utf-8-sig"))
+    findings = tuple(
+        Finding(
+            rule="HUB108",
+            severity="error",
+            message=refused.message,
+            path=(folder / "contribution.toml").relative_to(paths.ROOT).as_posix(),
+            line=toml_lines.line_of(lines, ("mix", hook)),
+            fix=refused.fix,
+        )
+        for hook, refused in mix_refusals(file, paths.ROOT)
+    )
+    if findings:
+        raise StructureError(f"The recipe {file.name} cannot be put together.", findings)
 
 
 def is_reference(contribution: Contribution) -> bool:
     """Tell by its place, which nobody can choose, whether a contribution is the reference."""
-    return contribution.path == paths.REFERENCE.name
+    return contribution.path == paths.REFERENCE.name and not contribution.parts
 
 
 def is_control(contribution: Contribution) -> bool:
     """Tell whether a contribution is one of the hub's own rows, whose place is known beforehand."""
     return contribution.path.startswith(f"{paths.CONTROLS.name}/")
+
+
+def is_of_the_hub(folder: Contribution) -> bool:
+    """Tell by its place whether a folder is the hub's own: ``src/`` or a control."""
+    return folder.path == paths.REFERENCE.name or is_control(folder)
 
 
 def control_names() -> list[str]:

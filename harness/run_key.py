@@ -16,6 +16,9 @@ from harness.track import Track
 
 LOCK = paths.ROOT / "requirements.txt"
 
+# Settings and their defaults, and what a contribution is.
+RECORDS = ("records.py", "settings.py", "contribution_record.py")
+
 # The parts of the harness that a figure passes through. The rest (checks, pages, commands) may
 # change without making anybody train again.
 MEASURING = (
@@ -27,7 +30,8 @@ MEASURING = (
     "comparison.py",
     "duplicates.py",
     "figures.py",
-    "records.py",
+    "mixing",
+    *RECORDS,
     "plugins.py",
     "base_model.py",
     "pictures.py",
@@ -54,9 +58,10 @@ def run_parts(
     a contribution with four hooks of its own train again. Its verdict is another matter: see
     ``run_folders.finished_row``.
     """
-    uses_reference = set(contribution.file.hooks) != set(HOOK_NAMES)
+    uses_reference = not all(contribution.code_of(hook) for hook in HOOK_NAMES)
     return {
-        contribution.path: contribution.content_hash,
+        **{one.path: one.own_hash for one in contribution.folders},
+        **recipe_parts(contribution),
         "src (the reference's hooks)": reference.content_hash if uses_reference else "",
         "seeds": repr((tuple(seeds), repeat_first)),
         **(shared_parts(track, device) if shared is None else shared),
@@ -78,6 +83,12 @@ def shared_parts(track: Track, device: str) -> dict[str, str]:
         "Python": platform.python_version(),
         "torch": str(installed_versions(("torch",))),
     }
+
+
+def recipe_parts(contribution: Contribution) -> dict[str, str]:
+    """Return which hook of a recipe comes from where; nothing for what is no recipe."""
+    taken = {hook: one.file.name for hook, one in contribution.parts.items()}
+    return {"the recipe": repr(sorted(taken.items()))} if taken else {}
 
 
 def run_key(

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 def parse_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Return the options; the defaults are those of harness/records.py."""
+    """Return the options; the defaults are those of harness/settings.py."""
     config = GenerateConfig()
     parser = argparse.ArgumentParser(
         prog="python -m src.generate", description="Draw pictures with a base and LoRA files."

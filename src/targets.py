@@ -1,6 +1,6 @@
 """Which layers get a LoRA: those whose name ends with a target, or all that a preset stands for.
 
-The presets are in harness/records.py, where contributions find them too.
+The presets are in harness/settings.py, where contributions find them too.
 """
 
 from __future__ import annotations

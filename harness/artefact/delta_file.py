@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -15,15 +16,23 @@ from harness.errors import ArtefactError
 PARTS = ("unet", "text_encoder")
 
 
-def write_delta(path: Path, deltas: dict[str, dict[str, Tensor]]) -> None:
-    """Write the deltas of the U-Net and the text encoder as ``<part>.<parameter>`` tensors."""
+def write_delta(
+    path: Path, deltas: dict[str, dict[str, Tensor]], header: Mapping[str, str] | None = None
+) -> None:
+    """Write the deltas of the U-Net and the text encoder as ``<part>.<parameter>`` tensors.
+
+    Args:
+        path: The file.
+        deltas: Part -> parameter's name -> change.
+        header: What the file says about whose work it is.
+    """
     flat = {
         f"{part}.{name}": tensor.float().contiguous()
         for part, delta in deltas.items()
         for name, tensor in delta.items()
     }
     with atomic.replacing(path) as temporary:
-        save_file(flat, temporary, metadata={"format": "pt", "hub.kind": "delta"})
+        save_file(flat, temporary, metadata={**(header or {}), "format": "pt", "hub.kind": "delta"})
 
 
 def read_delta(path: Path, models: dict[str, nn.Module]) -> dict[str, dict[str, Tensor]]:

@@ -19,6 +19,8 @@ from harness.contract.catalogue import choose
 from harness.contract.render import render_report, summary_line
 from harness.errors import UsageError
 from harness.figures import Figures
+from harness.mixing.command_line import add_mix_arguments, load_mixed
+from harness.mixing.render import keep_command, show_origins
 from harness.next_step import draw_command
 from harness.pipeline import Options, Run, check, require_clean, run_contribution
 from harness.progress import create_progress
@@ -69,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--record", action="store_true", help="also store the row in leaderboard/results"
     )
+    add_mix_arguments(parser)
     add_isolation_arguments(parser)
 
 
@@ -97,9 +100,10 @@ def run(args: argparse.Namespace) -> int:
         args.complain("missing: NAME, or --all")
     if args.only or args.jobs:
         args.complain("--only and --jobs belong to --all")
-    contribution = registry.load(args.name)
+    contribution = load_mixed(args.name, args.taken)
     track = load_track(args.track)
     console.print(f"[bold]{contribution.name}[/] on the track [bold]{escape(track.file.title)}[/]")
+    show_origins(contribution, console)
     settle(args, contribution, console)
     if args.only_contract or args.probe:
         return only_contract(contribution, track, args, console)
@@ -107,10 +111,17 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(
             "A row that did not pass the gate cannot be recorded.", fix="Leave --skip-gate out."
         )
+    if args.record and contribution.label:
+        raise UsageError(
+            f"{contribution.label} has no folder, so the board has no line for it.",
+            fix=f"Save it first: {keep_command(contribution)}",
+        )
     options = chosen_options(args, track)
     with create_progress(console) as progress:
         finished = run_contribution(contribution, track, options, progress)
     show(finished, console)
+    if contribution.label:
+        console.print(f"Keep it: {keep_command(contribution)}", style="dim", soft_wrap=True)
     if args.record:
         record(finished)
     return 0 if finished.row.status in ("ok", "unmergeable") else 1

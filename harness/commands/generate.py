@@ -25,6 +25,7 @@ from harness.commands.isolation import (
 )
 from harness.commands.seeds import DEVICES
 from harness.errors import UsageError
+from harness.mixing.command_line import add_mix_arguments, load_mixed
 from harness.pictures import open_picture
 from harness.pipeline import Options, run_contribution
 from harness.progress import Progress, create_progress
@@ -57,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, help="folder for the pictures (default: runs/generated/NAME)")
     add("--track", default=DEFAULT_TRACK, help="trained on which track (default: %(default)s)")
     add("--device", default="cpu", choices=DEVICES, help="where to compute (default: %(default)s)")
+    add_mix_arguments(parser)
     add_isolation_arguments(parser)
     add_limit_arguments(parser)
 
@@ -64,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Find or train the adapter, draw, write the pictures, say where they are."""
     console = Console(highlight=False)
-    contribution, track = registry.load(args.name), load_track(args.track)
+    contribution, track = load_mixed(args.name, args.taken), load_track(args.track)
     config, prompts = sampling_config(args, contribution, track), expanded(args.prompt, args.count)
     uses = tuple(parse_lora(text) for text in args.lora)
     base = locate(args.base or track.base_model).resolve()
@@ -105,6 +107,8 @@ def run(args: argparse.Namespace) -> int:
         base_sha256=drawn_with.base_sha256,
         loras=uses,
         contribution=contribution.name,
+        origins=contribution.origins,
+        settings_from=contribution.settings_from,
         adapter_sha256=tensors_hash(adapter),
         versions=package_versions(),
     )

@@ -80,10 +80,10 @@ def settle(args: argparse.Namespace, contribution: Contribution, console: Consol
         UsageError: No layer holds, and the code is a stranger's.
     """
     layer = choose(args.isolation)
-    notice = require_trust(contribution, layer, trusted=args.trust)
-    if notice:
+    notices = [require_trust(one, layer, trusted=args.trust) for one in contribution.folders]
+    for notice in filter(None, notices):
         console.print(notice, style="yellow", markup=False, soft_wrap=True)
-    else:
+    if not any(notices):
         console.print(f"Isolation: {layer} ({PROMISES[layer]}).", style="dim", soft_wrap=True)
     os.environ[WANTED] = layer  # every child of this command, the scorer too
     return layer

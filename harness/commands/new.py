@@ -10,20 +10,28 @@ import shutil
 import string
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from harness import paths, registry
 from harness.copying import first_file, source_of, write_copy
 from harness.errors import UsageError
+from harness.hookspecs import HookName
+from harness.mixing.command_line import add_mix_arguments, parse
 from harness.records import NAME_PATTERN, TrainSettings
 from harness.structure import limits
 
 SCAFFOLDS = {
     "code": paths.ROOT / "harness" / "scaffold",
     "config": paths.ROOT / "harness" / "scaffold_config",
+    "mix": paths.ROOT / "harness" / "scaffold_mix",
 }
 # What a beginner opens first.
-FIRST_FILE = {"code": "src/lora.py", "config": "contribution.toml"}
+FIRST_FILE = {"code": "src/lora.py", "config": "contribution.toml", "mix": "README.md"}
+
+FIRST_STEP = dict.fromkeys(SCAFFOLDS, "change one thing, run it again") | {
+    "mix": "say why these belong together"
+}
 
 # As many pictures as a beginner can take in; the track brings its own for training.
 PICTURES = 3
@@ -40,19 +48,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--from", dest="source", metavar="OTHER", help="start from a copy of this contribution"
     )
+    add_mix_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the folder in one move and say what to do next."""
     name: str = args.name
     check_name(name)
-    if args.source and args.kind:
+    mix = parse(args.taken, name)
+    if sum(map(bool, (args.source, args.kind, mix))) > 1:
         raise UsageError(
-            "--from makes a copy of what is there, --kind a new folder.",
-            fix="Leave one of them out.",
+            "--from makes a copy of what is there, --with a recipe of others' hooks, --kind a new "
+            "folder of your own.",
+            fix="Keep one of them.",
         )
     source = source_of(args.source) if args.source else None
-    kind = args.kind or "code"
+    kind = "mix" if mix else args.kind or "code"
     target = paths.CONTRIBUTIONS / name
     paths.CONTRIBUTIONS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".new-", dir=paths.CONTRIBUTIONS) as temporary:
@@ -60,13 +71,13 @@ def run(args: argparse.Namespace) -> int:
         if source:
             write_copy(draft, name, source, guess_author())
         else:
-            write_folder(draft, name, kind)
+            write_folder(draft, name, kind, mix)
         draft.rename(target)  # whole or not at all
     first = first_file(source) if source else FIRST_FILE[kind]
     print(
         f"CONTRIBUTIONS/{name} is there. Next:\n"
         f"  nox -s contribution -- {name}      train and judge it as it is: green\n"
-        f"  edit CONTRIBUTIONS/{name}/{first}, change one thing, run it again\n"
+        f"  edit CONTRIBUTIONS/{name}/{first}, {FIRST_STEP[kind]}\n"
         f"  nox -s check -- {name}             check the folder in half a second"
     )
     return 0
@@ -114,12 +125,20 @@ def is_reserved(name: str) -> bool:
     return name.casefold() in limits.WINDOWS_RESERVED | limits.ROWS_OF_THE_HUB
 
 
-def write_folder(folder: Path, name: str, kind: str = "code") -> None:
+def write_folder(
+    folder: Path, name: str, kind: str = "code", mix: Mapping[HookName, str] | None = None
+) -> None:
     """Fill in the scaffold of a kind and add a few of the hub's own pictures."""
+    mix = mix or {}
+    parts = dict.fromkeys(part for part in mix.values() if part != registry.REFERENCE_NAME)
     values = {
         "name": name,
         "author": json.dumps(guess_author(), ensure_ascii=False)[1:-1],
         "learning_rate": f"{TrainSettings().learning_rate:g}",
+        "based_on": ", ".join(f'"{part}"' for part in parts),
+        "mix": "\n".join(f'{hook} = "{part}"' for hook, part in mix.items()),
+        "list": "\n".join(f"- `{hook}` of {part}" for hook, part in mix.items()),
+        "words": ", ".join(f"{hook} of {part}" for hook, part in mix.items()),
     }
     scaffold = SCAFFOLDS[kind]
     for source in sorted(p for p in scaffold.rglob("*") if p.is_file() and p.suffix != ".pyc"):

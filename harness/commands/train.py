@@ -24,6 +24,7 @@ from harness.commands.isolation import (
 )
 from harness.dependencies import require_installed
 from harness.errors import UsageError
+from harness.mixing.command_line import add_mix_arguments, load_mixed
 from harness.pipeline import check, require_clean
 from harness.progress import Progress, create_progress
 from harness.sandbox.limits import GIB, Limits
@@ -47,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options; those of training are shared with ``python -m src.main``."""
     parser.add_argument("name", metavar="NAME", help="a folder in CONTRIBUTIONS/, or `reference`")
     add_options(parser)
+    add_mix_arguments(parser)
     add_isolation_arguments(parser)
     add_limit_arguments(parser)
 
@@ -54,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Check, resolve, train in a worker, say where the files are."""
     console = Console(highlight=False)
-    contribution = registry.load(args.name)
+    contribution = load_mixed(args.name, args.taken)
     require_clean(contribution.name, check(contribution))
     require_installed(contribution)
     if args.cache:

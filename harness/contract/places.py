@@ -27,7 +27,7 @@ class Finder:
     def __init__(self, hooks: Hooks) -> None:
         self._hooks: Hooks | None = hooks
         # The owner's own code first: it may be called by the reference's.
-        self._folders = folders((hooks.owner, *hooks.origins.values()))
+        self._folders = folders((*hooks.owner.folders, *hooks.origins.values()))
 
     @classmethod
     def of(cls, contributions: Sequence[Contribution]) -> Self:

@@ -22,6 +22,7 @@ from harness.contract.probe import Probe
 from harness.contract.records import ContractFinding, ExperimentOutcome, ProbeOutcome
 from harness.errors import HubError
 from harness.plugins import Hooks, innermost, load_hooks
+from harness.registry import is_reference
 from harness.worker.events import EventWriter
 from harness.worker.jobs import Answer, ContractJob
 
@@ -69,13 +70,13 @@ def prepare(job: ContractJob) -> Context:
     from harness.contract.places import Finder
 
     workshop = Workshop.shared()
-    finder = Finder.of((job.contribution, job.reference))
+    finder = Finder.of((*job.contribution.folders, job.reference))
     before, threads, began = global_state(), live_threads(), time.process_time()
     with watching(finder, job.out / "tmp") as deeds:
         hooks = load_hooks(job.contribution, job.reference)
     seconds = time.process_time() - began
     state = global_state()
-    own = job.contribution.path != job.reference.path
+    own = not is_reference(job.contribution)
     context = Context(
         hooks=hooks,
         workshop=workshop,
@@ -124,7 +125,7 @@ def raised(error: Exception, experiment: str, hooks: Hooks) -> ProbeOutcome:
         what, where, fix = error.what, error.where, error.fix
     else:
         what = f"{type(error).__name__}: {error}"
-        where, fix = innermost(error, hooks.owner), None
+        where, fix = innermost(error, *hooks.owner.folders), None
     return crashed(experiment, what, where or hooks.owner.path, fix)
 
 

@@ -1,4 +1,4 @@
-"""Who grew from whom: the tree around one contribution, from ``based_on``."""
+"""Who grew from whom: the tree around one contribution, from ``based_on`` and ``[mix]``."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ class Lineage:
         self.contributions = contributions
         self.children: dict[str, list[str]] = {}
         for name, contribution in sorted(contributions.items()):
-            for parent in contribution.file.based_on:
+            for parent in contribution.file.parents:
                 self.children.setdefault(parent, []).append(name)
 
     def tree(self, name: str) -> list[Node]:
         """Return the ancestors' trees down to ``name`` and its descendants; empty without any."""
         contribution = self.contributions.get(name)
-        parents = contribution.file.based_on if contribution else ()
+        parents = contribution.file.parents if contribution else ()
         if not parents and name not in self.children:
             return []
         return self._above(name, self._below(name, frozenset(), here=True), frozenset({name}))
 
     def _above(self, name: str, below: Node, seen: frozenset[str]) -> list[Node]:
         contribution = self.contributions.get(name)
-        parents = contribution.file.based_on if contribution else ()
+        parents = contribution.file.parents if contribution else ()
         # based_on is a stranger's word: it may name itself, or run in circles.
         fresh = [p for p in parents if p not in seen][:MAX_DEPTH]
         if not fresh or len(seen) > MAX_DEPTH:

@@ -42,7 +42,9 @@ def require_trust(contribution: Contribution, layer: LayerName, *, trusted: bool
     """
     if layer != "process":
         return None
-    rights = f"{contribution.name}'s code runs with your own rights: no isolation layer works here"
+    rights = (
+        f"{contribution.file.name}'s code runs with your own rights: no isolation layer works here"
+    )
     origin = origin_of(contribution)
     if origin == "reviewed":
         return f"{rights}. It is what the hub's default branch holds."

@@ -92,7 +92,8 @@ def _paths_in(value: object) -> Iterator[Path]:
         if value.is_absolute():
             yield value
     elif isinstance(value, Contribution):
-        yield paths.ROOT / value.path
+        for one in value.folders:
+            yield paths.ROOT / one.path
     elif isinstance(value, BaseModel):
         yield from named_paths(value)
     elif isinstance(value, (tuple, list)):

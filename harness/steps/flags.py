@@ -56,7 +56,9 @@ def flags_of(attempt: Attempt, own: Answer, costs: TrainCosts, scored: Scored) -
 def duplicate_flags(attempt: Attempt) -> list[Flag]:
     """Report held-out pictures that lie in the contribution's own folder."""
     root = paths.ROOT
-    found = near_duplicates(root / attempt.contribution.path, attempt.track.heldout_dir)
+    folders = [root / one.path for one in attempt.contribution.folders]
+    held_out = attempt.track.heldout_dir
+    found = [pair for folder in folders for pair in near_duplicates(folder, held_out)]
     return [
         Flag(
             kind="near-duplicate of a held-out picture",

@@ -30,7 +30,7 @@ from harness.progress import Progress
 from harness.records import Contribution, ErrorReport
 from harness.registry import is_reference
 from harness.run_folders import prune
-from harness.run_key import LOCK, file_or_folder_hash
+from harness.run_key import LOCK, RECORDS, file_or_folder_hash
 from harness.track import Track
 from harness.worker.jobs import LOG_FILE, Answer, ContractJob
 from harness.worker.outcome import Outcome, log_tail
@@ -45,7 +45,7 @@ STARTING_S = 60.0
 NEXT_LIMIT_S = 40.0  # once one has hung: the same loop will hang in the others, too
 
 # What a report depends on besides the contribution, the reference and the packages.
-JUDGING = ("contract", "worker", "artefact", "plugins.py", "hookspecs.py", "records.py")
+JUDGING = ("contract", "worker", "artefact", "mixing", *RECORDS, "plugins.py", "hookspecs.py")
 
 
 class Worker(Protocol):
@@ -202,10 +202,12 @@ def end_of_log(path: Path) -> list[str]:
 
 def deepest_line(log: Sequence[str], contribution: Contribution) -> str | None:
     """Return the innermost ``file:line`` of a contribution that a dumped stack in a log names."""
-    folder = f"{(paths.ROOT / contribution.path).resolve().as_posix()}/"
+    folders = tuple(
+        f"{(paths.ROOT / one.path).resolve().as_posix()}/" for one in contribution.folders
+    )
     for line in log:  # the watchdog prints the most recent call first
         found = re.search(r'File "([^"]+)", line (\d+)', line)
-        if found and found[1].startswith(folder):
+        if found and found[1].startswith(folders):
             file = Path(found[1]).relative_to(paths.ROOT).as_posix()
             return f"{file}:{found[2]}"
     return None

@@ -138,16 +138,16 @@ def write_files(
     The reference's LoRA goes into kohya's format, which other programs load. Of any other adapter
     the change of the base's weights is written.
     """
-    name = job.contribution.name
-    save_adapter(adapter, job.out / ADAPTER_FILE, name)
+    header = job.contribution.header
+    save_adapter(adapter, job.out / ADAPTER_FILE, header)
     if hooks.origins["make_lora"].path == job.reference.path:
         package = job.reference.module.rpartition(".")[0]
         files = importlib.import_module(f"{package}.files")
-        files.save_adapter(adapter, job.out / LORA_FILE, notes)
+        files.save_adapter(adapter, job.out / LORA_FILE, {**notes, **header})
         return (f"{LORA_FILE} loads in diffusers, A1111 and ComfyUI.",)
     try:
         deltas = find_deltas(job, load_pipeline(job.plan.base).to(pipeline.unet.device), pipeline)
     except HubError as error:
         return (f"No {DELTA_FILE}: {error.what}",)
-    write_delta(job.out / DELTA_FILE, deltas)
+    write_delta(job.out / DELTA_FILE, deltas, header)
     return (f"{DELTA_FILE} holds what changed in the base's weights, for any program.",)

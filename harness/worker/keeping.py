@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,11 +59,11 @@ def keep(
                 "base + change does not compute what the trained model computes: relative error "
                 f"{error:.2e}, allowed {TOLERANCE:.0e}"
             )
-        write_delta(folder / DELTA_FILE, deltas)
+        write_delta(folder / DELTA_FILE, deltas, job.contribution.header)
         changed = sum(len(delta) for delta in deltas.values())
     except ArtefactError as fault:
         error, why = 0.0, fault.what
-    save_adapter(trained.adapter, folder / ADAPTER_FILE, job.contribution.name)
+    save_adapter(trained.adapter, folder / ADAPTER_FILE, job.contribution.header)
     check_round_trip(job, hooks, base, trained)
     return SeedOutcome(
         seed=trained.seed,
@@ -147,7 +148,7 @@ def check_round_trip(
         )
 
 
-def save_adapter(adapter: nn.Module, path: Path, name: str) -> None:
+def save_adapter(adapter: nn.Module, path: Path, header: Mapping[str, str]) -> None:
     """Write the adapter's own ``state_dict`` as safetensors.
 
     Each tensor is copied: the format does not allow two names for one storage.
@@ -157,7 +158,7 @@ def save_adapter(adapter: nn.Module, path: Path, name: str) -> None:
         for key, value in adapter.state_dict().items()
     }
     with atomic.replacing(path) as temporary:
-        save_file(state, temporary, metadata={"format": "pt", "hub.name": name})
+        save_file(state, temporary, metadata={"format": "pt", **header})
 
 
 def load_adapter(adapter: nn.Module, path: Path) -> None:

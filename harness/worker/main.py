@@ -76,7 +76,7 @@ def unexpected(error: Exception, contribution: Contribution) -> HubError:
 
     return ContributionError(
         said(error),
-        where=innermost(error, contribution) or contribution.path,
+        where=innermost(error, *contribution.folders) or contribution.path,
         fix="log.txt has the whole traceback.",
     )
 

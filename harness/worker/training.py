@@ -76,7 +76,8 @@ def train_again(
     trained = train_one(job, hooks, fresh_copy(base), seed, events, place)
     folder = again_folder(job.out, seed)
     folder.mkdir(parents=True, exist_ok=True)
-    write_delta(folder / DELTA_FILE, find_deltas(job, base, trained.pipeline))
+    deltas = find_deltas(job, base, trained.pipeline)
+    write_delta(folder / DELTA_FILE, deltas, job.contribution.header)
 
 
 def train_one(

@@ -78,7 +78,12 @@ def example_row(**changes: object) -> Row:
         "contribution": "Foo",
         "authors": ("a",),
         "summary": "a test contribution",
-        "own_hooks": ("make_lora",),
+        "origins": {
+            "make_dataset": "reference",
+            "make_lora": "Foo",
+            "train": "reference",
+            "generate": "reference",
+        },
         "content_hash": "sha256:aa",
         "reference_hash": "sha256:bb",
         "protocol_hash": "sha256:cc",

@@ -63,7 +63,7 @@ def test_a_new_contribution_is_green_at_once(hub):
     row = row_of(hub, "Foo")
     assert row.status == "ok"
     (path,) = (hub / "runs" / "robot" / "Foo").glob("*/row.json")
-    assert json.loads(path.read_text())["schema_version"] == 2
+    assert json.loads(path.read_text())["schema_version"] == 3
     assert path.stat().st_size < 20_000
     assert row.own_hooks == ("make_lora",)
     folder = next((hub / "runs" / "robot" / "Foo").glob("*/page.html")).parent

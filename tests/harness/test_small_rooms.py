@@ -154,7 +154,7 @@ def test_a_row_survives_writing_and_reading(tmp_path):
     [
         lambda text: text[: len(text) // 2],
         lambda text: text.replace('"status":', '"state":', 1),
-        lambda text: text.replace('"schema_version": 2', '"schema_version": 1'),
+        lambda text: text.replace('"schema_version": 3', '"schema_version": 1'),
         lambda text: text.replace("0.375", "NaN"),
         lambda text: "",
         lambda text: " " * (1 << 20),

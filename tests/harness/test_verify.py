@@ -76,7 +76,7 @@ def test_old_rows_are_named_and_left_out(runs):
     results.write_row(path, example_row())
     assert results.outdated_rows("robot", "sha256:cc") == {}
     assert "another protocol" in results.outdated_rows("robot", "sha256:new")["Foo"]
-    path.write_text(path.read_text().replace('"schema_version": 2', '"schema_version": 1'))
+    path.write_text(path.read_text().replace('"schema_version": 3', '"schema_version": 1'))
     assert results.recorded_rows("robot") == []
     assert "schema version 1" in results.outdated_rows("robot", "sha256:cc")["Foo"]
 

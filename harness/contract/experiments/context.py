@@ -38,7 +38,7 @@ class Context:
 
     def owns(self, *hooks: HookName) -> bool:
         """Tell whether one of these hooks is the contribution's own; none named means yes."""
-        return not hooks or any(hook in self.hooks.owner.file.hooks for hook in hooks)
+        return not hooks or any(self.hooks.owner.code_of(hook) for hook in hooks)
 
     def lora_config(self) -> LoraConfig:
         """The adapter settings that the contribution asks for."""

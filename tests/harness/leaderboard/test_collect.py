@@ -80,7 +80,7 @@ def test_a_row_of_an_older_schema_makes_its_contribution_pending_again(small):
     record(make_row("robot", "One", 0.36))
     file = paths.RESULTS / "robot" / "One.json"
     text = file.read_text(encoding="utf-8")
-    file.write_text(text.replace('"schema_version": 2', '"schema_version": 1'), encoding="utf-8")
+    file.write_text(text.replace('"schema_version": 3', '"schema_version": 1'), encoding="utf-8")
     one = entry(collect(), "One")
     assert (one.state, one.reasons) == ("pending", ("its row has the schema of an older hub",))
 

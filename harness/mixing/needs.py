@@ -1,0 +1,63 @@
+"""Before the first step: does this ``train`` find in the adapter and data set what it needs?
+
+A ``train`` that works with some adapters only says so under ``[needs]`` in contribution.toml. Then
+a mix that cannot work ends with a sentence, and not with a KeyError in the middle of a loop.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import MixError
+from harness.records import Contribution
+
+if TYPE_CHECKING:
+    from harness.plugins import Hooks
+
+SHOWN_NAMES = 4
+
+
+def require_needs(hooks: Hooks, adapter: Any, dataset: Any) -> None:
+    """Compare the ``[needs]`` of the contribution that gives ``train`` with what it is handed.
+
+    Args:
+        hooks: The hooks of the run; they know the origins.
+        adapter: What ``make_lora`` returned.
+        dataset: What ``make_dataset`` returned.
+
+    Raises:
+        MixError: With everything that is missing.
+    """
+    trainer = hooks.origins["train"]
+    missing = [
+        *_missing_parameters(trainer, hooks.origins["make_lora"], adapter),
+        *_missing_attributes(trainer, hooks.origins["make_dataset"], dataset),
+    ]
+    if missing:
+        raise MixError(
+            f"{trainer.file.name}'s train cannot be used here: {'; and '.join(missing)}.",
+            where=f"{trainer.path}/contribution.toml [needs]",
+            fix="docs/mixing.md shows what goes together.",
+        )
+
+
+def _missing_parameters(trainer: Contribution, maker: Contribution, adapter: Any) -> list[str]:
+    wanted = set(trainer.file.needs.adapter_parameters)
+    if not wanted:
+        return []
+    names = [name for name, one in adapter.named_parameters() if one.requires_grad]
+    if any(wanted.intersection(name.split(".")) for name in names):
+        return []
+    last = list(dict.fromkeys(name.rpartition(".")[2] for name in names))
+    there = ", ".join(last[:SHOWN_NAMES]) + (", ..." if len(last) > SHOWN_NAMES else "")
+    return [
+        f"it needs an adapter with parameters called {' or '.join(sorted(wanted))}, "
+        f"and those of {maker.file.name}'s make_lora are called {there or 'nothing'}"
+    ]
+
+
+def _missing_attributes(trainer: Contribution, maker: Contribution, dataset: Any) -> list[str]:
+    lacking = [name for name in trainer.file.needs.dataset_attributes if not hasattr(dataset, name)]
+    if not lacking:
+        return []
+    return [f"it needs a data set with {', '.join(lacking)}, which {maker.file.name}'s has not"]
