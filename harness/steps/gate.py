@@ -45,7 +45,10 @@ STARTING_S = 60.0
 NEXT_LIMIT_S = 40.0  # once one has hung: the same loop will hang in the others, too
 
 # What a report depends on besides the contribution, the reference and the packages.
-JUDGING = ("contract", "worker", "artefact", "mixing", *RECORDS, "plugins.py", "hookspecs.py")
+JUDGING = (
+    *("contract", "worker", "artefact", "plugins.py", "hookspecs.py", *RECORDS),
+    *("mixing/combine.py", "mixing/needs.py"),
+)
 
 
 class Worker(Protocol):
