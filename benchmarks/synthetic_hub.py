@@ -123,7 +123,8 @@ def make_row(track: str, name: str, gain: float, seed: int = 0, **changes: Any) 
         "contribution": name,
         "authors": contribution.file.authors,
         "summary": contribution.file.summary,
-        "own_hooks": contribution.file.hooks,
+        "origins": contribution.origins,
+        "settings_from": contribution.settings_from,
         "content_hash": contribution.content_hash,
         "reference_hash": registry.load_reference().content_hash,
         "protocol_hash": protocol_hash(track),
@@ -234,7 +235,9 @@ def fill(real_tracks: Path, count: int, tracks: int = 3) -> None:
             one = f"Idea{number}"
             if number % 20 == 7:
                 continue  # pending
-            changes: dict[str, Any] = {"own_hooks": HOOK_NAMES[: number % 5]}
+            own = HOOK_NAMES[: number % 5]
+            origins = {hook: one if hook in own else registry.REFERENCE_NAME for hook in HOOK_NAMES}
+            changes: dict[str, Any] = {"origins": origins}
             if number % 20 == 3:
                 error = {"kind": "HookError", "what": "make_lora raised", "fix": "Mend it."}
                 changes |= {"status": "failed", "verdict": None, "scores": (), "error": error}

@@ -94,6 +94,8 @@ def chosen_options(args: argparse.Namespace, track: Track) -> Options:
 def run(args: argparse.Namespace) -> int:
     """Run the contribution, show the verdict, return 0 when it is ok."""
     console = Console(stderr=False, highlight=False, file=sys.stdout)
+    if args.all and args.taken:
+        args.complain("--with belongs to one NAME, not to --all")
     if args.all:
         return run_board(args, console)
     if args.name is None:

@@ -27,7 +27,9 @@ def run(args: argparse.Namespace) -> int:
         if contribution is None:
             print(f"{name:<20} (has faults: nox -s check -- {name})")
             continue
-        hooks = ", ".join(contribution.file.hooks) or "settings only"
+        hooks = ", ".join(contribution.file.hooks) or (
+            "recipe" if contribution.parts else "settings only"
+        )
         print(f"{name:<20} {contribution.file.summary}  [{hooks}]")
     return 0
 

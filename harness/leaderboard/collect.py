@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness import paths, registry, results
 from harness.errors import BaseModelError, HubError, ResultFileError
-from harness.leaderboard.entries import STATES, Entry, from_row
+from harness.leaderboard.entries import STATES, Entry, from_row, taken_hooks
 from harness.leaderboard.medals import with_medals
 from harness.records import SCHEMA_VERSION, Contribution
 from harness.statistics.ranks import pareto_tiers, tie_groups
@@ -145,6 +145,7 @@ def _pending(name: str, track: str, contribution: Contribution | None) -> Entry:
         summary=contribution.file.summary,
         authors=contribution.file.authors,
         own_hooks=contribution.file.hooks,
+        taken=taken_hooks(name, contribution.origins, contribution.settings_from),
         content_hash=contribution.content_hash,
         reasons=("nobody has run it on this track yet",),
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeVar, get_args
 
+from harness.hookspecs import HookName
 from harness.records import Row
 from harness.registry import REFERENCE_NAME
 
@@ -31,6 +32,7 @@ class Entry:
     summary: str = ""
     authors: tuple[str, ...] = ()
     own_hooks: tuple[str, ...] = ()
+    taken: tuple[str, ...] = ()  # of a recipe: "make_lora of Foo", in the order of a run
     reasons: tuple[str, ...] = ()  # why a row is stale
     error: str = ""
     error_where: str = ""
@@ -101,6 +103,7 @@ def from_row(row: Row, reasons: Sequence[str] = ()) -> Entry:
         summary=row.summary,
         authors=row.authors,
         own_hooks=row.own_hooks,
+        taken=taken_hooks(row.contribution, row.origins, row.settings_from),
         reasons=tuple(reasons),
         error=row.error.what if row.error else "",
         error_where=(row.error.where or "") if row.error else "",
@@ -139,6 +142,19 @@ def from_row(row: Row, reasons: Sequence[str] = ()) -> Entry:
         reference_hash=row.reference_hash,
         curve=thinned(row.losses),
     )
+
+
+def taken_hooks(
+    name: str, origins: Mapping[HookName, str], settings_from: Mapping[HookName, tuple[str, ...]]
+) -> tuple[str, ...]:
+    """Say of each hook of a recipe whose code it has, and whose settings."""
+    found = []
+    for hook, code in origins.items():
+        writers = [one for one in settings_from.get(hook, ()) if one not in (name, code)]
+        settings = f" with settings of {' and '.join(writers)}" if writers else ""
+        if settings or code not in (name, REFERENCE_NAME):
+            found.append(f"{hook} of {code}{settings}")
+    return tuple(found)
 
 
 def _state(row: Row, reasons: Sequence[str]) -> State:

@@ -39,7 +39,8 @@ def refusal(hook: HookName, name: str, owner: str, root: Path) -> Refusal | None
     known = tuple(sorted(path.parent.name for path in folder.glob(f"*/{TOML}")))
     if not NAME_PATTERN.fullmatch(name) or name not in known:
         others = tuple(one for one in known if one != owner)
-        return Refusal(f"There is no contribution {name!r}.", suggestion(name, others))
+        fix = suggestion(name, others) if others else "There is no other one yet."
+        return Refusal(f"There is no contribution {name!r}.", fix)
     part, faults = read_contribution_file(folder / name / TOML, root=root)
     if part is None:
         count = f"{len(faults)} fault{'' if len(faults) == 1 else 's'}"

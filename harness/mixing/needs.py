@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import MixError
-from harness.records import Contribution
+from harness.records import Contribution, NeedsTable
 
 if TYPE_CHECKING:
     from harness.plugins import Hooks
@@ -29,6 +29,8 @@ def require_needs(hooks: Hooks, adapter: Any, dataset: Any) -> None:
         MixError: With everything that is missing.
     """
     trainer = hooks.origins["train"]
+    if trainer.file.needs == NeedsTable():
+        return
     missing = [
         *_missing_parameters(trainer, hooks.origins["make_lora"], adapter),
         *_missing_attributes(trainer, hooks.origins["make_dataset"], dataset),
@@ -43,10 +45,8 @@ def require_needs(hooks: Hooks, adapter: Any, dataset: Any) -> None:
 
 def _missing_parameters(trainer: Contribution, maker: Contribution, adapter: Any) -> list[str]:
     wanted = set(trainer.file.needs.adapter_parameters)
-    if not wanted:
-        return []
     names = [name for name, one in adapter.named_parameters() if one.requires_grad]
-    if any(wanted.intersection(name.split(".")) for name in names):
+    if not wanted or any(wanted.intersection(name.split(".")) for name in names):
         return []
     last = list(dict.fromkeys(name.rpartition(".")[2] for name in names))
     there = ", ".join(last[:SHOWN_NAMES]) + (", ..." if len(last) > SHOWN_NAMES else "")

@@ -157,7 +157,7 @@ def test_own_code_at_fault_inside_the_references_hook_is_what_is_blamed(write, m
     monkeypatch.setattr("harness.plugins.HOOK_NAMES", ("make_lora", "train"))
     hooks = load_hooks(own, reference)
     adapter = hooks.call("make_lora", pipeline=None, config=None)
-    with pytest.raises(HookError, match="Foo's code, called by the Reference's hook 'train'") as e:
+    with pytest.raises(HookError, match="Foo's code, called by Reference's hook 'train'") as e:
         rest = dict.fromkeys(("pipeline", "dataset", "config", "reporter"))
         hooks.call("train", adapter=adapter, **rest)
     assert "Foo/src/main.py:5 in forward" in (e.value.where or "")

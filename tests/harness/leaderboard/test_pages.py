@@ -202,7 +202,7 @@ def contributions(**parents):
     from types import SimpleNamespace
 
     return {
-        name: SimpleNamespace(file=SimpleNamespace(based_on=tuple(based_on)))
+        name: SimpleNamespace(file=SimpleNamespace(parents=tuple(based_on)))
         for name, based_on in parents.items()
     }
 
