@@ -10,6 +10,7 @@
     │   ├── PluginError           its main.py cannot be loaded or registers the wrong hooks
     │   ├── HookError             a hook raised
     │   ├── HookResultError       a hook returned something the contract does not allow
+    │   ├── MixError              its train needs what the other parts of a recipe lack
     │   └── GateError             a probe of the correctness gate failed
     ├── WorkerError               the worker process ended without an answer
     │   ├── WorkerCrash           it died (signal, exit code)

@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(
             "--from makes a copy of what is there, --with a recipe of others' hooks, --kind a new "
             "folder of your own.",
-            fix="Keep one of them.",
+            fix="Leave one of them out.",
         )
     source = source_of(args.source) if args.source else None
     kind = "mix" if mix else args.kind or "code"
