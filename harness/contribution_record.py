@@ -73,6 +73,9 @@ class NeedsTable(Record):
     dataset_attributes: tuple[str, ...] = Field(
         default=(), description="the data set has all of these attributes"
     )
+    pictures_of_one_size: bool = Field(
+        default=False, description="all pictures of the data set have one shape: no buckets"
+    )
 
 
 # Control characters, line ends, changes of direction, spaces without width, half characters. A

@@ -33,7 +33,7 @@ def require_needs(hooks: Hooks, adapter: Any, dataset: Any) -> None:
         return
     missing = [
         *_missing_parameters(trainer, hooks.origins["make_lora"], adapter),
-        *_missing_attributes(trainer, hooks.origins["make_dataset"], dataset),
+        *_missing_in_pictures(trainer, hooks.origins["make_dataset"], dataset),
     ]
     if missing:
         raise MixError(
@@ -56,8 +56,16 @@ def _missing_parameters(trainer: Contribution, maker: Contribution, adapter: Any
     ]
 
 
-def _missing_attributes(trainer: Contribution, maker: Contribution, dataset: Any) -> list[str]:
-    lacking = [name for name in trainer.file.needs.dataset_attributes if not hasattr(dataset, name)]
-    if not lacking:
-        return []
-    return [f"it needs a data set with {', '.join(lacking)}, which {maker.file.name}'s has not"]
+def _missing_in_pictures(trainer: Contribution, maker: Contribution, dataset: Any) -> list[str]:
+    needs = trainer.file.needs
+    lacking = [name for name in needs.dataset_attributes if not hasattr(dataset, name)]
+    found = []
+    if lacking:
+        found.append(f"it needs a data set with {', '.join(lacking)}: {maker.file.name}'s has none")
+    if needs.pictures_of_one_size:
+        shapes = {tuple(dataset[i][0].shape[-2:]) for i in range(len(dataset))}  # (H, W)
+        if len(shapes) > 1:
+            shown = ", ".join(f"{width} x {height}" for height, width in sorted(shapes))
+            whose = f"{maker.file.name}'s make_dataset"
+            found.append(f"it needs pictures of one size, and those of {whose} are of {shown}")
+    return found
