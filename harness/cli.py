@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import errno
 import importlib
+import os
+import shutil
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -105,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _print_error(error)
         return error.exit_code
     except OSError as error:
-        if error.errno not in REFUSALS:
+        if not is_refusal(error):
             raise
         _print_error(refused(error))
         return 1
@@ -115,11 +117,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+def is_refusal(error: OSError) -> bool:
+    """Tell whether the machine does not let the hub write."""
+    if isinstance(error, shutil.Error):  # of copytree: a list of (source, target, text)
+        return any(os.strerror(number) in str(error) for number in REFUSALS)
+    return error.errno in REFUSALS
+
+
 def refused(error: OSError) -> HubError:
     """Say in a sentence that the machine does not let the hub write."""
+    why, where = error.strerror, str(error.filename or "an open file")
+    if isinstance(error, shutil.Error):
+        _, where, why = error.args[0][0]
     return EnvironmentFault(
-        f"The machine refuses to write: {error.strerror}.",
-        where=str(error.filename or "an open file"),
+        f"The machine refuses to write: {why}.",
+        where=str(where),
         fix="Free some space (nox -s clean), or make the folder writable. What was there is whole.",
     )
 
