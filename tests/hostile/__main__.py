@@ -18,23 +18,28 @@ from harness import atomic, paths
 from harness.sandbox.layers import LAYERS, why_not
 from harness.worker.sweep import remove_tree
 from tests.hostile.attacks import ATTACKS
+from tests.hostile.files import FILES, answer
 from tests.hostile.stage import Report, run_attack
 
 PAGE = paths.ROOT / "docs" / "isolation.md"
 FIGURES = paths.ROOT / "docs" / "isolation.json"
 BEGIN, END = "<!-- attacks: written by nox -s hostile -->", "<!-- end of attacks -->"
+FILES_BEGIN, FILES_END = "<!-- files: written by nox -s hostile -->", "<!-- end of files -->"
 
 
 def main() -> int:
     """Run, print a line each, write; return 1 when a layer that should hold did not."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="attacks (default: all)")
+    parser.add_argument("--files", action="store_true", help="the hostile files alone")
     parser.add_argument("--layer", choices=LAYERS, help="one layer (default: all)")
     parser.add_argument(
         "--record", action="store_true", help="write also when only some are run (default: all)"
     )
     args = parser.parse_args()
     layers = [args.layer] if args.layer else [name for name in LAYERS if why_not(name) is None]
+    if args.files:
+        return int(every_file() > 0)
     results: dict[str, dict[str, dict[str, object]]] = {}
     escaped = 0
     for layer in layers:
@@ -52,9 +57,10 @@ def main() -> int:
                 "held": held,
                 "possible": [line.partition(":")[0] for line in report.possible],
             }
+    unanswered = 0 if args.names or args.layer else every_file()
     if args.record or not (args.names or args.layer):
         record(results)
-    return int(escaped > 0)
+    return int(escaped + unanswered > 0)
 
 
 def attack_once(name: str, layer: str) -> Report:
@@ -66,16 +72,47 @@ def attack_once(name: str, layer: str) -> Report:
         remove_tree(folder)
 
 
+def every_file() -> int:
+    """Read every hostile file, write the table; return how many got another answer."""
+    answers = {name: answer_once(name) for name in FILES}
+    for name, said in answers.items():
+        print(f"{'file':12} {name:26} {(said.splitlines() or ['nothing'])[0][:120]}", flush=True)
+    record_files(answers)
+    return sum(FILES[name].answer not in said for name, said in answers.items())
+
+
+def answer_once(name: str) -> str:
+    """Return what the hub says about one hostile file."""
+    with tempfile.TemporaryDirectory(prefix="hub-hostile-") as folder:
+        return answer(name, Path(folder)).replace(f"{folder}/", "")
+
+
+def record_files(answers: dict[str, str]) -> None:
+    """Write the second table: each file, where it lay, what was said."""
+    lines = ["| file | where | what the hub says |", "|---|---|---|"]
+    for name, said in answers.items():
+        file = FILES[name]
+        shown = next((line for line in said.splitlines() if file.answer in line), said)
+        shown = " ".join(shown.split()).replace("|", "\\|")[:160]
+        place = file.place.encode("unicode_escape").decode()
+        lines.append(f"| `{name}`: {file.does} | {place} | {shown} |")
+    replace_block(FILES_BEGIN, FILES_END, "\n".join(lines))
+
+
+def replace_block(begin: str, end: str, text: str) -> None:
+    """Put a text between two marks of the page."""
+    before, rest = PAGE.read_text(encoding="utf-8").split(begin)
+    after = rest.split(end)[1]
+    atomic.write_text(PAGE, f"{before}{begin}\n{text}\n{end}{after}")
+
+
 def record(results: dict[str, dict[str, dict[str, object]]]) -> None:
     """Write the figures and the table; what was not run now stays as it was recorded."""
     known = json.loads(FIGURES.read_text(encoding="utf-8"))["attacks"] if FIGURES.exists() else {}
     results = {name: {**known.get(name, {}), **results.get(name, {})} for name in ATTACKS}
     about = {"system": f"{platform.system()} {platform.release()}", "attacks": results}
     atomic.write_text(FIGURES, json.dumps(about, indent=1) + "\n")
-    page = PAGE.read_text(encoding="utf-8")
-    before, rest = page.split(BEGIN)
-    after = rest.split(END)[1]
-    atomic.write_text(PAGE, f"{before}{BEGIN}\n{table(results)}\n{END}{after}")
+    replace_block(BEGIN, END, table(results))
 
 
 def table(results: dict[str, dict[str, dict[str, object]]]) -> str:

@@ -184,7 +184,7 @@ FILES = {
         "shape",
     ),
     "TensorBombDelta": HostileFile(
-        "the same, left as the delta", DELTA, lambda: promise("unet.weight"), "delta.safetensors"
+        "the same, left as the delta", DELTA, lambda: promise("unet.weight"), "deserializing"
     ),
     "NestedSettings": HostileFile(
         "a contribution.toml of 50,000 brackets",
@@ -193,7 +193,7 @@ FILES = {
         "HUB101",
     ),
     "HugeSettings": HostileFile(
-        "a contribution.toml of 2 MB", SETTINGS, lambda: b"# x\n" * 500_000, "contribution.toml"
+        "a contribution.toml of 2 MB", SETTINGS, lambda: b"# x\n" * 500_000, "HUB101"
     ),
     "CommandsInName": HostileFile(
         "a caption whose name clears the terminal and sets a CI variable",
