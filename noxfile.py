@@ -171,6 +171,12 @@ def leaderboard(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def docs(session: nox.Session) -> None:
+    """Build the documentation, and its pages about the code: then open runs/docs/index.html."""
+    harness(session, "docs")
+
+
+@nox.session(python=False)
 def ci(session: nox.Session) -> None:
     """Do what CI does: nox -s ci -- check MY-BRANCH (--run: train and compare, too)."""
     harness(session, "ci")

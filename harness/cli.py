@@ -36,6 +36,7 @@ COMMANDS = {
     "calibrate": "measure how small a difference the protocol can show",
     "registry": "write registry.toml from the folders",
     "leaderboard": "build the site and the tables from the recorded rows",
+    "docs": "build the documentation's site, and its pages about the code",
     "ci": "do what the hub's CI does, here",
     "clean": "remove from runs/ what is no longer needed",
     "doctor": "look at the machine and the installation",

@@ -22,6 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write nothing; fail when LEADERBOARD.md, the tables in the READMEs, or the site in "
         "--out are not what the results say",
     )
+    parser.add_argument(
+        "--docs",
+        action="store_true",
+        help="build the documentation into the site's docs/, too, with links both ways",
+    )
     parser.add_argument("--out", type=Path, help=f"folder of the site (default: {DEFAULT_OUT})")
 
 
@@ -39,8 +44,11 @@ def run(args: argparse.Namespace) -> int:
         if args.out is not None:
             with tempfile.TemporaryDirectory(prefix="hub-site-") as temporary:
                 fresh = Path(temporary) / "site"
-                build(board, fresh)
-                differing += [f"{args.out}/{name}" for name in differences(fresh, args.out)]
+                build(board, fresh, docs=args.docs)
+                names = differences(fresh, args.out)
+                # What mkdocs writes is not compared: its pages hold the hour of the build.
+                ours = [name for name in names if not (args.docs and name.startswith("docs/"))]
+                differing += [f"{args.out}/{name}" for name in ours]
         if differing:
             raise ResultFileError(
                 "The leaderboard is not what the results say: " + ", ".join(differing[:10]),
@@ -50,7 +58,11 @@ def run(args: argparse.Namespace) -> int:
         return 0
     out = args.out or paths.ROOT / DEFAULT_OUT
     blocks.write(board)
-    count = build(board, out.resolve())
+    count = build(board, out.resolve(), docs=args.docs)
+    if args.docs:
+        from harness.documentation.build import build as build_docs
+
+        build_docs(out / "docs", board="../index.html")
     print(f"{len(board.entries)} lines on {len(board.tracks)} tracks, {count} files.")
     print(f"Open {out / 'index.html'}; LEADERBOARD.md and the READMEs are written, too.")
     return 0
@@ -62,4 +74,4 @@ def differences(fresh: Path, there: Path) -> list[str]:
     changed = {
         name for name in one & two if not filecmp.cmp(fresh / name, there / name, shallow=False)
     }
-    return sorted(str(name) for name in (one ^ two) | changed)
+    return sorted(name.as_posix() for name in (one ^ two) | changed)

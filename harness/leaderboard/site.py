@@ -31,22 +31,27 @@ DRAFT, OLD = "site", "old"
 PATIENCE_S = 120.0
 
 
-def build(board: Board, out: Path) -> int:
+def build(board: Board, out: Path, *, docs: bool = False) -> int:
     """Write the site, in one move, and return how many files it has.
+
+    Args:
+        board: What it shows.
+        out: Where; a site that is there is replaced.
+        docs: Whether ``docs/`` in it will hold the documentation, for the link at the top.
 
     Raises:
         UsageError: There is already something else at ``out``, or another build is going on.
     """
     try:
         with held(paths.RUNS / "site", timeout_s=PATIENCE_S):
-            return _build_alone(board, out)
+            return _build_alone(board, out, docs=docs)
     except Busy as error:
         raise UsageError(
             f"The site is being built right now, by {error}.", fix="Wait for that build to end."
         ) from error
 
 
-def _build_alone(board: Board, out: Path) -> int:
+def _build_alone(board: Board, out: Path, *, docs: bool) -> int:
     """Build while nobody else does; drafts of killed builds go first."""
     if out.exists() and not (out / MARK).is_file() and any(out.iterdir()):
         raise UsageError(
@@ -61,7 +66,7 @@ def _build_alone(board: Board, out: Path) -> int:
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as temporary:
         draft = Path(temporary) / DRAFT
         draft.mkdir()
-        Writer(board, draft).write_all()
+        Writer(board, draft, docs=docs).write_all()
         old = Path(temporary) / OLD
         if out.exists():
             out.rename(old)
@@ -72,7 +77,7 @@ def _build_alone(board: Board, out: Path) -> int:
 class Writer:
     """Writes one site."""
 
-    def __init__(self, board: Board, out: Path) -> None:
+    def __init__(self, board: Board, out: Path, *, docs: bool) -> None:
         self.board = board
         self.out = out
         self.environment = Environment(
@@ -84,7 +89,7 @@ class Writer:
         )
         measured = [entry.measured_at for entry in board.entries if entry.measured_at]
         self.environment.globals |= {"tracks": board.tracks, "newest": max(measured, default="")}
-        self.environment.globals |= {"medals": MEDALS, "hooks": HOOK_NAMES}
+        self.environment.globals |= {"medals": MEDALS, "hooks": HOOK_NAMES, "docs": docs}
 
     def write_all(self) -> None:
         """Write every file."""
