@@ -36,6 +36,13 @@ GIVEN: tuple[tuple[type[records.Record], type[records.Record], str], ...] = (
     (records.GenerateConfig, records.GenerateSettings, "generate"),
 )
 
+# The other tables of contribution.toml, and what each is about.
+OTHER_TABLES: dict[str, tuple[type[records.Record], str]] = {
+    "mix": (records.MixTable, "hooks that come from other contributions, in a recipe"),
+    "needs": (records.NeedsTable, "what its `train` cannot work without, in a recipe"),
+    "contract": (records.ContractTable, "for the [correctness gate](../contract/README.md)"),
+}
+
 
 def pages() -> dict[Path, str]:
     """Return the text of each generated page."""
@@ -97,14 +104,14 @@ def settings_page() -> str:
     lines = [
         "# Every setting",
         "",
-        NOTE.format(source="harness/records.py"),
+        NOTE.format(source="harness/settings.py and harness/contribution_record.py"),
         "",
         "What `contribution.toml` may say. A name that is not here is an error, never a silent "
         "default.",
         "",
         "## At the top",
         "",
-        *_fields(records.ContributionFile, skip=("settings", "contract")),
+        *_fields(records.ContributionFile, skip=("settings", *OTHER_TABLES)),
     ]
     for title, record, hook in TABLES:
         lines += ["", f"## {title.strip('[]')}", ""]
@@ -123,13 +130,8 @@ def settings_page() -> str:
     for record, settings, hook in GIVEN:
         lines += ["", f"For [`{hook}`](hooks.md#{hook}):", ""]
         lines += _fields(record, skip=tuple(settings.model_fields))
-    lines += [
-        "",
-        "## contract",
-        "",
-        "`[contract]`: for the [correctness gate](../contract/README.md).",
-    ]
-    lines += ["", *_fields(records.ContractTable)]
+    for title, (one, about) in OTHER_TABLES.items():
+        lines += ["", f"## {title}", "", f"`[{title}]`: {about}.", "", *_fields(one)]
     return "\n".join(lines) + "\n"
 
 

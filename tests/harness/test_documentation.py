@@ -52,8 +52,12 @@ def test_every_hook_argument_and_setting_has_its_place():
             assert f"- `{argument}`: " in section, (name, argument)
     for record in (records.LoraConfig, records.TrainConfig, records.DatasetConfig,
                    records.GenerateConfig, records.ContributionFile):  # fmt: skip
-        for field in set(record.model_fields) - {"settings", "contract"}:
+        for field in set(record.model_fields) - {"settings", *reference.OTHER_TABLES}:
             assert f"| `{field}` |" in settings, (record.__name__, field)
+    tables = {f"## {name}" for name in records.ContributionFile.model_fields} & set(
+        settings.splitlines()
+    )
+    assert tables == {f"## {name}" for name in reference.OTHER_TABLES}
     assert "| `rank` | whole number | ≥ 1, ≤ 256 | `4` |" in settings
     assert "HUB204" in reference.checks_page()
     assert "HUB-C07" in reference.checks_page()
