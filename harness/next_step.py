@@ -20,6 +20,11 @@ def run_command(name: str, track: TrackFile) -> str:
     return f"nox -s contribution -- {name}{of_track(track)}"
 
 
+def verify_command(name: str, track: TrackFile) -> str:
+    """Return the command that runs a recorded row again and says whether it agrees."""
+    return f"nox -s verify -- {name}{of_track(track)}"
+
+
 def of_track(track: TrackFile) -> str:
     """Return the option that names a track; the default one needs none."""
     return "" if track.name == DEFAULT_TRACK else f" --track {track.name}"

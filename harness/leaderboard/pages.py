@@ -15,6 +15,7 @@ from harness.leaderboard.history import Event
 from harness.leaderboard.markdown import render
 from harness.leaderboard.readmes import without_block
 from harness.leaderboard.sheets import BASE, OWN, REFERENCE, Sheet, sheet_of
+from harness.next_step import draw_command, run_command, verify_command
 from harness.registry import REFERENCE_NAME
 from harness.statistics.student import quantile
 from harness.track import Track
@@ -195,8 +196,9 @@ def contribution_page(
             for entry in board.by_name.get(REFERENCE_NAME, [])
             if entry.curve and any(e.track == entry.track and e.curve for e in entries)
         ]
-    prompt = board.tracks[0].file.texts[0] if board.tracks else "a picture"
-    run = "\n".join(f"nox -s contribution -- {name} --track {entry.track}" for entry in entries)
+    measured = {entry.track for entry in entries if entry.state != "pending"}
+    files = [track.file for track in board.tracks]
+    shown = [file for file in files if file.name in measured] or files[:1]
     return {
         "name": name,
         "entries": entries,
@@ -206,8 +208,9 @@ def contribution_page(
         "code_url": code_address(path),
         "sheets": found,
         "curves": curves,
-        "commands": f"python -m pip install nox\n{run}",
-        "draw": f'nox -s generate -- {name} --prompt "{prompt}"',
+        "commands": "\n".join(run_command(name, file) for file in shown),
+        "checks": "\n".join(verify_command(name, f) for f in shown if f.name in measured),
+        "draw": "\n".join(draw_command(name, file) for file in shown),
         "history": history,
         "readme": render(without_block(readme.read_text(encoding="utf-8", errors="replace")))
         if readme.is_file() and not readme.is_symlink()

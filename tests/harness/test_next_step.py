@@ -5,7 +5,7 @@ import shlex
 import pytest
 
 from harness.cli import build_parser
-from harness.next_step import draw_command, run_command
+from harness.next_step import draw_command, run_command, verify_command
 from harness.track import load_track, track_names
 
 
@@ -24,3 +24,9 @@ def test_what_is_proposed_names_the_track_and_a_prompt_of_it(track):
 
 def test_a_style_is_not_asked_for_with_the_word_of_a_subject():
     assert "sks robot" not in draw_command("Foo", load_track("streamline").file)
+
+
+def test_a_row_is_verified_where_it_was_measured():
+    command = verify_command("Foo", load_track("binding").file)
+    args = build_parser("verify").parse_args(["verify", *shlex.split(command)[4:]])
+    assert (args.row, args.track) == ("Foo", "binding")

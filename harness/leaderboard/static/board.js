@@ -41,6 +41,11 @@ function enhance(table) {
     shown.textContent = `${info.recordsDisplay} of ${info.recordsTotal} lines`;
   };
   board.on("draw", say);
+  // The lines between groups mean something only while the table is sorted by them.
+  board.on("order", () => {
+    const [first] = board.order();
+    table.classList.toggle("resorted", Boolean(first) && first[0] !== 0);
+  });
   search.addEventListener("input", () => board.search(search.value).draw());
   for (const select of document.querySelectorAll("#filters select")) {
     select.addEventListener("change", () => board.draw());

@@ -28,6 +28,42 @@ function readData(id) {
   return element ? JSON.parse(element.textContent) : null;
 }
 
+// Writes names beside the points of tier 1 and the reference, where there is room for them.
+const NAMES = {
+  id: "names",
+  afterDatasetsDraw(chart) {
+    const { ctx, chartArea: area } = chart;
+    const taken = chart.data.datasets.flatMap((_, i) =>
+      chart.getDatasetMeta(i).data.map((p) => [p.x - 6, p.y - 6, p.x + 6, p.y + 6]),
+    );
+    const free = (box) =>
+      box[0] >= area.left && box[2] <= area.right && box[1] >= area.top && box[3] <= area.bottom &&
+      taken.every((t) => box[2] < t[0] || box[0] > t[2] || box[3] < t[1] || box[1] > t[3]);
+    ctx.save();
+    ctx.font = "12px system-ui, sans-serif";
+    ctx.fillStyle = colour("text");
+    ctx.textBaseline = "middle";
+    let written = 0;
+    for (const i of [2, 0]) {
+      chart.getDatasetMeta(i).data.forEach((point, n) => {
+        const name = chart.data.datasets[i].data[n].entry.name;
+        const width = ctx.measureText(name).width;
+        for (const [dx, dy] of [[10, 0], [-10 - width, 0], [-width / 2, -14], [-width / 2, 14]]) {
+          const [x, y] = [point.x + dx, point.y + dy];
+          const box = [x, y - 7, x + width, y + 7];
+          if (!free(box)) continue;
+          ctx.fillText(name, x, y);
+          taken.push(box);
+          written += 1;
+          break;
+        }
+      });
+    }
+    ctx.restore();
+    chart.canvas.dataset.names = written;
+  },
+};
+
 function drawPlot(canvas, entries, select) {
   let chart;
   const draw = () => {
@@ -42,6 +78,7 @@ function drawPlot(canvas, entries, select) {
     if (chart) chart.destroy();
     chart = new Chart(canvas, {
       type: "scatter",
+      plugins: [NAMES],
       data: {
         datasets: [
           { label: "Pareto tier 1", data: first, backgroundColor: palette(0), borderColor: palette(0), pointRadius: 6, pointHoverRadius: 8 },

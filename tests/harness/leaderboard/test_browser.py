@@ -58,6 +58,14 @@ def test_a_click_on_a_heading_sorts_and_a_second_one_turns_it_round(page, built)
     assert page.run("document.querySelectorAll('#board th[aria-sort]').length") == 1
 
 
+def test_groups_are_parted_by_a_line_until_the_table_is_sorted_by_something_else(page, built):
+    page.open((built / "track0/index.html").as_uri())
+    width = "getComputedStyle(document.querySelector('tr.next-group td')).borderTopWidth"
+    assert page.run(width) == "2px"
+    click_heading(page, "gain")
+    assert page.run(width) == "0px"
+
+
 def test_the_keyboard_sorts_too(page, built):
     page.open((built / "track0/index.html").as_uri())
     before = names(page)
@@ -103,6 +111,7 @@ def test_the_plot_shows_everybody_who_ranks_for_every_choice(page, built):
     for option in options:
         choose(page, "plot-x", option)
         assert page.run("document.getElementById('plot').dataset.points") == str(measured)
+        assert int(page.run("document.getElementById('plot').dataset.names")) >= 3
     drawn = "document.getElementById('plot').toDataURL().length"
     assert page.run(drawn) > 5000
 
