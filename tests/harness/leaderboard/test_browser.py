@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
+from PIL import Image
 
+from benchmarks import screenshots
+from harness import paths
 from tests.harness.leaderboard.browser import browser, find_browser
 
 pytestmark = pytest.mark.skipif(
@@ -233,3 +237,23 @@ def test_every_control_and_picture_has_a_name_for_a_screen_reader(page, built):
             and not node.get("name", {}).get("value")
         ]
         assert nameless == [], name
+
+
+def test_the_pictures_of_the_documentation_are_taken_in_one_go(built, tmp_path):
+    names = {shot.file for shot in screenshots.SHOTS}
+    assert (
+        screenshots.main(["--site", str(built), "--track", "track0", "--out", str(tmp_path)]) == 0
+    )
+    assert {path.name for path in tmp_path.iterdir()} == names
+    for path in tmp_path.iterdir():
+        with Image.open(path) as picture:
+            assert picture.width in {390, 1280}
+            assert len(picture.getcolors(1 << 24)) > 50  # not an empty page
+        assert path.stat().st_size < 200_000
+    page = (paths.ROOT / "docs" / "leaderboard.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"board_\w+\.webp", page)) <= names
+
+
+def test_a_site_that_is_not_there_is_an_error_with_a_remedy(tmp_path):
+    with pytest.raises(SystemExit, match="nox -s leaderboard"):
+        screenshots.main(["--site", str(tmp_path), "--out", str(tmp_path)])
