@@ -76,6 +76,23 @@ def test_jobs_that_run_contributions_may_write_nothing_and_demand_isolation(work
             assert step["env"]["HUB_REQUIRE_ISOLATION"] in {"landlock", "namespaces", "bubblewrap"}
 
 
+def test_everything_has_an_owner_but_the_contributions():
+    lines = (paths.ROOT / ".github" / "CODEOWNERS").read_text(encoding="utf-8").splitlines()
+    rules = [line.split() for line in lines if line and not line.startswith("#")]
+    # Of several that fit, GitHub takes the last one.
+    assert [len(rule) for rule in rules] == [2, 1]
+    assert [rule[0] for rule in rules] == ["*", "/CONTRIBUTIONS/"]
+
+
+def test_the_labels_that_forms_give_exist():
+    folder = paths.ROOT / ".github"
+    known = {one["name"] for one in yaml.safe_load((folder / "labels.yml").read_text("utf-8"))}
+    assert "hacktoberfest-accepted" in known
+    for form in (folder / "ISSUE_TEMPLATE").glob("*.yml"):
+        given = yaml.safe_load(form.read_text(encoding="utf-8")).get("labels", [])
+        assert set(given) <= known, form.name
+
+
 def test_no_secret_is_named_anywhere():
     for path in WORKFLOWS:
         assert "secrets." not in path.read_text(encoding="utf-8"), path.name
