@@ -241,6 +241,24 @@ def kill_anywhere(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def ray(session: nox.Session) -> None:
+    """Kill a node of a real Ray cluster half-way through a board: installs the extra `ray`.
+
+    With HUB_RAY_RESULT=benchmarks/results/ray.json what it found is written down.
+    """
+    extras = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]
+    python(session, "-m", "pip", "install", "--quiet", *extras["ray"])
+    # Ray leaves sockets and files to its own processes: its warnings are not ours.
+    quiet = (
+        "-W",
+        "ignore::ResourceWarning",
+        "-W",
+        "ignore::pytest.PytestUnraisableExceptionWarning",
+    )
+    python(session, "-m", "pytest", *quiet, "tests/harness/executors/test_ray.py", *session.posargs)
+
+
+@nox.session(python=False)
 def mutants(session: nox.Session) -> None:
     """Show what the correctness gate catches: write docs/contract/matrix.md anew (ten minutes)."""
     python(session, "-m", "harness.contract.matrix", *session.posargs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -12,7 +13,8 @@ TRACKS = ROOT / "tracks"
 CONTROLS = ROOT / "controls"
 RESULTS = ROOT / "leaderboard" / "results"
 REGISTRY = ROOT / "registry.toml"
-RUNS = ROOT / "runs"
+# HUB_RUNS: elsewhere, such as a cluster node's own disk.
+RUNS = Path(os.environ["HUB_RUNS"]).resolve() if os.environ.get("HUB_RUNS") else ROOT / "runs"
 # What src/ and every contribution may import besides installed packages; by name, because a
 # contribution's folder may be checked in another repository.
 LIBRARIES = (

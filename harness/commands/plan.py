@@ -30,7 +30,7 @@ from harness.executors.shard import cut, parse_shard
 from harness.executors.tasks import Task, TaskResult
 from harness.executors.view import Account, clock, create_view
 
-EXECUTORS = ("local", "shard")
+EXECUTORS = ("local", "shard", "ray")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--executor", choices=EXECUTORS, help="carry the plan out, and how")
     parser.add_argument(
         "--shard", type=shard, metavar="I/N", help="which part of the plan, such as 2/8"
+    )
+    parser.add_argument(
+        "--address", help="with --executor ray: the cluster's (default: the one Ray finds)"
     )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="store rows in DIR/TRACK/NAME.json, for `collect`"
@@ -97,23 +100,21 @@ def require_consistent(args: argparse.Namespace) -> None:
     Raises:
         UsageError: All of them are named.
     """
-    faults = []
-    if args.executor == "shard" and args.shard is None:
-        faults.append("--executor shard needs --shard I/N")
-    if args.shard is not None and args.executor not in (None, "shard"):
-        faults.append("--shard belongs to --executor shard")
-    if args.executor is None and (args.out or args.jobs):
-        faults.append("--out and --jobs belong to --executor")
-    if args.executor is None and args.record:
-        faults.append("--record belongs to --executor")
-    if args.executor is not None and args.format == "json":
-        faults.append("--format json is the plan's: leave --executor out")
-    if args.out and args.record:
-        faults.append("--out and --record are two places for the same rows")
-    if args.quick and (args.record or args.seeds):
-        faults.append("--quick does not go with --record or --seeds")
-    if faults:
-        raise UsageError("; ".join(faults) + ".", fix="nox -s plan -- --help")
+    here, ray = args.executor is None, args.executor == "ray"
+    faults = {
+        "--executor shard needs --shard I/N": args.executor == "shard" and not args.shard,
+        "--shard belongs to --executor shard": args.shard and args.executor in ("local", "ray"),
+        "--address belongs to --executor ray": args.address and not ray,
+        "--jobs belongs to one machine: Ray counts the cluster's processors": args.jobs and ray,
+        "--out, --record and --jobs belong to --executor": here
+        and (args.out or args.record or args.jobs),
+        "--format json is the plan's: leave --executor out": not here and args.format == "json",
+        "--out and --record are two places for the same rows": args.out and args.record,
+        "--quick does not go with --record or --seeds": args.quick and (args.record or args.seeds),
+    }
+    found = [text for text, wrong in faults.items() if wrong]
+    if found:
+        raise UsageError("; ".join(found) + ".", fix="nox -s plan -- --help")
 
 
 def selected(choice: Choice, args: argparse.Namespace) -> list[Planned]:
@@ -130,6 +131,13 @@ def execute(
 ) -> list[TaskResult]:
     """Carry the runs out."""
     jobs = args.jobs or local_jobs(pattern)
+    if args.executor == "ray":
+        from harness.executors.ray_cluster import connected
+
+        with connected(args.address) as cluster:
+            account = Account(planned, cluster.places())
+            with create_view(console, account) as view:
+                return cluster.run(planned, storing(view, args))
     with create_view(console, Account(planned, jobs)) as view:
         return run_local(planned, storing(view, args), jobs)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness import base_model, paths, registry, results
 from harness.errors import BaseModelError, HubError, ResultFileError, UsageError
@@ -100,7 +100,9 @@ def choose(pattern: Task, track: str, only: Sequence[str], seeds_of: SeedsOf) ->
             seeds, row = number_of_seeds(task, one), recorded(name, one.file.name)
             seconds = estimate(task, seeds, kept, row)
             planned.append(Planned(task, seeds, seconds, memory_bytes(weights, row)))
-            lines.append(line_of(ground, planned[-1], readable[name], row))
+            line = line_of(ground, planned[-1], readable[name], row)
+            planned[-1] = replace(planned[-1], task=task.model_copy(update={"key": line.key}))
+            lines.append(line)
     return Choice(tuple(planned), tuple(lines), left_out)
 
 

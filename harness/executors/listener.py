@@ -19,6 +19,9 @@ class Listener(Protocol):
     def news(self, task: Task, done: float, text: str) -> None:
         """One of a task's processes has come this far (0 to 1)."""
 
+    def lost(self, planned: Planned) -> None:
+        """A task's worker died; it waits for another."""
+
     def ended(self, result: TaskResult) -> None:
         """A task has ended, or will never be run."""
 
@@ -44,6 +47,10 @@ class Storing:
     def news(self, task: Task, done: float, text: str) -> None:
         """Pass it on."""
         self._listener.news(task, done, text)
+
+    def lost(self, planned: Planned) -> None:
+        """Pass it on."""
+        self._listener.lost(planned)
 
     def ended(self, result: TaskResult) -> None:
         """Store the row, if there is one, and pass it on."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import platform
 import signal
 import sys
 import threading
@@ -20,14 +21,15 @@ from typing import IO, Self
 from rich.console import Console
 
 from harness import paths, registry
-from harness.errors import HubError
+from harness.errors import EnvironmentFault, HubError
+from harness.executors.plan import ground_of, key_of
 from harness.executors.tasks import Task, TaskResult
 from harness.pipeline import Options, run_contribution
-from harness.records import ErrorReport
+from harness.records import Contribution, ErrorReport
 from harness.run_folders import SHEET_FILE
 from harness.sandbox.layers import WANTED, choose
 from harness.sandbox.trust import require_trust
-from harness.track import load_track
+from harness.track import Track, load_track
 
 INTERRUPTED = 130
 NEWS_S = 0.5  # not more often than this
@@ -73,6 +75,7 @@ def execute(task: Task, progress: LineProgress) -> TaskResult:
     start = time.monotonic()
     try:
         contribution, track = registry.load_any(task.contribution), load_track(task.track)
+        require_same_key(task, contribution, track)
         layer = choose(task.isolation)
         notice = require_trust(contribution, layer, trusted=task.trust)
         if notice:
@@ -109,6 +112,25 @@ def execute(task: Task, progress: LineProgress) -> TaskResult:
         folder=finished.folder.relative_to(paths.RUNS).as_posix(),
         sheet=base64.b64encode(sheet.read_bytes()) if sheet.is_file() else None,
     )
+
+
+def require_same_key(task: Task, contribution: Contribution, track: Track) -> None:
+    """Make sure that this machine would compute what was planned.
+
+    Raises:
+        EnvironmentFault: Its code, pictures, base, packages or Python differ from the planner's.
+    """
+    if task.key is None:
+        return
+    seeds = task.seeds or track.file.seeds[: None if task.thorough else track.file.quick_seeds]
+    key = key_of(ground_of(track, task.device), contribution, seeds)
+    if key != task.key:
+        raise EnvironmentFault(
+            f"This machine would compute something else: its run key is {key[:12]}, the plan's "
+            f"{task.key[:12]}.",
+            where=f"{platform.node()}:{paths.ROOT}",
+            fix="Give it the same commit, packages (requirements.txt) and Python as the planner.",
+        )
 
 
 def stop_with_parent() -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -128,6 +129,21 @@ def row_here(ground: Ground, contribution: Contribution, seeds: Sequence[int]) -
     key = key_of(ground, contribution, seeds)
     folder = run_folder(ground.track.file.name, contribution.name, key)
     return finished_row(folder, ground.reference.content_hash)
+
+
+def folders_of(
+    ground: Ground, contribution: Contribution, seeds: tuple[int, ...] | None, *, thorough: bool
+) -> list[Path]:
+    """Return the folders of a run: one, or three when it takes all seeds (see the pipeline)."""
+    file, name = ground.track.file, contribution.name
+    quick, rest = file.seeds[: file.quick_seeds], file.seeds[file.quick_seeds :]
+    keys = [key_of(ground, contribution, seeds or (file.seeds if thorough else quick))]
+    if thorough and rest:
+        keys += [
+            key_of(ground, contribution, quick),
+            key_of(ground, contribution, rest, repeat_first=True),
+        ]
+    return [run_folder(file.name, name, key) for key in keys]
 
 
 def line_of(

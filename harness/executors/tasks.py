@@ -36,6 +36,9 @@ class Task(Record):
     thorough: bool = Field(default=False, description="all seeds of the track")
     isolation: LayerName | None = Field(default=None, description="null: the strongest there is")
     trust: bool = False
+    key: str | None = Field(
+        default=None, description="the run key that whoever runs it must compute as well"
+    )
 
     @property
     def label(self) -> str:

@@ -48,6 +48,11 @@ class Account:
         planned, began, _ = self.running[task.label]
         self.running[task.label] = (planned, began, text)
 
+    def lose(self, planned: Planned) -> None:
+        """Move a task back to those that wait."""
+        del self.running[planned.task.label]
+        self.waiting[planned.task.label] = planned
+
     def end(self, result: TaskResult) -> None:
         """Move a task to those that ended."""
         self.ended.append(result)
@@ -118,6 +123,11 @@ class PlainView:
     def news(self, task: Task, done: float, text: str) -> None:
         """Keep quiet: a board has too much of it."""
         self._account.hear(task, text)
+
+    def lost(self, planned: Planned) -> None:
+        """Print that a task's worker died."""
+        self._account.lose(planned)
+        self._say(f"{planned.task.label}: its worker died; it is sent to another")
 
     def ended(self, result: TaskResult) -> None:
         """Print how a task ended, and how far the board is."""

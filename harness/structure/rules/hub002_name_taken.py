@@ -15,8 +15,9 @@ FIXABLE = False
 
 def check(folder: Folder) -> Iterator[Problem]:
     """Compare the name with its neighbours, ignoring case."""
-    for other in sorted(folder.neighbours):
-        if other != folder.name and other.casefold() == folder.name.casefold():
+    own = folder.name.casefold()
+    for other in sorted(one for one in folder.neighbours if one.casefold() == own):
+        if other != folder.name:
             yield Problem(
                 f"{folder.name!r} and {other!r} differ only in upper and lower case.",
                 "Choose another name: on Windows and macOS they would be one folder.",

@@ -1,0 +1,87 @@
+"""A reference's runs as one piece of bytes: packed where it was trained, unpacked where it is used.
+
+A zip of plain files, stored as they are. Only kinds of files that a run leaves are taken in or let
+out, only below runs/, and never over something that is there.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from harness import paths
+from harness.errors import HubError
+from harness.locks import held
+from harness.run_folders import PAGE_FILE, ROW_FILE
+from harness.worker.sweep import remove_tree
+
+KINDS = frozenset({".json", ".safetensors", ".png", ".webp", ".html"})
+MOST_FILES = 10_000
+LOCK = "bundle"
+REPORT_FILE = "report.json"  # of the gate
+
+
+def pack(folders: Iterable[Path]) -> bytes:
+    """Return the files of runs as bytes.
+
+    Args:
+        folders: Folders of runs, below runs/; one that is not there is left out.
+    """
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as bundle:
+        for folder in sorted(set(folders)):
+            for path in sorted(folder.rglob("*")):
+                if path.is_file() and not path.is_symlink() and path.suffix in KINDS:
+                    bundle.write(path, path.relative_to(paths.RUNS).as_posix())
+    return buffer.getvalue()
+
+
+def unpack(data: bytes) -> None:
+    """Put the runs of a bundle into runs/, each whole or not at all; known ones stay as they are.
+
+    Raises:
+        HubError: It is no bundle.
+    """
+    paths.RUNS.mkdir(parents=True, exist_ok=True)
+    try:
+        bundle = zipfile.ZipFile(io.BytesIO(data))
+        names = [checked(info) for info in bundle.infolist()]
+    except (zipfile.BadZipFile, ValueError) as error:
+        raise HubError(f"The reference's files did not arrive whole: {error}") from error
+    own = tempfile.TemporaryDirectory(prefix=".bundle-", dir=paths.RUNS)
+    with bundle, held(paths.RUNS / LOCK, timeout_s=-1), own as temporary:
+        for name in names:
+            target = Path(temporary) / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with bundle.open(name.as_posix()) as source, target.open("wb") as sink:
+                shutil.copyfileobj(source, sink)
+        for run in sorted({PurePosixPath(*name.parts[:3]) for name in names}):
+            settle(Path(temporary) / run, paths.RUNS / run)
+
+
+def settle(new: Path, target: Path) -> None:
+    """Move a run, or the gate's report, to its place unless a finished one is there."""
+    finished = (target / ROW_FILE).is_file() and (target / PAGE_FILE).is_file()
+    if finished or (target / REPORT_FILE).is_file():
+        return
+    if target.exists():
+        remove_tree(target)  # half a run of an interrupted task
+    target.parent.mkdir(parents=True, exist_ok=True)
+    new.rename(target)
+
+
+def checked(info: zipfile.ZipInfo) -> PurePosixPath:
+    """Return the path of a file in a bundle.
+
+    Raises:
+        ValueError: It would lead elsewhere, or is of no kind that a run leaves.
+    """
+    name = PurePosixPath(info.filename)
+    plain = not name.is_absolute() and ".." not in name.parts and len(name.parts) > 3
+    if not plain or name.suffix not in KINDS or "\\" in info.filename or ":" in info.filename:
+        raise ValueError(f"{info.filename[:100]!r} is no file of a run")
+    return name
