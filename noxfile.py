@@ -57,6 +57,12 @@ def export(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def matrix(session: nox.Session) -> None:
+    """Try which hooks go together and write docs/compatibility.md: nox -s matrix."""
+    harness(session, "matrix")
+
+
+@nox.session(python=False)
 def new(session: nox.Session) -> None:
     """Start a contribution that is green at once: nox -s new -- MyIdea."""
     harness(session, "new")

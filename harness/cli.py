@@ -31,6 +31,7 @@ COMMANDS = {
     "why-stale": "say what changed since a contribution was run",
     "plan": "list the runs of a board, or carry them out: here, in shards, on a cluster",
     "collect": "merge rows that other machines stored into this board",
+    "matrix": "try which hooks of which contributions go together",
     "controls": "measure the hub's own rows and see whether each is in its place",
     "sweep": "choose a learning rate on training pictures that are held back",
     "calibrate": "measure how small a difference the protocol can show",

@@ -1,0 +1,123 @@
+"""``matrix``: try which hooks go together, all pairs, and write the page about it."""
+
+from __future__ import annotations
+
+import argparse
+import collections
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
+
+from harness import atomic, paths, registry
+from harness.commands.isolation import add_isolation_arguments, settle
+from harness.errors import ResultFileError
+from harness.matrix.jobs import Outcome
+from harness.matrix.plan import all_tries, current, unknown
+from harness.matrix.running import run_tries
+from harness.matrix.table import render
+from harness.progress import create_progress
+from harness.records import Contribution
+from harness.sandbox.trust import require_trust
+
+FOLDER = paths.ROOT / "docs"
+JSON_NAME, PAGE_NAME = "compatibility.json", "compatibility.md"
+
+OUTCOMES = TypeAdapter(list[Outcome])
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--fresh", action="store_true", help="try everything again")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when not current")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="pairs with these alone")
+    parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the two files")
+    add_isolation_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Try what is not known yet, write file and page; return 0 when no pair fails midway."""
+    console = Console(highlight=False)
+    reference = registry.load_reference()
+    everybody = [registry.load(name) for name in registry.contribution_names()]
+    tries = all_tries(everybody, reference)
+    known = [] if args.fresh else read(args.out / JSON_NAME)
+    missing = unknown(tries, known)
+    if args.check:
+        return check(args.out, current(tries, known), len(missing), console)
+    if args.only:
+        missing = [one for one in missing if {one.cell.row, one.cell.column} & set(args.only)]
+    if missing:
+        trust_all(args, everybody, console)
+        with create_progress(console) as progress:
+            try:
+                for outcome in run_tries(missing, reference, paths.RUNS / "matrix", progress):
+                    known.append(outcome)
+            finally:  # what is known is kept, also after Ctrl-C
+                write(args.out, current(tries, known))
+    outcomes = current(tries, known)
+    write(args.out, outcomes)
+    counts = collections.Counter(outcome.state for outcome in outcomes)
+    console.print(
+        f"{len(outcomes)} pairs: {counts['works']} work, {counts['refused']} are refused with a "
+        f"reason, {counts['fails']} fail. {len(tries) - len(outcomes)} were not tried.\n"
+        f"{args.out / PAGE_NAME}",
+        soft_wrap=True,
+    )
+    for outcome in outcomes:
+        if outcome.state == "fails":
+            cell = outcome.cell
+            words = f"{cell.rows}={cell.row} {cell.columns}={cell.column}: {outcome.said}"
+            console.print(words, style="red", markup=False, soft_wrap=True)
+    return 1 if counts["fails"] else 0
+
+
+def trust_all(args: argparse.Namespace, everybody: list[Contribution], console: Console) -> None:
+    """Choose the layer; where none holds, everybody's code has to be reviewed or own.
+
+    Raises:
+        UsageError: It is not, and ``--trust`` was not given.
+    """
+    layer = settle(args, registry.load_reference(), console)
+    for one in everybody:
+        require_trust(one, layer, trusted=args.trust)
+
+
+def check(folder: Path, outcomes: list[Outcome], missing: int, console: Console) -> int:
+    """Say whether the page is that of the outcomes, and they those of today's code."""
+    faults = []
+    if missing:
+        faults.append(f"{missing} pairs were not tried with today's code.")
+    page = folder / PAGE_NAME
+    if not page.is_file() or page.read_text(encoding="utf-8") != render(outcomes):
+        faults.append(f"{page} is not what {JSON_NAME} says.")
+    for fault in faults:
+        console.print(fault, style="red", soft_wrap=True)
+    if faults:
+        console.print("  fix  nox -s matrix")
+    return 1 if faults else 0
+
+
+def write(folder: Path, outcomes: list[Outcome]) -> None:
+    """Write both files, atomically."""
+    lines = ",\n".join(outcome.model_dump_json() for outcome in outcomes)
+    atomic.write_text(folder / JSON_NAME, f"[\n{lines}\n]\n")
+    atomic.write_text(folder / PAGE_NAME, render(outcomes))
+
+
+def read(path: Path) -> list[Outcome]:
+    """Read the known outcomes; none when there is no file.
+
+    Raises:
+        ResultFileError: The file is damaged.
+    """
+    if not path.is_file():
+        return []
+    try:
+        return OUTCOMES.validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise ResultFileError(
+            f"The outcomes cannot be read: {error.errors()[0]['msg']}.",
+            where=str(path),
+            fix="Delete the file and run nox -s matrix again.",
+        ) from error
