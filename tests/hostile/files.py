@@ -24,7 +24,6 @@ from harness.errors import HubError
 from harness.pictures import comparison_sheet, open_picture
 from harness.structure import check_folder
 from harness.structure.render import render_text
-from lora_files.read import read_lora
 
 CLEAN = paths.ROOT / "tests" / "fixtures" / "structure" / "clean_code"
 SCRIPT = b"<html><script>alert(1)</script></html>"
@@ -255,6 +254,8 @@ def read_left_delta(path: Path) -> str:
 
 def read_given_lora(path: Path) -> str:
     """Read a LoRA file as every command does."""
+    from lora_files.read import read_lora
+
     read_lora(path)
     return "Accepted."
 
