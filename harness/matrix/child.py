@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.contract.components import PIXELS, Workshop
 from harness.contract.experiments.context import Recorder
@@ -12,7 +13,7 @@ from harness.contract.worker import watchdog
 from harness.errors import HookError, HubError, MixError, said
 from harness.matrix.jobs import OUTCOMES_FILE, Line, MatrixJob, State
 from harness.plugins import Hooks, load_hooks
-from harness.records import Contribution, DatasetConfig, GenerateConfig, TrainConfig
+from harness.records import Contribution, DatasetConfig, GenerateConfig, LoraConfig, TrainConfig
 from harness.worker.copies import seed_everything
 from harness.worker.results import (
     check_adapter,
@@ -20,6 +21,10 @@ from harness.worker.results import (
     check_pictures,
     check_train_result,
 )
+
+if TYPE_CHECKING:
+    from diffusers import StableDiffusionPipeline
+    from torch import nn
 
 STEPS = 2
 
@@ -53,6 +58,21 @@ def tried(number: int, recipe: Contribution, drawing: bool, job: MatrixJob) -> L
     return Line(number=number, state="works")
 
 
+def attached(hooks: Hooks, config: LoraConfig) -> tuple[StableDiffusionPipeline, nn.Module]:
+    """Attach the adapter to a tiny model, or to the embedded base where it needs more channels.
+
+    Raises:
+        HubError: It fits into neither.
+    """
+    workshop = Workshop.shared()
+    pipeline = workshop.tiny(Spy(Finder(hooks)))
+    try:
+        return pipeline, hooks.call("make_lora", pipeline=pipeline, config=config)
+    except HookError:
+        pipeline = workshop.real()
+        return pipeline, hooks.call("make_lora", pipeline=pipeline, config=config)
+
+
 def use(
     hooks: Hooks, recipe: Contribution, drawing: bool, data_dir: Path, reporter: Recorder
 ) -> None:
@@ -69,8 +89,7 @@ def use(
     )
     with hooks.blaming("make_dataset"):
         check_dataset(dataset, PIXELS, dataset_config.buckets, hooks.place("make_dataset"))
-    pipeline = Workshop.shared().tiny(Spy(Finder(hooks)))
-    adapter = hooks.call("make_lora", pipeline=pipeline, config=settings.lora)
+    pipeline, adapter = attached(hooks, settings.lora)
     check_adapter(adapter, hooks.place("make_lora"))
     if drawing:
         sampling = settings.generate.model_dump() | {"num_inference_steps": STEPS}

@@ -15,8 +15,9 @@ MARKS = {"works": "yes", "refused": "no", "fails": "FAILS"}
 HEAD = """# What goes together
 
 Written by `nox -s matrix` from [compatibility.json](compatibility.json); do not edit. Each field
-is a [recipe](mixing.md) that was run on a tiny model: data set and adapter are made, then two
-training steps are taken or a picture is drawn, and what each hook returns is checked.
+is a [recipe](mixing.md) that was run on a tiny model (on the embedded base where an adapter needs
+more channels): data set and adapter are made, then two training steps are taken or a picture is
+drawn, and what each hook returns is checked.
 
 `yes` works. `no` is refused with a reason before the first step. `FAILS` is a fault in the middle.
 """
