@@ -33,7 +33,7 @@ BEGIN = (
 END = "<!-- paper plan: end. -->"
 
 CONTRIBUTIONS, TRACKS, SEEDS = 10_000, 5, 5
-QUICK = 3
+USD, CORES = 0.04, 1000  # of the cluster: a price per core and hour, and how many
 # A thorough run trains each seed once, one of them twice, and the reference's first seed before
 # each of its two batches, for the clock.
 TRAININGS, PACES = SEEDS + 1, 2
@@ -45,11 +45,14 @@ def measure(runs: Path) -> dict[str, Any]:
     Raises:
         UsageError: There are none.
     """
-    found = [one for path in sorted(runs.glob("*/*/*/row.json")) if (one := one_run(path.parent))]
+    rows = sorted(runs.glob("*/*/*/row.json"))
+    found = [one for path in rows if (one := one_run(path.parent))]
     gates = list(gate_seconds(runs))
-    if not found or not gates:
+    whole = [path for path in rows if not (path.parent / "train").exists()]  # of all seeds together
+    if not found or not gates or not whole:
         raise UsageError(
-            f"There is no finished run with a gate in {runs}.", fix="nox -s contribution -- --all"
+            f"There is no finished run of all seeds in {runs}.",
+            fix="nox -s contribution -- --all --record",
         )
     middle = {name: statistics.median(one[name] for one in found) for name in found[0]}
     machine = describe_machine(1, "none")
@@ -58,6 +61,10 @@ def measure(runs: Path) -> dict[str, Any]:
         "gates": len(gates),
         "gate_cpu_s": round(statistics.median(gates), 1),
         **{name: round(value, 2) for name, value in middle.items()},
+        "row_kib": round(statistics.median(size(path) for path in whole) / 2**10, 2),
+        "sheet_kib": round(
+            statistics.median(size(path.with_name("sheet.webp")) for path in whole) / 2**10, 2
+        ),
         "processor": machine.processor,
         "python": machine.python,
     }
@@ -79,8 +86,6 @@ def one_run(folder: Path) -> dict[str, float] | None:
         "scoring_cpu_s": score.cpu_s / seeds,
         "peak_memory_mib": max(train.peak_memory_bytes, score.peak_memory_bytes) / 2**20,
         "run_folder_kib": size(folder) / 2**10 / seeds,
-        "row_kib": (folder / "row.json").stat().st_size / 2**10,
-        "sheet_kib": size(folder / "sheet.webp") / 2**10,
     }
 
 
@@ -175,8 +180,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("measure", "write"))
     parser.add_argument("--runs", type=Path, default=paths.RUNS)
-    parser.add_argument("--usd", type=float, default=0.04, help="per core and hour")
-    parser.add_argument("--cores", type=int, default=1000, help="of the cluster")
+    parser.add_argument("--usd", type=float, default=USD, help="per core and hour")
+    parser.add_argument("--cores", type=int, default=CORES, help="of the cluster")
     args = parser.parse_args(arguments)
     if args.what == "write":
         write(args.usd, args.cores)
