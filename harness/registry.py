@@ -71,7 +71,7 @@ def find_folder(name: str) -> Path:
 
 
 def load(name: str) -> Contribution:
-    """Read one contribution's description; ``reference`` is ``src/``.
+    """Read one contribution's description; ``reference`` is ``src/``, ``A+B`` a recipe of two.
 
     Raises:
         UsageError: There is no such contribution, or it gives another name than its folder's.
@@ -79,6 +79,10 @@ def load(name: str) -> Contribution:
     """
     if name == REFERENCE_NAME:
         return load_reference()
+    if "+" in name:
+        from harness.mixing.command_line import load_named  # which itself loads the parts here
+
+        return load_named(name)
     folder = find_folder(name)
     file, findings = read_contribution_file(folder / "contribution.toml", root=paths.ROOT)
     if file is None:

@@ -53,6 +53,21 @@ def load_mixed(name: str, taken: Sequence[str]) -> Contribution:
     return recipe(head, parts)
 
 
+def load_named(name: str) -> Contribution:
+    """Load a recipe by the name that its runs have, such as ``A+B.train``.
+
+    Raises:
+        UsageError: Some of it makes no sense; everything that does not is named.
+        StructureError: A contribution.toml has faults.
+    """
+    head, *words = name.split("+")
+    taken = []
+    for word in words:
+        part, *hooks = word.split(".")
+        taken += [f"{hook}={part}" for hook in hooks or ordered(changed_hooks(registry.load(part)))]
+    return load_mixed(head, taken)
+
+
 def parse(taken: Sequence[str], owner: str) -> dict[HookName, str]:
     """Read what was typed after each ``--with``; return hook -> name, in the order of a run.
 

@@ -97,6 +97,25 @@ def test_names_say_which_hooks_only_where_that_is_not_clear(hub):
     assert load_mixed("Adapter", ["train=reference"]).name == "Adapter+reference.train"
 
 
+@pytest.mark.parametrize(
+    ("head", "taken"),
+    [
+        ("Adapter", ["train=Loop"]),
+        ("Loop", ["make_lora=Adapter", "make_dataset=Pictures"]),
+        ("Adapter", ["train=reference"]),
+    ],
+)
+def test_a_recipe_is_found_again_by_the_name_that_its_runs_have(hub, head, taken):
+    mixed = load_mixed(head, taken)
+    assert registry.load(mixed.name) == mixed
+
+
+@pytest.mark.parametrize("name", ["Adapter+", "+Loop", "Adapter+Nobody", "Adapter+Loop.generate"])
+def test_a_name_of_a_recipe_that_cannot_be_is_a_clear_error(hub, name):
+    with pytest.raises(UsageError):
+        registry.load(name)
+
+
 def test_the_hash_is_that_of_all_parts(hub):
     before = load_mixed("Adapter", ["train=Loop"]).content_hash
     assert before != load_mixed("Adapter", ["train=Gamma"]).content_hash
