@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from safetensors import safe_open
 
 from base_models.identity import base_hash
 from base_models.load import load_pipeline
@@ -209,3 +210,28 @@ def source_files(hub: Path):
         inside = path.relative_to(hub).parts
         if path.is_file() and inside[0] != "runs" and "__pycache__" not in inside:
             yield path
+
+
+def test_a_recipe_is_trained_scored_and_says_whose_work_it_is(hub):
+    words = ("contribution", "PiSSA", "--with", "train=MinSNR", *BUDGET)
+    result = harness(hub, *words, "--skip-gate")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "settings of PiSSA and MinSNR" in result.stdout
+    row = row_of(hub, "PiSSA+MinSNR")
+    assert row.status == "ok"
+    assert row.origins["make_lora"] == "PiSSA"
+    assert row.settings_from == {"train": ("PiSSA", "MinSNR")}
+    (adapter,) = (hub / "runs" / "robot" / "PiSSA+MinSNR").glob("*/train/seed-*/adapter.*")
+    with safe_open(adapter, framework="pt") as file:
+        header = file.metadata()
+    assert header["hub.name"] == "PiSSA+MinSNR"
+    assert json.loads(header["hub.origins"]) == row.origins
+    refused = harness(hub, *words, "--record")
+    assert refused.returncode == 2
+    assert "nox -s new -- MyMix --with make_lora=PiSSA --with train=MinSNR" in refused.stderr
+
+    # The name of its runs is a name for every other command, too.
+    drawn = harness(hub, "generate", "PiSSA+MinSNR", "--prompt", "a robot", "--steps", "2")
+    assert drawn.returncode == 0, drawn.stdout + drawn.stderr
+    (picture,) = (hub / "runs" / "generated" / "PiSSA+MinSNR").glob("*.png")
+    assert read_drawing(picture).origins == row.origins
