@@ -13,6 +13,7 @@ packages: each task carries its run key, and a node that computes another one re
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import ModuleType
@@ -27,6 +28,7 @@ from harness.records import ErrorReport
 
 MOST_TRIES = 4  # a run that has taken so many workers down is not sent to another
 TICK_S = 0.5
+CONNECT_S = 10.0
 
 
 @contextmanager
@@ -48,8 +50,9 @@ def connected(address: str | None) -> Iterator[Cluster]:
             fix="Install the extra `ray` of pyproject.toml, on every node: docs/scale.md.",
         ) from error
     try:
+        require_listening(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise EnvironmentFault(
             f"The Ray cluster does not answer: {error}",
             where=f"--address {address}" if address else "RAY_ADDRESS",
@@ -59,6 +62,17 @@ def connected(address: str | None) -> Iterator[Cluster]:
         yield Cluster(ray)
     finally:
         ray.shutdown()
+
+
+def require_listening(address: str | None) -> None:
+    """Knock at ``host:port`` first: Ray itself would knock for minutes.
+
+    Raises:
+        OSError: Nobody answers.
+    """
+    host, _, port = (address or "").rpartition(":")
+    if host and "/" not in host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
 
 
 class Cluster:
