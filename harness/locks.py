@@ -10,7 +10,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,12 +24,15 @@ class Busy(Exception):
 
 
 @contextmanager
-def held(path: Path, timeout_s: float = 0.0) -> Iterator[None]:
+def held(
+    path: Path, timeout_s: float = 0.0, when_busy: Callable[[str], None] | None = None
+) -> Iterator[None]:
     """Hold the lock of ``path`` (a file ``<path>.lock`` beside it).
 
     Args:
         path: What is locked; it need not exist.
         timeout_s: How long to wait for it, seconds; negative means for ever.
+        when_busy: Called with who holds it, before waiting, if there is somebody to wait for.
 
     Raises:
         Busy: Somebody else holds it.
@@ -38,7 +41,7 @@ def held(path: Path, timeout_s: float = 0.0) -> Iterator[None]:
     note = path.with_name(f"{path.name}.owner")
     lock = FileLock(f"{path}.lock", timeout=timeout_s)
     try:
-        lock.acquire()
+        acquire(lock, note, when_busy)
     except Timeout as error:
         raise Busy(owner(note)) from error
     try:
@@ -48,6 +51,18 @@ def held(path: Path, timeout_s: float = 0.0) -> Iterator[None]:
         note.unlink(missing_ok=True)
     finally:
         lock.release()
+
+
+def acquire(lock: FileLock, note: Path, when_busy: Callable[[str], None] | None) -> None:
+    """Take a lock; tell who has it before waiting for it."""
+    if when_busy is not None:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            when_busy(owner(note))
+        else:
+            return
+    lock.acquire()
 
 
 def owner(note: Path) -> str:

@@ -35,9 +35,12 @@ def train(attempt: Attempt) -> Trained:
     if attempt.is_reference:
         return train_reference(attempt)
     attempt.reference_folder.mkdir(parents=True, exist_ok=True)
+
+    def tell(owner: str) -> None:
+        attempt.progress.update(attempt.reference.name, 0.0, f"waiting for {owner}")
+
     # Somebody else's run may be training the same reference right now: wait for it, then share.
-    attempt.progress.update(attempt.reference.name, 0.0, "waiting for its turn")
-    with held(attempt.reference_folder, timeout_s=-1):
+    with held(attempt.reference_folder, timeout_s=-1, when_busy=tell):
         known = read_finished(attempt.reference_training, attempt.seeds)
         if known is None:
             return train_both(attempt)

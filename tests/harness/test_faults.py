@@ -9,7 +9,7 @@ import pytest
 
 from harness import paths, pipeline, registry
 from harness.errors import UsageError
-from harness.locks import held
+from harness.locks import Busy, held
 from harness.track import load_track
 from tests.hostile.stage import Silent
 
@@ -73,3 +73,16 @@ def test_two_runs_at_once_are_told_apart(tmp_path, monkeypatch):
     ):
         pipeline.run_locked(attempt, (), options)
     assert list(attempt.folder.iterdir()) == []
+
+
+def test_who_waits_is_told_for_whom_and_nobody_else_is(tmp_path):
+    told = []
+    with held(tmp_path / "free", timeout_s=-1, when_busy=told.append):
+        assert told == []
+        with (
+            pytest.raises(Busy, match=str(os.getpid())),
+            held(tmp_path / "free", timeout_s=0.2, when_busy=told.append),
+        ):
+            raise AssertionError("two hold one lock")
+    (owner,) = told
+    assert f"process {os.getpid()}" in owner
