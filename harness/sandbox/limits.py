@@ -41,7 +41,7 @@ class Limits:
     wall_s: float
     cpu_s: float
     memory_bytes: int
-    processes: int = 64
+    processes: int = 32
     threads: int = 1024
     disk_bytes: int = 2 * GIB
     files: int = 20_000
@@ -80,9 +80,10 @@ def default_limits(wall_s: float, threads: int = 1) -> Limits:
 def exceeded(usage: Usage, limits: Limits) -> Kind | None:
     """Return the first limit that is exceeded, or None."""
     pairs: tuple[tuple[Kind, float, float], ...] = (
-        ("memory", usage.memory_bytes, limits.memory_bytes),
         ("processes", usage.processes, limits.processes),
         ("processes", usage.threads, limits.threads),
+        # After processes: the memory of a fork bomb is theirs, and the bomb is what to tell.
+        ("memory", usage.memory_bytes, limits.memory_bytes),
         ("disk", usage.disk_bytes, limits.disk_bytes),
         ("files", usage.files, limits.files),
         ("output", usage.output_bytes, limits.output_bytes),

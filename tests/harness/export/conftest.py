@@ -60,7 +60,7 @@ def plain(base, tmp_path_factory) -> Trained:
             if name.endswith("lora_B"):
                 parameter.normal_(std=0.2)
     folder = tmp_path_factory.mktemp("plain")
-    save_adapter(adapter, folder / ADAPTER_FILE, "reference")
+    save_adapter(adapter, folder / ADAPTER_FILE, {"hub.name": "reference"})
     return keep(base, live, folder)
 
 

@@ -185,22 +185,25 @@ def test_terminal_and_ci_commands_become_text():
 def test_clean_lists_first_and_removes_only_when_told(runs, capsys):
     from types import SimpleNamespace
 
+    def key(number):
+        return f"{number:012x}"
+
     for number in range(KEPT_RUNS + 2):
-        folder = runs / "robot" / "Foo" / f"key{number}"
+        folder = runs / "robot" / "Foo" / key(number)
         folder.mkdir(parents=True)
         (folder / "row.json").write_text("{}")
         os.utime(folder, (number, number))
-    last = f"key{KEPT_RUNS + 1}"
+    last = key(KEPT_RUNS + 1)
     (runs / "robot" / "Foo" / last / "row.json").unlink()  # cut short
     (runs / "generated" / "Foo" / "job-999999999").mkdir(parents=True)
-    with held(runs / "robot" / "Foo" / "key0"):
+    with held(runs / "robot" / "Foo" / key(0)):
         assert clean.run(SimpleNamespace(yes=False, all=False)) == 0
     listed = capsys.readouterr().out
     assert "in use" in listed
-    assert "key1" in listed
+    assert key(1) in listed
     assert "was cut short" in listed
-    assert (runs / "robot" / "Foo" / "key1").is_dir()
+    assert (runs / "robot" / "Foo" / key(1)).is_dir()
     assert clean.run(SimpleNamespace(yes=True, all=False)) == 0
     left = sorted(p.name for p in (runs / "robot" / "Foo").iterdir() if p.is_dir())
-    assert left == [f"key{number}" for number in range(2, KEPT_RUNS + 1)]
+    assert left == [key(number) for number in range(2, KEPT_RUNS + 1)]
     assert not list((runs / "generated" / "Foo").iterdir())
