@@ -21,6 +21,7 @@ from harness.contract.records import ContractReport
 from harness.dependencies import require_installed
 from harness.errors import GateError, HubError, StructureError, UsageError
 from harness.event_files import write_event_files
+from harness.gate_track import gate_track
 from harness.locks import Busy, held
 from harness.page import write_page, write_sheet
 from harness.progress import Progress
@@ -148,7 +149,11 @@ def gate(attempt: Attempt, findings: Sequence[Finding], options: Options) -> Con
     if not attempt.is_reference:
         everybody.append(attempt.reference)
     reports = run_gates(
-        everybody, attempt.reference, attempt.track, attempt.progress, fresh=options.fresh
+        everybody,
+        attempt.reference,
+        gate_track(attempt.track),
+        attempt.progress,
+        fresh=options.fresh,
     )
     if not attempt.is_reference:
         require_passed(attempt.reference, reports[1])

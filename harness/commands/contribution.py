@@ -19,6 +19,7 @@ from harness.contract.catalogue import choose
 from harness.contract.render import render_report, summary_line
 from harness.errors import UsageError
 from harness.figures import Figures
+from harness.gate_track import gate_track
 from harness.mixing.command_line import add_mix_arguments, load_mixed
 from harness.mixing.render import keep_command, show_origins
 from harness.next_step import draw_command
@@ -141,7 +142,12 @@ def only_contract(
     probes = tuple(probe.id for probe in choose(tuple(args.probe))) if args.probe else ()
     with create_progress(console) as progress:
         (report,) = run_gates(
-            [contribution], reference, track, progress, probes=probes, fresh=args.fresh
+            [contribution],
+            reference,
+            gate_track(track),
+            progress,
+            probes=probes,
+            fresh=args.fresh,
         )
     console.print(
         render_report(report, colour=wants_colour()), markup=False, soft_wrap=True, emoji=False
