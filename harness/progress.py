@@ -36,6 +36,21 @@ class Progress(Protocol):
         """Stop showing."""
 
 
+class NothingToClose:
+    """Enters and leaves without doing anything: what writes lines has nothing to put back."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        return None
+
+
 def create_progress(console: Console) -> Progress:
     """Return the form of progress that suits where the output goes."""
     return BarProgress(console) if console.is_terminal else PlainProgress(console)
@@ -99,7 +114,7 @@ class BarProgress:
         self._bars.stop()
 
 
-class PlainProgress:
+class PlainProgress(NothingToClose):
     """A line now and then, for logs and CI."""
 
     def __init__(self, console: Console) -> None:
@@ -122,14 +137,3 @@ class PlainProgress:
         elapsed = time.monotonic() - self._started.get(label, time.monotonic())
         word = "done" if ok else "failed"
         self._console.print(f"{label}: {word} after {elapsed:.0f} s", markup=False, highlight=False)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        return None

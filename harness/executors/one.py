@@ -15,8 +15,7 @@ import signal
 import sys
 import threading
 import time
-from types import TracebackType
-from typing import IO, Self
+from typing import IO
 
 from rich.console import Console
 
@@ -25,6 +24,7 @@ from harness.errors import EnvironmentFault, HubError
 from harness.executors.plan import ground_of, key_of
 from harness.executors.tasks import Task, TaskResult
 from harness.pipeline import Options, run_contribution
+from harness.progress import NothingToClose
 from harness.records import Contribution, ErrorReport
 from harness.run_folders import SHEET_FILE
 from harness.sandbox.layers import WANTED, choose
@@ -35,7 +35,7 @@ INTERRUPTED = 130
 NEWS_S = 0.5  # not more often than this
 
 
-class LineProgress:
+class LineProgress(NothingToClose):
     """Tells what the pipeline does as lines of JSON."""
 
     def __init__(self, out: IO[str]) -> None:
@@ -51,17 +51,6 @@ class LineProgress:
     def finish(self, label: str, *, ok: bool) -> None:
         """Tell that one of the run's processes has ended."""
         tell(self._out, "news", {"label": label, "done": 1.0, "text": "done" if ok else "failed"})
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        return None
 
 
 def tell(out: IO[str], kind: str, value: object) -> None:

@@ -15,6 +15,7 @@ from rich.text import Text
 from harness.executors.estimates import typical
 from harness.executors.queue import Planned, urgency
 from harness.executors.tasks import Task, TaskResult
+from harness.progress import NothingToClose
 
 SHOWN_QUEUED = 6
 
@@ -106,7 +107,7 @@ def outcome(result: TaskResult) -> str:
     return result.status
 
 
-class PlainView:
+class PlainView(NothingToClose):
     """A line at each start and end, for logs and CI."""
 
     def __init__(self, console: Console, account: Account) -> None:
@@ -141,14 +142,6 @@ class PlainView:
     def __enter__(self) -> Self:
         self._say(self._account.summary())
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        return None
 
 
 class LiveView(PlainView):

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from harness import atomic, paths
 from harness.errors import EnvironmentFault
-from harness.sandbox import bubblewrap, landlock, namespaces, seccomp
+from harness.sandbox import bubblewrap, landlock, namespaces, seccomp, task_limit
 from harness.sandbox.limits import Limits
 from harness.sandbox.mounts import Mount, mounts_of
 from harness.sandbox.view import View, view_of
@@ -76,7 +76,10 @@ def prepare(
     }
     file = out / SETTINGS_FILE
     atomic.write_text(file, json.dumps(settings, indent=1))
-    return Start(command(layer, mounts, file, [*program, str(file)]), layer != "bubblewrap")
+    whole = command(layer, mounts, file, [*program, str(file)])
+    return Start(
+        task_limit.limited(whole, limits.processes + limits.threads), layer != "bubblewrap"
+    )
 
 
 def command(layer: LayerName, mounts: list[Mount], settings: Path, program: list[str]) -> list[str]:

