@@ -32,8 +32,9 @@ def hub_at(root: Path) -> Iterator[Path]:
     real = paths.ROOT
     (root / "CONTRIBUTIONS").mkdir(parents=True)
     (root / "models").symlink_to(real / "models", target_is_directory=True)
-    text = (real / "README.md").read_text(encoding="utf-8")
-    (root / "README.md").write_text(text, encoding="utf-8")
+    (root / "docs").mkdir()
+    for page in ("README.md", "docs/findings.md"):
+        (root / page).write_text((real / page).read_text(encoding="utf-8"), encoding="utf-8")
     changed = {
         "ROOT": root,
         "CONTRIBUTIONS": root / "CONTRIBUTIONS",

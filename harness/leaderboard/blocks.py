@@ -10,6 +10,8 @@ from harness.errors import UsageError
 from harness.leaderboard import readmes
 from harness.leaderboard.collect import Board
 from harness.leaderboard.entries import Entry
+from harness.leaderboard.findings import compared, findings_block
+from harness.leaderboard.forest import forest
 from harness.leaderboard.readmes import difference, verdict
 
 BEGIN = "<!-- leaderboard: begin. Written by `nox -s leaderboard`; do not edit. -->"
@@ -47,28 +49,38 @@ def readme_block(board: Board) -> str:
     return "\n".join([*lines, "", "All of it: [LEADERBOARD.md](LEADERBOARD.md).", END])
 
 
-def with_block(text: str, block: str) -> str:
-    """Put the block between its marks.
+def with_block(file: Path, block: str) -> str:
+    """Return a file's text with the block between its marks: its own first and last line.
 
     Raises:
         UsageError: The marks are missing, or there are several.
     """
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+    text, lines = file.read_text(encoding="utf-8"), block.splitlines()
+    begin, end = lines[0], lines[-1]
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
         raise UsageError(
-            "The marks of the leaderboard's block are missing or doubled.",
-            where="README.md",
-            fix=f"Put these two lines where the board belongs:\n{BEGIN}\n{END}",
+            "The marks of a block that the leaderboard writes are missing or doubled.",
+            where=file.relative_to(paths.ROOT).as_posix(),
+            fix=f"Put these two lines where it belongs:\n{begin}\n{end}",
         )
-    before, rest = text.split(BEGIN)
-    return before + block + rest.split(END)[1]
+    before, rest = text.split(begin)
+    return before + block + rest.split(end)[1]
 
 
 def wanted(board: Board) -> dict[Path, str]:
     """Return what each generated file should say."""
-    readme = paths.ROOT / "README.md"
+    readme, findings = paths.ROOT / "README.md", paths.ROOT / "docs" / "findings.md"
+    plots = {
+        paths.ROOT / "docs" / "images" / f"findings_{track.file.name}.svg": forest(
+            track.file.title, compared(board, track.file.name)
+        )
+        for track in board.tracks
+    }
     return {
         paths.ROOT / "LEADERBOARD.md": leaderboard_text(board),
-        readme: with_block(readme.read_text(encoding="utf-8"), readme_block(board)),
+        readme: with_block(readme, readme_block(board)),
+        findings: with_block(findings, findings_block(board)),
+        **plots,
         **readmes.wanted(board)[0],
     }
 

@@ -40,7 +40,10 @@ def test_build_writes_the_tables_and_check_is_satisfied_until_something_changes(
     assert "index.html" in capsys.readouterr().err
     record(make_row("robot", "Two", 0.30))
     assert main(["leaderboard", "--check"]) == 1
-    assert "LEADERBOARD.md, README.md" in capsys.readouterr().err
+    assert (
+        "LEADERBOARD.md, README.md, docs/findings.md, docs/images/findings_robot.svg"
+        in capsys.readouterr().err
+    )
 
 
 def test_nothing_a_stranger_wrote_is_in_the_markdown(small):
@@ -51,9 +54,12 @@ def test_nothing_a_stranger_wrote_is_in_the_markdown(small):
 
 
 @pytest.mark.parametrize("text", ["", f"{blocks.BEGIN}", f"{blocks.END}{blocks.BEGIN}"])
-def test_a_readme_without_its_marks_is_an_error_with_a_remedy(text):
-    with pytest.raises(UsageError, match="marks"):
-        blocks.with_block(text, "x")
+def test_a_page_without_its_marks_is_an_error_with_a_remedy(small, text):
+    page = small / "README.md"
+    page.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match="marks") as caught:
+        blocks.with_block(page, f"{blocks.BEGIN}\nx\n{blocks.END}")
+    assert caught.value.where == "README.md"
 
 
 def test_the_board_is_built_without_torch():
