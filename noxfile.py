@@ -207,7 +207,7 @@ def base_model(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def sd14(session: nox.Session) -> None:
-    """Train, save, load and draw at Stable Diffusion 1.4's size: slow, 8 GB, not in CI."""
+    """Train, save, load, draw at SD 1.4's size (--everybody: each contribution). Slow, 8 GB."""
     python(session, "-m", "recipes.sd14_size", *session.posargs)
 
 

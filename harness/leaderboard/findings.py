@@ -23,7 +23,9 @@ def findings_block(board: Board) -> str:
     """Return the lines between the marks of docs/findings.md."""
     names = [track.file.name for track in board.tracks]
     lines = [BEGIN, "", *(sentence(name, compared(board, name)) for name in names)]
-    lines += ["", *agreement(board, names), "", *overview(board, names), END]
+    measured = [name for name in names if compared(board, name)]
+    lines += [*agreement(board, measured), *clock_noise(board, measured)]
+    lines += ["", *overview(board, measured), "", END]
     return "\n".join(lines)
 
 
@@ -52,6 +54,23 @@ def sentence(track: str, entries: Sequence[Entry]) -> str:
         f"difference. The median interval is ±{statistics.median(widths):.2f} points."
     )
     return text + (f" {early} lost so clearly that they got fewer seeds." if early else "")
+
+
+def clock_noise(board: Board, tracks: Sequence[str]) -> Iterator[str]:
+    """Say how far the times of trainings that are the reference's own, to the bit, lie apart."""
+    twins = [
+        entry
+        for track in tracks
+        for entry in compared(board, track)
+        if entry.interval == (0.0, 0.0) and entry.time_ratio is not None
+    ]
+    ratios = [entry.time_ratio for entry in twins if entry.time_ratio is not None]
+    if len(ratios) > 1:
+        names = ", ".join(sorted({entry.name for entry in twins}))
+        yield (
+            f"- {names} train exactly as the reference does. Their times lie between "
+            f"{min(ratios):.2f} and {max(ratios):.2f} of its time: that is the noise of the clock."
+        )
 
 
 def agreement(board: Board, tracks: Sequence[str]) -> Iterator[str]:

@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 
 from harness import atomic, paths
+from recipes.sd14_size.everybody import everybody
 
 GIB = 2**30
 
@@ -29,7 +30,10 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=1, help="of torch (default: 1)")
     parser.add_argument("--gradient-checkpointing", action="store_true")
     parser.add_argument("--out", type=Path, help="JSON file for the figures")
+    parser.add_argument("--everybody", action="store_true", help="one step of each contribution")
     options = parser.parse_args()
+    if options.everybody:
+        return everybody()
     result = measure(options)
     text = json.dumps(result, indent=1) + "\n"
     print(text, end="")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 
 from benchmarks.synthetic_hub import add_contribution, add_track, make_row, record
 from harness.leaderboard.collect import collect
-from harness.leaderboard.findings import compared, findings_block, ranks
+from harness.leaderboard.findings import clock_noise, compared, findings_block, ranks
 from harness.leaderboard.forest import forest
 from tests.harness.leaderboard.conftest import REAL_TRACKS
 
@@ -42,6 +43,17 @@ def test_the_table_is_sorted_by_the_mean_difference_and_marks_only_real_ones(tau
     assert "**+** +2.9 ±" in one
     three = next(line for line in lines if line.startswith("| Three "))
     assert "**" not in three
+
+
+def test_the_times_of_the_references_twins_are_told_as_noise(taught):
+    entries = [
+        replace(entry, difference=0.0, interval=(0.0, 0.0), time_ratio=ratio)
+        for entry, ratio in zip(compared(taught, "robot")[:2], (0.9, 1.2), strict=True)
+    ]
+    twins = replace(taught, entries=tuple(entries))
+    (said,) = clock_noise(twins, ["robot"])
+    assert "lie between 0.90 and 1.20" in said
+    assert list(clock_noise(taught, ["robot"])) == []
 
 
 def test_equal_values_share_a_rank():
