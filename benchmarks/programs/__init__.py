@@ -1,0 +1,1 @@
+"""Whole programs that the benchmarks start, each in a process of its own."""
