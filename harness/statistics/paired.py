@@ -1,4 +1,4 @@
-"""Paired tests of "these two are the same", and Holm's correction for asking often."""
+"""Paired tests of "these two are the same"."""
 
 from __future__ import annotations
 
@@ -55,18 +55,3 @@ def paired_p(differences: Sequence[float]) -> float:
     if len(differences) >= PERMUTATION_FROM_SEEDS:
         return permutation_p(differences)
     return t_test_p(differences)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return Holm's adjusted p values, in the given order.
-
-    Rejecting those below alpha keeps the chance of *any* false rejection among all below alpha.
-    """
-    count = len(p_values)
-    order = sorted(range(count), key=lambda index: p_values[index])
-    adjusted = [0.0] * count
-    largest = 0.0
-    for rank, index in enumerate(order):
-        largest = max(largest, min(1.0, (count - rank) * p_values[index]))
-        adjusted[index] = largest
-    return adjusted

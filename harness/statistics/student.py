@@ -6,7 +6,7 @@ import functools
 import math
 
 
-def two_sided_p(t: float, freedom: int) -> float:
+def two_sided_p(t: float, freedom: float) -> float:
     """Return P(|T| >= |t|) for Student's t.
 
     Args:
@@ -19,7 +19,7 @@ def two_sided_p(t: float, freedom: int) -> float:
 
 
 @functools.cache
-def quantile(probability: float, freedom: int) -> float:
+def quantile(probability: float, freedom: float) -> float:
     """Return the point below which a t variable lies with ``probability``, 0.5 <= it < 1."""
     if not 0.5 <= probability < 1:
         raise ValueError(f"probability must be in [0.5, 1), not {probability}")

@@ -2,10 +2,8 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from harness.statistics.paired import holm, paired_p, permutation_p, t_test_p
+from harness.statistics.paired import paired_p, permutation_p, t_test_p
 
 
 def test_by_hand():
@@ -42,16 +40,3 @@ def test_equal_methods_are_rarely_called_different(seeds, kind):
     }[kind]()
     rejected = np.mean([paired_p(row) < 0.05 for row in data])
     assert rejected <= 0.05 + 0.017  # three standard errors
-
-
-def test_holm_by_hand():
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert holm([]) == []
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
-def test_holm_never_lowers_a_p_and_keeps_their_order(p_values):
-    adjusted = holm(p_values)
-    assert all(raw <= new <= 1 for raw, new in zip(p_values, adjusted, strict=True))
-    pairs = sorted(zip(p_values, adjusted, strict=True))
-    assert [new for _, new in pairs] == sorted(adjusted)

@@ -1,11 +1,16 @@
 """Tie groups and tiers: known answers, and the family-wise error by simulation."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.statistics.ranks import dominates, pareto_tiers, tie_groups
+from harness.statistics.paired import t_test_p
+from harness.statistics.ranks import clearly_different, dominates, pareto_tiers, tie_groups
+from harness.statistics.shared_noise import shared_noise
+from harness.statistics.student import two_sided_p
 
 
 def test_clear_gaps_make_groups_and_noise_does_not():
@@ -41,6 +46,82 @@ def test_equals_inside_a_board_with_others_are_seldom_split():
         groups = tie_groups(figures)
         split += len([g for g in groups if any(n.startswith("Equal") for n in g)]) > 1
     assert split / boards <= 0.05 + 0.038
+
+
+SPREADS = {
+    "alike": np.full(30, 0.3),
+    "as on the robot track": np.geomspace(0.1, 0.7, 30),
+    "half of them four times as wild": np.repeat([0.1, 0.4], 15),
+    "one wild one": np.array([0.1] * 9 + [0.6]),
+    "three": np.array([0.1, 0.1, 0.6]),
+}
+
+
+@pytest.mark.parametrize("spreads", SPREADS.values(), ids=SPREADS)
+@pytest.mark.parametrize("kind", ["normal", "heavy tails"])
+def test_equals_are_seldom_split_however_unevenly_they_scatter(spreads, kind):
+    rng = np.random.default_rng(13)
+    boards, split = 300, 0
+    for _ in range(boards):
+        shape = (len(spreads), 5)
+        noise = rng.normal(size=shape) if kind == "normal" else rng.standard_t(5, size=shape)
+        figures = spreads[:, None] * noise + rng.normal(size=(1, 5))
+        split += bool(clearly_different(figures).any())
+    assert split / boards <= 0.05 + 0.038
+
+
+def test_five_seeds_tell_methods_apart_on_a_large_board():
+    """What a paired t test, corrected for all pairs of 40 methods, hardly ever does."""
+    rng = np.random.default_rng(14)
+    figures = rng.normal(0, 0.3, (40, 5)) + np.repeat([0.0, 2.0], 20)[:, None]
+    different = clearly_different(figures)
+    assert different[:20, 20:].mean() > 0.95
+    assert not different[:20, :20].any()
+
+
+def test_one_wild_method_does_not_hide_what_the_others_show():
+    rng = np.random.default_rng(17)
+    figures = rng.normal(0, 0.2, (20, 5)) + np.repeat([0.0, 2.0], 10)[:, None]
+    figures[4] = [-30.0, 30.0, 20.0, -40.0, 0.0]
+    different = clearly_different(figures)
+    quiet = np.delete(np.arange(10), 4)
+    assert different[np.ix_(quiet, np.arange(10, 20))].mean() > 0.9
+    assert not different[4].any()
+
+
+def test_two_methods_are_compared_by_the_paired_t_test():
+    rng = np.random.default_rng(15)
+    for gap in (0.0, 0.5, 1.0, 2.0):
+        one, other = rng.normal(0, 0.4, (2, 5)) + np.array([[0.0], [gap]])
+        p = t_test_p(list(other - one))
+        assert bool(clearly_different(np.array([one, other]))[0, 1]) == (p < 0.05)
+
+
+def test_the_rounds_are_holms_correction():
+    rng = np.random.default_rng(16)
+    figures = rng.normal(0, 0.3, (8, 5)) + np.linspace(0, 3, 8)[:, None]
+    noise = shared_noise(figures)
+    pairs = list(itertools.combinations(range(8), 2))
+    p_values = []
+    for i, j in pairs:
+        error = ((noise.variances[i] + noise.variances[j]) / 5) ** 0.5
+        t = abs(figures[i].mean() - figures[j].mean()) / error
+        p_values.append(two_sided_p(float(t), noise.freedom))
+    wanted = set()
+    for place, index in enumerate(np.argsort(p_values)):
+        if p_values[index] >= 0.05 / (len(pairs) - place):
+            break
+        wanted.add(pairs[index])
+    different = clearly_different(figures)
+    assert {(i, j) for i, j in pairs if different[i, j]} == wanted
+    assert 0 < len(wanted) < len(pairs)
+
+
+def test_figures_without_any_noise_differ_when_they_differ():
+    figures = {"A": [1.0, 1.0], "B": [1.0, 1.0], "C": [2.0, 2.0]}
+    assert tie_groups(figures) == [["C"], ["A", "B"]]
+    assert tie_groups({}) == []
+    assert tie_groups({"A": [1.0], "B": [2.0]}) == [["B", "A"]]
 
 
 def test_the_groups_do_not_depend_on_the_order_of_the_rows():
