@@ -70,11 +70,11 @@ def with_block(file: Path, block: str) -> str:
 def wanted(board: Board) -> dict[Path, str]:
     """Return what each generated file should say."""
     readme, findings = paths.ROOT / "README.md", paths.ROOT / "docs" / "findings.md"
+    measured = [(one.file, compared(board, one.file.name)) for one in board.tracks]
     plots = {
-        paths.ROOT / "docs" / "images" / f"findings_{track.file.name}.svg": forest(
-            track.file.title, compared(board, track.file.name)
-        )
-        for track in board.tracks
+        paths.ROOT / "docs" / "images" / f"findings_{track.name}.svg": forest(track.title, entries)
+        for track, entries in measured
+        if entries
     }
     return {
         paths.ROOT / "LEADERBOARD.md": leaderboard_text(board),
