@@ -212,6 +212,21 @@ def sd14(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def bench(session: nox.Session) -> None:
+    """Measure speed, and write benchmarks/results: steps, whole programs, sandbox, boards."""
+    results = "benchmarks/results"
+    for name, *arguments in (
+        ("training_step",),
+        ("whole_process",),
+        ("sandbox",),
+        ("site", "--out", f"{results}/site.json"),
+        ("scaling", "hub", "--out", f"{results}/scaling_hub.json"),
+        ("scaling", "write"),
+    ):
+        python(session, "-m", f"benchmarks.{name}", *arguments)
+
+
+@nox.session(python=False)
 def lint(session: nox.Session) -> None:
     """Run ruff and mypy, and the linters of the GitHub workflows."""
     python(session, "-m", "ruff", "check", ".")
