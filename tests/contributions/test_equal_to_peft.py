@@ -11,6 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from harness.registry import contribution_names, load
+from tests.src.support import build_pipeline
+
 IN, OUT, RANK, ALPHA = 24, 16, 4, 6.0
 
 
@@ -130,18 +133,23 @@ def test_pissa_starts_where_pefts_starts(weight: Tensor) -> None:
 
 
 @torch.no_grad()
-def test_oft_turns_by_the_rotation_that_peft_would_use(weight: Tensor) -> None:
-    # PEFT's OFT turns a layer's inputs, the paper's its outputs: compare on the transpose.
+def test_oft_is_pefts_and_keeps_lengths_and_angles_of_neurons(weight: Tensor) -> None:
     own = method("OFT").OFT(weight)
     fill(own)
-    skew = own.skew - own.skew.transpose(1, 2)  # (blocks, b, b)
-    rotation = torch.block_diag(*torch.linalg.solve(own.identity - skew, own.identity + skew))
-    torch.testing.assert_close(rotation @ rotation.T, torch.eye(OUT), atol=1e-5, rtol=0)
-    torch.testing.assert_close(own(weight), rotation @ weight)
-    exact = torch.block_diag(*torch.linalg.matrix_exp(2 * skew * 1e-3))
-    own.skew.mul_(1e-3)
-    # For small angles Cayley's formula is the matrix exponential.
-    torch.testing.assert_close(torch.block_diag(*own.rotation()), exact, atol=1e-6, rtol=0)
+    own.skew.copy_(own.skew.triu(1))  # PEFT has the upper half alone; S is made of both
+    block = own.skew.shape[1]
+
+    def set_values(layer: Any) -> None:
+        row, column = torch.triu_indices(block, block, 1)
+        layer.oft_R["default"].weight.copy_(own.skew[:, row, column])
+
+    config = peft.OFTConfig(
+        oft_block_size=block, r=0, use_cayley_neumann=False, target_modules=["layer"]
+    )
+    turned = own(weight)
+    torch.testing.assert_close(turned, peft_weight(config, weight, set_values))
+    torch.testing.assert_close(turned @ turned.T, weight @ weight.T, atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(turned, weight, atol=0.1)
 
 
 @torch.no_grad()
@@ -187,3 +195,17 @@ def test_an_untrained_adapter_changes_nothing_and_strength_zero_is_the_base(
     torch.testing.assert_close(own(weight), weight, atol=1e-6, rtol=1e-6)
     own.lora_scale = 0.5
     torch.testing.assert_close(own(weight), (weight + trained) / 2, atol=1e-5, rtol=1e-5)
+
+
+OWN_ADAPTERS = [name for name in contribution_names() if "make_lora" in load(name).file.hooks]
+
+
+@pytest.mark.parametrize("name", OWN_ADAPTERS)
+def test_an_adapter_lives_where_its_layers_are(name: str) -> None:
+    """On the meta device, which stands for a GPU: what is made elsewhere cannot be used there."""
+    pipeline = build_pipeline().to("meta")
+    settings = load(name).file.settings.lora
+    adapter = method(name).make_lora(pipeline=pipeline, config=settings)
+    tensors = [*adapter.parameters(), *adapter.buffers()]
+    assert tensors
+    assert {tensor.device.type for tensor in tensors} == {"meta"}

@@ -1,10 +1,11 @@
-"""OFT: turn the neurons of a layer together instead of adding something to them.
+"""OFT: turn what comes into a layer instead of adding something to its weight.
 
-    W' = R W        R is block-diagonal, each block a rotation
+    W' = W R        R is block-diagonal, each block a rotation
 
-A rotation comes from a skew-symmetric S (S^T = -S) by Cayley's formula R = (I + S)(I - S)^-1.
-Qiu et al. 2023, "Controlling Text-to-Image Diffusion by Orthogonal Finetuning",
-arXiv:2306.07280, section 3.
+A row of W is a neuron. Turning all of them together keeps their lengths and the angles between
+them. A rotation comes from a skew-symmetric S (S^T = -S) by Cayley's formula
+R = (I + S)(I - S)^-1. Qiu et al. 2023, "Controlling Text-to-Image Diffusion by Orthogonal
+Finetuning", arXiv:2306.07280, section 3 (the paper writes a neuron as a column).
 """
 
 import math
@@ -15,7 +16,7 @@ from torch.nn.utils.parametrize import register_parametrization
 
 from harness import hookimpl
 
-BLOCK = 8  # neurons that turn together; config.rank and alpha have no meaning here
+BLOCK = 8  # inputs that turn together; config.rank and alpha have no meaning here
 
 
 class OFT(nn.Module):
@@ -23,10 +24,11 @@ class OFT(nn.Module):
 
     def __init__(self, weight):
         super().__init__()
-        self.block = math.gcd(BLOCK, len(weight))
-        shape = (len(weight) // self.block, self.block, self.block)
-        self.skew = nn.Parameter(torch.zeros(shape))  # (blocks, b, b); S = 0 turns nothing
-        self.register_buffer("identity", torch.eye(self.block))
+        columns = weight.flatten(1).shape[1]  # inputs; a convolution's kernel laid flat
+        block = math.gcd(BLOCK, columns)
+        # (blocks, b, b); S = 0 turns nothing
+        self.skew = nn.Parameter(torch.zeros(columns // block, block, block))
+        self.register_buffer("identity", torch.eye(block))
         self.lora_scale = 1.0  # `generate` changes it: 0 is the base, 1 is as trained
 
     def rotation(self):
@@ -35,8 +37,8 @@ class OFT(nn.Module):
         return torch.linalg.solve(self.identity - skew, self.identity + skew)
 
     def forward(self, weight):
-        neurons = weight.view(len(self.skew), self.block, -1)  # (blocks, b, in)
-        turned = (self.rotation() @ neurons).view_as(weight)
+        neurons = weight.reshape(len(weight), *self.skew.shape[:2])  # (out, blocks, b)
+        turned = torch.einsum("onb,nbc->onc", neurons, self.rotation()).reshape(weight.shape)
         return weight + self.lora_scale * (turned - weight)
 
 
@@ -49,7 +51,8 @@ def make_lora(pipeline, config):
     # A list, because registering adds modules while the loop goes through them.
     for name, layer in list(pipeline.unet.named_modules()):
         if isinstance(layer, (nn.Linear, nn.Conv2d)) and f".{name}".endswith(endings):
-            oft = OFT(layer.weight)
+            # Where the layer is: torch runs it as soon as it is registered.
+            oft = OFT(layer.weight).to(layer.weight.device)
             # torch's way to say "this weight is computed": whoever reads layer.weight from now on
             # gets oft(the frozen weight).
             register_parametrization(layer, "weight", oft)

@@ -16,7 +16,7 @@ D_INITIAL = 0.1  # the paper's choice
 
 
 def random_matrix(rows, columns, number):
-    """Return the same Kaiming-uniform matrix on every machine for the same arguments."""
+    """Return the same uniform matrix of variance 1 / columns on every machine."""
     generator = torch.Generator("cpu").manual_seed(SEED + number)
     bound = (3 / columns) ** 0.5
     return (torch.rand(rows, columns, generator=generator) * 2 - 1) * bound
@@ -49,7 +49,8 @@ def make_lora(pipeline, config):
     # A list, because registering adds modules while the loop goes through them.
     for name, layer in list(pipeline.unet.named_modules()):
         if isinstance(layer, (nn.Linear, nn.Conv2d)) and f".{name}".endswith(endings):
-            vera = VeRA(layer.weight, config.rank)
+            # Where the layer is: torch runs it as soon as it is registered.
+            vera = VeRA(layer.weight, config.rank).to(layer.weight.device)
             # torch's way to say "this weight is computed": whoever reads layer.weight from now on
             # gets vera(the frozen weight).
             register_parametrization(layer, "weight", vera)
