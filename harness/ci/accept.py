@@ -18,11 +18,13 @@ from harness.pictures import open_picture
 from harness.records import Row
 from harness.run_folders import ROW_FILE, SHEET_FILE
 from harness.track import load_track, track_names
+from harness.worker.events import without_control
 
 Origin = Literal["self-reported", "maintainer", "ci"]
 
 MAX_SHEET_BYTES = 1 << 20
 SHEET_QUALITY = 80
+SENTENCE = 500  # characters of a fault that are shown
 
 
 def accept(handed_over: Path, origin: Origin) -> tuple[list[Row], list[HubError]]:
@@ -45,8 +47,17 @@ def accept(handed_over: Path, origin: Origin) -> tuple[list[Row], list[HubError]
             record(row, folder / SHEET_FILE)
             rows.append(row)
         except HubError as error:
-            refused.append(error)
+            refused.append(printable(error))
     return rows, refused
+
+
+def printable(error: HubError) -> HubError:
+    """Return a fault without what a terminal or a runner would obey.
+
+    A sentence about an unknown field quotes its name, which the job that made the row chose.
+    """
+    what = without_control(error.what).replace("\n", " ")[:SENTENCE]
+    return ResultFileError(what, where=error.where, fix=error.fix)
 
 
 def checked_row(file: Path, track: str, name: str) -> Row:

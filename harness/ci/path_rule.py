@@ -155,6 +155,12 @@ def _special(change: Change) -> list[Finding]:
         return [_error("CI005", change.path, "This is a symbolic link.", "Add the file itself.")]
     if change.mode == SUBMODULE:
         return [_error("CI005", change.path, "This is a git submodule.", "Add the files.")]
+    parts = change.path.split("/")
+    if not change.deleted and ("__pycache__" in parts or change.path.endswith(".pyc")):
+        # Python makes these anew on every machine, so neither a check nor the content hash looks at
+        # them. In a commit they would be code and data that nobody has seen.
+        what = "This is Python's own cache, which no check looks at."
+        return [_error("CI007", change.path, what, f"git rm --cached {_shown(change.path)}")]
     return []
 
 

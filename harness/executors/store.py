@@ -8,9 +8,10 @@ from pathlib import Path
 
 from harness import atomic, results
 from harness.errors import ResultFileError, UsageError
-from harness.executors.tasks import TaskResult
+from harness.executors.tasks import SENTENCE, TaskResult
 from harness.records import Row
 from harness.track import track_names
+from harness.worker.events import without_control
 
 SHEET_LIMIT = 4 << 20
 
@@ -53,7 +54,8 @@ def collect(folders: list[Path], board: Path) -> Merged:
         try:
             row = read_own(path, tracks)
         except ResultFileError as error:
-            refused[str(path)] = error.what
+            # It may quote the name of a field that is none of ours.
+            refused[str(path)] = without_control(error.what).replace("\n", " ")[:SENTENCE]
             continue
         target = board / row.track / path.name
         label = f"{row.contribution} on {row.track}"
@@ -62,7 +64,9 @@ def collect(folders: list[Path], board: Path) -> Merged:
             continue
         results.write_row(target, row)
         sheet = path.with_suffix(".webp")
-        if sheet.is_file() and sheet.stat().st_size <= SHEET_LIMIT:
+        # A link could lead to any file of this machine, which would then be published.
+        plain = sheet.is_file() and not sheet.is_symlink()
+        if plain and sheet.stat().st_size <= SHEET_LIMIT:
             with atomic.replacing(target.with_suffix(".webp")) as temporary:
                 shutil.copyfile(sheet, temporary)
         taken.append(label)

@@ -14,6 +14,9 @@ from harness.record_base import Record
 from harness.records import ErrorReport, Row
 from harness.registry import REFERENCE_NAME
 from harness.sandbox.layers import LayerName
+from harness.worker.events import without_control
+
+SENTENCE = 500  # characters of a fault that are shown
 
 # How a task ended, besides the states of a row. A fault that no row can describe (a folder that
 # cannot be read, a missing package) is "error"; what was never started is "not run".
@@ -98,7 +101,9 @@ def accept(task: Task, text: str) -> TaskResult:
         if (result.contribution, result.track) != (task.contribution, task.track):
             raise ValueError(f"it is about {result.label}")
     except ValueError as error:
-        report = ErrorReport(kind="HubError", what=f"What came back is no result: {error}")
+        # It quotes what came: as long as that was, with the names of its fields as they were.
+        said = without_control(str(error)).replace("\n", " ")[:SENTENCE]
+        report = ErrorReport(kind="HubError", what=f"What came back is no result: {said}")
         return TaskResult(
             contribution=task.contribution, track=task.track, status="error", error=report
         )

@@ -2,6 +2,11 @@
 
 No network, no other processes in sight, nothing writable but the run's folder and a private /tmp;
 everything in it ends with it, and it ends with the hub.
+
+Process 1 in there is the hub's guard, not bubblewrap's own. Into that one others can write through
+/proc/1/mem, and no seccomp filter holds it, so it would do for them what theirs refuses. And then
+bubblewrap says that it has ended some milliseconds before all that it left running has: time enough
+to put a link in the place of a file that the hub is about to read.
 """
 
 from __future__ import annotations
@@ -13,15 +18,18 @@ from harness.sandbox.mounts import Mount
 
 PROGRAM = "bwrap"
 
-OPTIONS = ("--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL")
+OPTIONS = (
+    *("--unshare-all", "--die-with-parent", "--new-session", "--as-pid-1"),
+    *("--cap-drop", "ALL"),
+)
 
 
-def command(mounts: Sequence[Mount], program: Sequence[str]) -> list[str]:
-    """Return the command that runs ``program`` behind these mounts."""
+def command(mounts: Sequence[Mount], guarded: Sequence[str]) -> list[str]:
+    """Return the command that runs the guard as process 1 behind these mounts."""
     words = [shutil.which(PROGRAM) or PROGRAM, *OPTIONS]
     for kind, path, argument in mounts:
         words += _option(kind, path, argument)
-    return [*words, "--", *program]
+    return [*words, "--", *guarded]
 
 
 def _option(kind: str, path: str, argument: str) -> list[str]:

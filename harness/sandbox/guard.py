@@ -9,17 +9,19 @@ which happens when the hub lets go of it or dies. Linux; standard library only.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
 import select
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 PR_SET_DUMPABLE, PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 4, 1, 36
 TICK_S = 0.05
 PASSES = 200
+QUICK_LOOKS = 20
 FAILED = 125
 
 
@@ -60,6 +62,9 @@ def start(program: list[str], libc: ctypes.CDLL) -> None:
 
 def follow(child: int) -> int:
     """Wait until the child has ended or the standard input closes; reap orphans meanwhile."""
+    watched = [0]
+    with contextlib.suppress(OSError, AttributeError):  # an old kernel or Python: at the next tick
+        watched.append(os.pidfd_open(child))
     while True:
         while True:
             try:
@@ -71,26 +76,44 @@ def follow(child: int) -> int:
                 return code if code >= 0 else 128 - code
             if pid == 0:
                 break
-        if select.select([0], [], [], TICK_S)[0] and not os.read(0, 1024):
+        if 0 in select.select(watched, [], [], TICK_S)[0] and not os.read(0, 1024):
             return 128 + signal.SIGKILL
 
 
 def end_all() -> None:
-    """Stop every descendant first, so that none starts another; then kill and reap them all."""
+    """Stop every descendant first, so that none starts another; then kill and reap them all.
+
+    One that forks and leaves, again and again, has another number by the time all of /proc is read.
+    But whatever it leaves becomes this process's child, and those are listed in no time.
+    """
     for _ in range(PASSES):
         found = list(descendants())
         for sign in (signal.SIGSTOP, signal.SIGKILL):
-            for pid in found:
-                try:
-                    os.kill(pid, sign)
-                except OSError:
-                    continue  # ended by itself
+            send(sign, found)
+        for _ in range(QUICK_LOOKS):
+            send(signal.SIGKILL, children())
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 continue
         except ChildProcessError:
             return  # none left
         select.select([], [], [], 0.01)
+
+
+def send(sign: signal.Signals, pids: Iterable[int]) -> None:
+    """Send a signal to processes; some may have ended by themselves."""
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            os.kill(pid, sign)
+
+
+def children() -> list[int]:
+    """Return this process's own children, as far as the kernel keeps a list of them."""
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
+            return [int(pid) for pid in file.read().split()]
+    except OSError:
+        return []
 
 
 def descendants() -> Iterator[int]:

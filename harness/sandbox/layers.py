@@ -77,16 +77,14 @@ def prepare(
     file = out / SETTINGS_FILE
     atomic.write_text(file, json.dumps(settings, indent=1))
     whole = command(layer, mounts, file, [*program, str(file)])
-    return Start(
-        task_limit.limited(whole, limits.processes + limits.threads), layer != "bubblewrap"
-    )
+    return Start(task_limit.limited(whole, limits.processes + limits.threads), holds_stdin=True)
 
 
 def command(layer: LayerName, mounts: list[Mount], settings: Path, program: list[str]) -> list[str]:
     """Return the command of one layer."""
-    if layer == "bubblewrap":
-        return bubblewrap.command(mounts, program)
     guarded = [sys.executable, *GUARD_FLAGS, str(GUARD), str(settings), "--", *program]
+    if layer == "bubblewrap":
+        return bubblewrap.command(mounts, guarded)
     if layer == "namespaces":
         return namespaces.command(guarded)
     # Without Linux there is no guard: the child watches its standard input itself.

@@ -1,7 +1,8 @@
 """A seccomp filter: system calls that no training needs answer "not permitted".
 
-It closes what Landlock leaves open (UDP, unix sockets), and in a namespace the kernel's own
-attack surface: new namespaces, mounts, io_uring, bpf, keys. Standard library only.
+It closes what Landlock leaves open (UDP, unix sockets, System V memory and queues, which other
+programs see and which stay when their maker has ended), and in a namespace the kernel's own attack
+surface: new namespaces, mounts, io_uring, bpf, keys. Standard library only.
 """
 
 from __future__ import annotations
@@ -39,7 +40,10 @@ REFUSED: dict[str, tuple[int | None, int | None]] = {
     "move_mount": (429, 429),
     "open_tree": (428, 428),
     "fsopen": (430, 430),
+    "fsconfig": (431, 431),
     "fsmount": (432, 432),
+    "fspick": (433, 433),
+    "open_tree_attr": (467, 467),
     "mount_setattr": (442, 442),
     "unshare": (272, 97),
     "setns": (308, 268),
@@ -68,6 +72,21 @@ REFUSED: dict[str, tuple[int | None, int | None]] = {
     "settimeofday": (164, 170),
     "clock_settime": (227, 112),
     "sethostname": (170, 161),
+    # Memory that counts for no process, and under Landlock outlives them all.
+    "shmget": (29, 194),
+    "shmat": (30, 196),
+    "shmctl": (31, 195),
+    "msgget": (68, 186),
+    "msgsnd": (69, 189),
+    "msgrcv": (70, 188),
+    "msgctl": (71, 187),
+    "semget": (64, 190),
+    "semop": (65, 193),
+    "semctl": (66, 191),
+    "semtimedop": (220, 192),
+    "mq_open": (240, 180),
+    "mq_unlink": (241, 181),
+    "memfd_secret": (447, 447),
     "iopl": (172, None),
     "ioperm": (173, None),
 }

@@ -34,9 +34,10 @@ def limited(command: list[str], tasks: int) -> list[str]:
     Where no group can be made it is the command itself; ``available`` tells.
     """
     home = available()
-    if home is None:
-        return command
-    return entering(make_group(home, tasks), command)
+    if home is not None:
+        with contextlib.suppress(OSError):  # the system allows no more of them, or took them back
+            return entering(make_group(home, tasks), command)
+    return command
 
 
 def entering(group: Path, command: list[str]) -> list[str]:

@@ -133,7 +133,21 @@ def package_paths() -> tuple[Path, ...]:
     for part in os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep):
         if part and Path(part).is_absolute():
             found.add(Path(part))
-    return existing(path for path in found if path != Path(path.anchor))
+    return existing(part for path in found for part in without_the_home(path))
+
+
+def without_the_home(prefix: Path) -> tuple[Path, ...]:
+    """Return what may be shown of a place that Python lies in: all of it, as a rule.
+
+    A ``python`` in ``~/.local/bin`` or ``~/bin`` leads to ``~/.local`` or the home itself. Of these
+    only what belongs to programs is shown: keyrings and private files lie beside that.
+    """
+    home = Path("~").expanduser()
+    if prefix == Path(prefix.anchor):
+        return ()
+    if home.is_relative_to(prefix) or prefix == home / ".local":
+        return tuple(prefix / name for name in ("bin", "lib", "lib64"))
+    return (prefix,)
 
 
 def device_nodes() -> tuple[Path, ...]:

@@ -321,6 +321,23 @@ REACHES = {
         "attaches to the hub as a debugger",
         tries(("ptrace", "syscall(101, 0x4206, @HUB@, 0, 0) or syscall(101, 17, @HUB@, 0, 0)")),
     ),
+    "WritesIntoProcessOne": Attack(
+        "opens the memory of process 1, which no filter holds, for writing",
+        tries(("process 1", "open('/proc/1/mem', 'r+b')")),
+    ),
+    "LeavesKernelMemory": Attack(
+        "takes memory, a queue and a counter of the kernel's that would stay when it has ended",
+        "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+        "def take(make, end, *size):\n"
+        "    found = make(0, *size, 0o1600)\n"
+        "    if found < 0: raise OSError(ctypes.get_errno(), 'refused')\n"
+        "    end(found)\n"
+        + tries(
+            ("shared memory", "take(libc.shmget, lambda n: libc.shmctl(n, 0, None), 4096)"),
+            ("a message queue", "take(libc.msgget, lambda n: libc.msgctl(n, 0, None))"),
+            ("a semaphore", "take(libc.semget, lambda n: libc.semctl(n, 0, 0), 1)"),
+        ),
+    ),
     "MakesNamespaces": Attack(
         "makes itself root in new namespaces, mounts",
         "if os.fork() == 0:\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from PIL import Image
 
@@ -120,3 +122,14 @@ def test_a_control_is_taken_over_too(tmp_path, runs):
     rows, refused = accept(tmp_path / "handed", "ci")
     assert not refused
     assert [row.contribution for row in rows] == [name]
+
+
+def test_what_is_said_about_a_bad_row_steers_no_terminal_and_no_runner(handed_over):
+    hostile = "\x1b[2J\n::add-mask::x" + "y" * 5000
+    whole = json.loads(row_of_example1().model_dump_json()) | {hostile: 1}
+    (handed_over / "row.json").write_text(json.dumps(whole), encoding="utf-8")
+    _, [error] = accept(handed_over.parent.parent, "ci")
+    assert "add-mask" in error.what
+    assert "\x1b" not in error.what
+    assert "\n" not in error.what
+    assert len(error.what) <= 500

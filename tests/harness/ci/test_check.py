@@ -124,6 +124,16 @@ def test_links_submodules_and_stray_files_are_refused(hub):
     assert ("CI004", "CONTRIBUTIONS/stray.txt") in found
 
 
+def test_python_s_own_caches_are_refused_because_no_check_reads_them(hub):
+    hidden = ("src/helper.pyc", "src/__pycache__/weights.safetensors")
+    entries = [("100644", f"CONTRIBUTIONS/Example1/{name}".encode(), b"x") for name in hidden]
+    hub.branch_of_entries("hidden", entries)
+    report = check_pull_request(hub, "main", "hidden")
+    found = [finding.path for finding in report.findings if finding.rule == "CI007"]
+    assert sorted(found) == sorted(f"CONTRIBUTIONS/Example1/{name}" for name in hidden)
+    assert report.runnable == ()
+
+
 def test_a_folder_of_too_many_files_is_never_written_out(hub):
     many = [("100644", f"CONTRIBUTIONS/Example1/n{i}.txt".encode(), b"x") for i in range(201)]
     hub.branch_of_entries("many", many)

@@ -128,3 +128,30 @@ def test_each_row_is_stored_as_it_ends(tmp_path):
         row = example_row(contribution=name)
         storing.ended(TaskResult(contribution=name, track="robot", status="ok", row=row))
     assert heard.rows == [("A on robot", ["A.json"]), ("B on robot", ["A.json", "B.json"])]
+
+
+HOSTILE = "\x1b[2J\n::add-mask::x" + "y" * 5000
+
+
+def harmless(text):
+    return "add-mask" in text and not {"\x1b", "\n"} & set(text) and len(text) < 600
+
+
+def test_what_is_said_about_an_answer_steers_no_terminal():
+    text = json.dumps({"contribution": "A", "track": "robot", "status": "ok", HOSTILE: 1})
+    assert harmless(accept(Task(contribution="A", track="robot"), text).error.what)
+
+
+def test_what_is_said_about_a_row_steers_no_terminal(tmp_path):
+    path = put(tmp_path / "one", "A")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {HOSTILE: 1}))
+    [said] = collect([tmp_path / "one"], tmp_path / "board").refused.values()
+    assert harmless(said)
+
+
+def test_a_sheet_that_is_a_link_is_not_published(tmp_path):
+    put(tmp_path / "one", "A")
+    (tmp_path / "secret").write_text("private")
+    (tmp_path / "one" / "robot" / "A.webp").symlink_to(tmp_path / "secret")
+    assert collect([tmp_path / "one"], tmp_path / "board").taken == ("A on robot",)
+    assert not (tmp_path / "board" / "robot" / "A.webp").exists()

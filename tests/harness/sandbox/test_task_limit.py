@@ -76,3 +76,10 @@ def test_version_2_counts_beside_ones_own_group_where_it_is_handed_on(tmp_path) 
 def test_where_no_group_can_be_made_the_command_stays_as_it_is(monkeypatch) -> None:
     monkeypatch.setattr(task_limit, "available", lambda: None)
     assert task_limit.limited(["program", "argument"], 20) == ["program", "argument"]
+
+
+def test_where_the_system_takes_groups_back_the_command_stays_as_it_is(
+    monkeypatch, tmp_path
+) -> None:
+    monkeypatch.setattr(task_limit, "available", lambda: tmp_path / "gone")
+    assert task_limit.limited(["program", "argument"], 20) == ["program", "argument"]

@@ -3,10 +3,12 @@
 import sys
 from pathlib import Path
 
+import pytest
+
 from harness import paths
 from harness.registry import load, load_reference
 from harness.sandbox.mounts import mounts_of
-from harness.sandbox.view import device_nodes, existing, view_of
+from harness.sandbox.view import device_nodes, existing, package_paths, view_of
 from harness.worker.jobs import TrainJob
 
 
@@ -80,3 +82,18 @@ def test_device_nodes_are_those_of_graphics_cards_only():
         node.name.startswith(("nvidia", "card", "render")) or "nvidia" in str(node)
         for node in device_nodes()
     )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+@pytest.mark.parametrize("place", [".local/bin", "bin"])
+def test_a_python_in_the_home_does_not_show_the_home(place, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    (home / place).mkdir(parents=True)
+    link = home / place / "python3"
+    link.symlink_to(Path(sys.executable).resolve())
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setattr(sys, "executable", str(link))
+    shown = package_paths()
+    assert any(link.is_relative_to(path) for path in shown)
+    for hidden in (home / ".ssh", home / ".local" / "share" / "keyrings"):
+        assert not any(hidden.is_relative_to(path) for path in shown)
