@@ -49,7 +49,11 @@ def unpack(data: bytes) -> None:
     paths.RUNS.mkdir(parents=True, exist_ok=True)
     try:
         bundle = zipfile.ZipFile(io.BytesIO(data))
-        names = [checked(info) for info in bundle.infolist()]
+        files = bundle.infolist()
+        names = [checked(info) for info in files]
+        # `pack` stores files as they are; packed ones could be a thousand times as large.
+        if len(files) > MOST_FILES or sum(info.file_size for info in files) > len(data):
+            raise ValueError("it holds more than it can")
     except (zipfile.BadZipFile, ValueError) as error:
         raise HubError(f"The reference's files did not arrive whole: {error}") from error
     own = tempfile.TemporaryDirectory(prefix=".bundle-", dir=paths.RUNS)

@@ -16,9 +16,9 @@ from harness.registry import REFERENCE_NAME
 
 BEGIN = "<!-- results: begin. Written by `nox -s leaderboard`; do not edit. -->"
 END = "<!-- results: end -->"
-# Whatever else stands in the first mark: the hub that writes it next says it in its own words.
-_BLOCK = re.compile(r"<!-- results: begin\b[^\n]*?-->.*?<!-- results: end -->", re.DOTALL)
-_MARK = re.compile(r"<!-- results: (begin|end)\b[^\n]*?-->")
+# Whatever else stands in a mark: the hub that writes it next says it in its own words. Not at any
+# length: looking for the end of each of ten thousand torn marks would take for ever.
+_MARK = re.compile(r"<!-- results: (begin|end)\b[^\n]{0,200}?-->")
 
 EMPTY = "Not measured yet. The hub fills this in when a row is recorded."
 
@@ -30,7 +30,24 @@ def block(text: str) -> str:
 
 def without_block(readme: str) -> str:
     """Return a README without the hub's own lines, for a page that shows them already."""
-    return _BLOCK.sub("", readme, count=1)
+    return _with(readme, "")
+
+
+def _with(readme: str, text: str) -> str:
+    """Return a README with a text in the place of the hub's own lines, marks included."""
+    place = _place(readme)
+    return readme if place is None else readme[: place[0]] + text + readme[place[1] :]
+
+
+def _place(readme: str) -> tuple[int, int] | None:
+    """Return where the hub's own lines begin and end; None where a mark is missing."""
+    begin = None
+    for mark in _MARK.finditer(readme):
+        if mark[1] == "begin" and begin is None:
+            begin = mark.start()
+        elif mark[1] == "end" and begin is not None:
+            return begin, mark.end()
+    return None
 
 
 def is_marked(readme: str) -> bool:
@@ -54,9 +71,7 @@ def wanted(board: Board) -> tuple[dict[Path, str], list[str]]:
             continue
         old = file.read_text(encoding="utf-8", errors="surrogateescape")
         if is_marked(old):
-            # Not as a pattern: a back-slash in a figure's text is a back-slash.
-            new = block(results_text(entries)).replace("\\", r"\\")
-            texts[file] = _BLOCK.sub(new, old)
+            texts[file] = _with(old, block(results_text(entries)))
         elif _MARK.search(old):
             faults.append(
                 f"CONTRIBUTIONS/{name}/README.md: the marks of its results are doubled or torn; "

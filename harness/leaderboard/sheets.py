@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +11,8 @@ from PIL import Image
 from harness import paths
 from harness.leaderboard.entries import Entry
 from harness.page import SHEET_SIDE_PX
-from harness.picture_limits import FORMATS
-from harness.pictures import CAPTION_PX, GAP_PX, LABEL_PX
+from harness.picture_limits import FORMATS, guarded
+from harness.pictures import CAPTION_PX, GAP_PX, LABEL_PX, UNREADABLE
 
 MAX_COLUMNS, MAX_PROMPTS = 6, 12
 # Columns of a sheet, after the pictures it was trained on. Where there is no model that the trusted
@@ -34,13 +35,18 @@ class Sheet:
 def sheet_of(entry: Entry) -> Sheet | None:
     """Return the sheet that was recorded with a row, or None. Only its header is read.
 
-    A pending entry may have one of an older hub, with other columns: it is not shown.
+    A pending entry may have one of an older hub, with other columns: it is not shown. Neither is
+    one that is no picture: a damaged sheet stops nobody else's page.
     """
     file = paths.RESULTS / entry.track / f"{entry.name}.webp"
-    if entry.state == "pending" or not file.is_file():
+    if entry.state == "pending" or file.is_symlink() or not file.is_file():
         return None
-    with Image.open(file, formats=FORMATS) as picture:
-        width, height = picture.size
+    try:
+        with guarded(), Image.open(file, formats=FORMATS) as picture:
+            width, height = picture.size
+    except UNREADABLE:
+        print(f"{file.relative_to(paths.RESULTS)}: no picture, so it is not shown", file=sys.stderr)
+        return None
     step = SHEET_SIDE_PX + GAP_PX
     columns, column_rest = divmod(width - GAP_PX, step)
     prompts, prompt_rest = divmod(height - LABEL_PX - GAP_PX, step + CAPTION_PX)

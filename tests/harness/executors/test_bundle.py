@@ -109,3 +109,15 @@ def test_ray_that_is_not_installed_is_named_with_its_extra(monkeypatch):
     with pytest.raises(EnvironmentFault, match="Ray is not installed") as error, connected(None):
         pass
     assert "docs/scale.md" in error.value.fix
+
+
+@pytest.mark.parametrize("bomb", ["one large file", "many files"])
+def test_a_bundle_that_grows_is_refused_before_anything_is_written(bomb, runs):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as bundle:
+        count, size = (1, 10_000_000) if bomb == "one large file" else (10_001, 0)
+        for number in range(count):
+            bundle.writestr(f"robot/reference/abc/{number}.json", b"0" * size)
+    with pytest.raises(HubError, match="more than it can"):
+        unpack(packed.getvalue())
+    assert not list(paths.RUNS.rglob("*.json"))

@@ -112,6 +112,16 @@ def test_the_sheet_of_an_older_hub_is_not_cut_up(small):
     assert "One.webp" not in page
 
 
+def test_a_sheet_that_is_no_picture_stops_nobody_s_page(small, capsys):
+    record(make_row("robot", "reference", 0.33), make_sheet("robot"))
+    record(make_row("robot", "One", 0.36), make_sheet("robot"))
+    (small / "leaderboard" / "results" / "robot" / "One.webp").write_bytes(b"<script>1</script>")
+    build(collect(), small / "site")
+    sheets = {path.name for path in (small / "site" / "sheets").rglob("*.webp")}
+    assert sheets == {"reference.webp"}
+    assert "robot/One.webp: no picture" in capsys.readouterr().err
+
+
 def test_a_folder_that_is_not_ours_is_never_replaced(small):
     from harness.errors import UsageError
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -98,9 +99,18 @@ def test_failed_and_stale_rows_are_said_and_the_page_does_not_repeat_the_table(s
 def test_writing_twice_is_writing_once(before, after):
     text = before + readmes.block("old") + after
     if readmes.is_marked(text):
-        once = readmes._BLOCK.sub(lambda _: readmes.block("new"), text)
+        once = readmes._with(text, readmes.block("new"))
         assert once == before + readmes.block("new") + after
         assert readmes.without_block(once) == before + after
+
+
+@pytest.mark.parametrize("torn", ["<!-- results: begin ", "<!-- results: begin -->"])
+def test_torn_marks_without_number_cost_no_time(torn):
+    readme = torn * (1_000_000 // len(torn))  # as large as the check allows
+    began = time.process_time()
+    assert not readmes.is_marked(readme)
+    assert readmes.without_block(readme) == readme
+    assert time.process_time() - began < 2
 
 
 def test_every_contribution_of_the_hub_has_the_marks():
