@@ -12,6 +12,7 @@ import atexit
 import contextlib
 import itertools
 import os
+import re
 import subprocess
 import sys
 from functools import cache
@@ -21,6 +22,8 @@ import psutil
 
 TREE = Path("/sys/fs/cgroup")
 PREFIX = "hub-"
+# Its maker and a count. Other programs' groups may be called hub-something, too.
+OURS = re.compile(rf"{PREFIX}([0-9]{{1,9}})-[0-9]{{1,9}}")
 
 # Enter the group $0, then become the rest of the arguments.
 ENTER = 'echo $$ > "$0/cgroup.procs" && exec "$@"'
@@ -62,8 +65,8 @@ def make_group(home: Path, tasks: int) -> Path:
 def sweep(home: Path) -> None:
     """Remove the groups of hubs that were killed; a group in use cannot be removed."""
     for group in home.glob(f"{PREFIX}*"):
-        maker = group.name.removeprefix(PREFIX).partition("-")[0]
-        if maker.isdigit() and not psutil.pid_exists(int(maker)):
+        ours = OURS.fullmatch(group.name)
+        if ours and not psutil.pid_exists(int(ours[1])):
             remove(group)
 
 

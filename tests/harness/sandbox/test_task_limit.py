@@ -57,6 +57,13 @@ def test_the_groups_of_a_hub_that_was_killed_are_removed() -> None:
     task_limit.remove(mine)
 
 
+@pytest.mark.parametrize("name", ["hub-99999999999999999999-1", "hub-²-1", "hub-999999999"])
+def test_groups_of_others_are_left_alone_whatever_they_are_called(name, tmp_path) -> None:
+    (tmp_path / name).mkdir()
+    task_limit.sweep(tmp_path)
+    assert (tmp_path / name).exists()
+
+
 def test_version_1_counts_below_ones_own_group(tmp_path) -> None:
     told = "9:name=systemd:/\n8:pids:/user/one\n4:cpu,memory:/x\n0::/\n"
     assert task_limit.homes(told, tmp_path) == [tmp_path / "pids" / "user" / "one"]
