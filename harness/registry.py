@@ -186,7 +186,7 @@ def files_of(folder: Path) -> Iterator[Path]:
     """Yield the files that make up a folder, in an order that every machine agrees on."""
     for path in sorted(folder.rglob("*"), key=lambda p: p.relative_to(folder).as_posix()):
         parts = path.relative_to(folder).parts
-        if path.is_file() and not IGNORED_NAMES.intersection(parts) and path.suffix != ".pyc":
+        if path.is_file() and not IGNORED_NAMES.intersection(parts):
             yield path
 
 

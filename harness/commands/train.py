@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
 import time
@@ -144,7 +145,10 @@ def follow(job: FinetuneJob, limits: Limits, progress: Progress) -> Answer:
         try:
             while not child.poll(progress):
                 if stop.asked and not job.stop_file.exists():
-                    job.stop_file.touch()
+                    # The folder is the child's: a link there must not lead the hub elsewhere.
+                    flags = os.O_CREAT | os.O_WRONLY | os.O_EXCL
+                    with contextlib.suppress(FileExistsError):
+                        os.close(os.open(job.stop_file, flags))
                 time.sleep(POLL_S)
         finally:
             child.kill()

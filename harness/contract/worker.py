@@ -23,13 +23,14 @@ from harness.contract.records import ContractFinding, ExperimentOutcome, ProbeOu
 from harness.errors import HubError
 from harness.plugins import Hooks, innermost, load_hooks
 from harness.registry import is_reference
-from harness.worker.events import EventWriter
+from harness.worker.events import EventWriter, clean_json
 from harness.worker.jobs import Answer, ContractJob
 
 if TYPE_CHECKING:
     from harness.contract.experiments.context import Context
 
 OUTCOMES_FILE = "outcomes.jsonl"
+OUTCOMES_LIMIT = 16 << 20  # bytes that are read of it
 RAISED = "HUB-C00"
 
 
@@ -155,9 +156,11 @@ def read_outcomes(path: Path) -> list[ExperimentOutcome]:
     found: list[ExperimentOutcome] = []
     if not path.is_file():
         return found
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    with path.open("rb") as file:
+        data = file.read(OUTCOMES_LIMIT)
+    for line in data.splitlines():
         try:
-            found.append(ExperimentOutcome.model_validate_json(line))
+            found.append(ExperimentOutcome.model_validate_json(clean_json(line)))
         except ValueError:
             continue
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness import atomic
 from harness.contract.components import PIXELS, Workshop
 from harness.contract.experiments.context import Recorder
 from harness.contract.places import Finder
@@ -15,6 +16,7 @@ from harness.matrix.jobs import OUTCOMES_FILE, Line, MatrixJob, State
 from harness.plugins import Hooks, load_hooks
 from harness.records import Contribution, DatasetConfig, GenerateConfig, LoraConfig, TrainConfig
 from harness.worker.copies import seed_everything
+from harness.worker.jobs import ANSWER_FILE, Answer
 from harness.worker.results import (
     check_adapter,
     check_dataset,
@@ -38,6 +40,7 @@ def main(job_file: Path) -> None:
             with watchdog(job.limit_s):
                 line = tried(number, one.recipe, one.cell.columns == "generate", job)
             file.write(line.model_dump_json() + "\n")
+    atomic.write_text(job.out / ANSWER_FILE, Answer().model_dump_json())
 
 
 def tried(number: int, recipe: Contribution, drawing: bool, job: MatrixJob) -> Line:

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from PIL import Image
 
-from harness import atomic, paths
+from harness import paths
 from harness.matrix.jobs import OUTCOMES_FILE, Line, MatrixJob, Outcome, Try
-from harness.progress import Progress
+from harness.progress import NothingToClose, Progress
 from harness.records import Contribution
-from harness.sandbox import layers
-from harness.sandbox.limits import default_limits
-from harness.worker.environment import child_environment
-from harness.worker.jobs import JOB_FILE, LOG_FILE
-from harness.worker.process import FLAGS, POLL_S
+from harness.worker.events import LineReader, clean_json
+from harness.worker.jobs import Answer
+from harness.worker.process import POLL_S, Child
 from harness.worker.sweep import remove_tree
 
-BOOT = paths.ROOT / "harness" / "matrix" / "boot.py"
 BASE = paths.ROOT / "models" / "tiny-sd"
 STARTING_S = 120.0
 LABEL = "the matrix"
@@ -57,23 +50,32 @@ def run_tries(
             data_dir=pictures,
             out=folder / f"child-{starts}",
         )
-        done, begun = 0, False
-        with child(job) as process:
-            ended = False
+        timeout_s = STARTING_S + job.limit_s * len(waiting)
+        child = Child(
+            LABEL, "harness.matrix.child", job, job.out, timeout_s, Answer.model_validate_json
+        )
+        lines, done, begun, ended = LineReader(job.out / OUTCOMES_FILE), 0, False, False
+        try:
             while not ended:
-                ended = process.poll() is not None
-                lines = read_lines(job.out / OUTCOMES_FILE)
-                finished = [line for line in lines if line.state is not None]
-                begun = len(lines) > len(finished)
-                for line in finished[done:]:
-                    yield outcome(waiting[line.number], line)
-                done = len(finished)
+                ended = child.poll(Unheard())
+                for line in read_lines(lines):
+                    # One after the other, each begun and then ended: anything else is not ours.
+                    if line.number != done or (line.state is not None) != begun:
+                        continue
+                    begun = line.state is None
+                    if not begun:
+                        yield outcome(waiting[done], line)
+                        done += 1
+                    if done == len(waiting):
+                        break
                 share = (len(tries) - len(waiting) + done) / len(tries)
                 progress.update(LABEL, share, f"{len(waiting) - done} pairs left")
                 time.sleep(0 if ended else POLL_S)
+        finally:
+            child.kill()
         waiting = waiting[done:]
         if waiting:
-            why = f"The process ended: {last_words(job.out / LOG_FILE)}"
+            why = f"The process ended: {last_words(child)}"
             if not begun:
                 why = f"{why} Nothing of it was tried."
             yield outcome(waiting[0], Line(number=0, state="fails", said=why))
@@ -81,57 +83,34 @@ def run_tries(
     progress.finish(LABEL, ok=True)
 
 
+class Unheard(NothingToClose):
+    """Hears the child's own progress; what is shown is that of the pairs."""
+
+    def update(self, label: str, done: float, text: str) -> None:
+        """Keep quiet."""
+
+    def finish(self, label: str, *, ok: bool) -> None:
+        """Keep quiet."""
+
+
 def outcome(one: Try, line: Line) -> Outcome:
     """Put a try and what the child said of it together."""
     return Outcome(cell=one.cell, state=line.state or "fails", said=line.said)
 
 
-@contextlib.contextmanager
-def child(job: MatrixJob) -> Iterator[subprocess.Popen[bytes]]:
-    """Start the child in the strongest isolation that works here, and end it whatever happens."""
-    if job.out.exists():
-        remove_tree(job.out)
-    (job.out / "tmp").mkdir(parents=True)
-    atomic.write_text(job.out / JOB_FILE, job.model_dump_json())
-    limits = default_limits(STARTING_S + job.limit_s * len(job.tries))
-    program = [sys.executable, *FLAGS, str(BOOT), str(job.out / JOB_FILE)]
-    start = layers.prepare(layers.choose(None), job, job.out, limits, program)
-    with (job.out / LOG_FILE).open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603  # our own program, no shell
-            start.command,
-            stdin=subprocess.PIPE if start.holds_stdin else subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            cwd=job.out / "tmp",
-            env=child_environment(job.out, "1"),
-            start_new_session=True,
-        )
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        if process.stdin is not None:
-            process.stdin.close()
-
-
-def read_lines(path: Path) -> list[Line]:
-    """Read what the child wrote so far; a line that is cut short is read next time."""
-    if not path.is_file():
-        return []
-    text = path.read_text(encoding="utf-8", errors="replace")
-    found = []
-    for line in text[: text.rfind("\n") + 1].splitlines():
+def read_lines(reader: LineReader) -> Iterator[Line]:
+    """Yield what the child wrote since the last look, without what is no line of ours."""
+    for text in reader.lines():
         with contextlib.suppress(ValueError):  # a stranger's print may have got in between
-            found.append(Line.model_validate_json(line))
-    return found
+            yield Line.model_validate_json(clean_json(text))
 
 
-def last_words(log: Path) -> str:
-    """Return the last line of a log."""
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
-    return lines[-1][:300] if lines else "without a word."
+def last_words(child: Child[Answer]) -> str:
+    """Return the last line of what an ended child printed, or how it ended."""
+    error = child.ended().error
+    if error is None:
+        return "without a word."
+    return (error.log_tail[-1] if error.log_tail else error.what)[:300]
 
 
 def draw_pictures(folder: Path) -> None:

@@ -19,7 +19,7 @@ from harness.errors import (
 
 MIB, GIB = 1 << 20, 1 << 30
 
-Kind = Literal["wall", "cpu", "memory", "processes", "disk", "files", "output"]
+Kind = Literal["wall", "cpu", "memory", "processes", "disk", "files", "depth", "output"]
 LimitStatus = Literal["timeout", "oom", "limit"]
 
 
@@ -35,6 +35,7 @@ class Limits:
         threads: Threads of all its processes.
         disk_bytes: Bytes in its folder, and the largest single file.
         files: Files in its folder.
+        depth: Folders inside each other in its folder.
         output_bytes: What it may print.
     """
 
@@ -45,6 +46,7 @@ class Limits:
     threads: int = 1024
     disk_bytes: int = 2 * GIB
     files: int = 20_000
+    depth: int = 32
     output_bytes: int = 64 * MIB
 
     def but(self, **changes: float) -> Limits:
@@ -63,6 +65,7 @@ class Usage:
     threads: int = 0
     disk_bytes: int = 0
     files: int = 0
+    depth: int = 0
     output_bytes: int = 0
 
 
@@ -86,6 +89,7 @@ def exceeded(usage: Usage, limits: Limits) -> Kind | None:
         ("memory", usage.memory_bytes, limits.memory_bytes),
         ("disk", usage.disk_bytes, limits.disk_bytes),
         ("files", usage.files, limits.files),
+        ("depth", usage.depth, limits.depth),
         ("output", usage.output_bytes, limits.output_bytes),
         ("cpu", usage.cpu_s, limits.cpu_s),
         ("wall", usage.wall_s, limits.wall_s),
@@ -131,6 +135,9 @@ def fault(label: str, kind: Kind, usage: Usage, limits: Limits) -> tuple[HubErro
         used, allowed = _size(usage.disk_bytes), _size(limits.disk_bytes)
         if kind == "files":
             used, allowed = f"{usage.files:,} files", f"{limits.files:,} files"
+        elif kind == "depth":
+            used = f"folders {usage.depth} and more deep"
+            allowed = f"{limits.depth} folders inside each other"
         error = WorkerDisk(
             f"{stopped} it wrote {used} into its folder; its limit is {allowed}.",
             fix="Write nothing but small temporary files.",

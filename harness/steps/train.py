@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import shutil
 import statistics
+from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -169,8 +170,21 @@ def train_child(
         job,
         out,
         file.timeout_s * (len(seeds) + job.repeat_first),
-        Answer.model_validate_json,
+        partial(read_answer, seeds),
     )
+
+
+def read_answer(seeds: tuple[int, ...], data: bytes) -> Answer:
+    """Read a training's answer.
+
+    Raises:
+        ValueError: It is none, or is about other seeds than those asked for: every seed in it is
+            scored, so a long list would keep the scorer busy for days.
+    """
+    answer = Answer.model_validate_json(data)
+    if answer.error is None and tuple(outcome.seed for outcome in answer.seeds) != seeds:
+        raise ValueError("it is not about the seeds that were asked for")
+    return answer
 
 
 def read_finished(folder: Path, seeds: tuple[int, ...]) -> Answer | None:

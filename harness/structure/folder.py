@@ -70,8 +70,8 @@ class Folder:
         while waiting and len(found) < limits.MAX_LISTED:
             prefix, directory, depth = waiting.pop()
             for item in _scan(directory):
-                if item.name == "__pycache__" or item.name.endswith(".pyc"):
-                    continue
+                if item.name == "__pycache__":
+                    continue  # made by Python, from sources that are looked at
                 entry = _entry(prefix + item.name, item)
                 found.append(entry)
                 if entry.kind == "folder" and depth < limits.MAX_DEPTH:

@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-MODULES = ("harness.worker.main", "harness.scoring.main")
+MODULES = ("harness.worker.main", "harness.scoring.main", "harness.matrix.child")
 
 
 def die_with_parent() -> None:

@@ -17,6 +17,7 @@ from typing import Any, Self
 
 # Read at most this much at a time, bytes.
 CHUNK = 1 << 20
+LONGEST_TEXT = 4000  # characters of one text in an answer
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -32,6 +33,29 @@ def without_control(text: str) -> str:
     of a line (``::set-env``, ``##[error]``) is moved by a dot and then is text.
     """
     return _COMMAND.sub(r"\1.\2", _CONTROL.sub("", text))
+
+
+def cleaned(value: Any) -> Any:
+    """Return a value of JSON whose texts and names are harmless and of bounded length."""
+    if isinstance(value, str):
+        return without_control(value)[:LONGEST_TEXT]
+    if isinstance(value, list):
+        return [cleaned(one) for one in value]
+    if isinstance(value, dict):
+        return {cleaned(name): cleaned(one) for name, one in value.items()}
+    return value
+
+
+def clean_json(data: bytes) -> bytes:
+    """Return JSON from a stranger's process as JSON whose texts are ``cleaned``.
+
+    Raises:
+        ValueError: It is none, or is nested without end.
+    """
+    try:
+        return json.dumps(cleaned(json.loads(data))).encode()
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
 
 
 class EventWriter:
@@ -81,33 +105,24 @@ class StepReporter:
         )
 
 
-class EventReader:
-    """The parent's end: returns what has arrived since the last look."""
+class LineReader:
+    """Reads a file of lines while a stranger's process writes it: what is new at each look.
+
+    It may be a link by now, or a pipe, or endless: those give nothing, and a piece at a time.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._offset = 0
 
-    def new(self) -> Iterator[tuple[str, float]]:
-        """Yield the ``(phase, done)`` messages that are complete and well-formed.
-
-        The file comes from a stranger's process: anything else in it is passed over.
-        """
+    def lines(self) -> list[bytes]:
+        """Return the lines that are complete since the last look."""
         chunk = self._read()
         end = chunk.rfind(b"\n") + 1
         if end == 0 and len(chunk) == CHUNK:
             end = CHUNK  # a line that long is none of ours
         self._offset += end
-        for line in chunk[:end].splitlines():
-            try:
-                message = json.loads(line)
-                text, done = str(message["phase"]), float(message["done"])
-            except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-                continue
-            yield (
-                without_control(text)[:120],
-                min(max(done, 0.0), 1.0) if math.isfinite(done) else 0.0,
-            )
+        return chunk[:end].splitlines()
 
     def _read(self) -> bytes:
         """Return the next piece; nothing when a stranger put a link or a pipe in its place."""
@@ -121,3 +136,26 @@ class EventReader:
                 return b""
             file.seek(self._offset)
             return file.read(CHUNK)
+
+
+class EventReader:
+    """The parent's end: returns what has arrived since the last look."""
+
+    def __init__(self, path: Path) -> None:
+        self._reader = LineReader(path)
+
+    def new(self) -> Iterator[tuple[str, float]]:
+        """Yield the ``(phase, done)`` messages that are complete and well-formed.
+
+        The file comes from a stranger's process: anything else in it is passed over.
+        """
+        for line in self._reader.lines():
+            try:
+                message = json.loads(line)
+                text, done = str(message["phase"]), float(message["done"])
+            except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+                continue
+            yield (
+                without_control(text)[:120],
+                min(max(done, 0.0), 1.0) if math.isfinite(done) else 0.0,
+            )

@@ -28,6 +28,8 @@ LOG_FILE = "log.txt"
 # In the log: what follows is the whole traceback; a row shows the contribution's own lines of it.
 TRACE_MARK = "--- the whole traceback ---"
 
+MOST_PARAMETERS = 10**12  # more than any model has: a number from a stranger's process
+
 DELTA_FILE = "delta.safetensors"
 ADAPTER_FILE = "adapter.safetensors"
 
@@ -127,8 +129,8 @@ class SeedOutcome(Record):
 
     seed: int
     losses: tuple[float, ...]
-    trainable_parameters: int
-    changed_modules: int
+    trainable_parameters: int = Field(ge=0, le=MOST_PARAMETERS)
+    changed_modules: int = Field(ge=0, le=MOST_PARAMETERS)
     merge_error: float
     unmergeable: str | None = Field(
         default=None, description="why there is no delta: the adapter is no change of weights"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from io import FileIO
 from pathlib import Path
 from typing import IO
 
@@ -23,15 +24,16 @@ class LogPump:
     Args:
         pipe: The child's output, unbuffered; closed at the end.
         path: The log file.
+        file: It, opened before the child began: later it could be a link to somewhere else.
     """
 
-    def __init__(self, pipe: IO[bytes], path: Path) -> None:
+    def __init__(self, pipe: IO[bytes], path: Path, file: FileIO) -> None:
         self.printed = 0
         self._pipe = pipe
         self._path = path
         self._head = bytearray()
         self._tail: deque[bytes] = deque(maxlen=TAIL_CHUNKS)
-        self._file = path.open("wb", buffering=0)
+        self._file = file
         self._thread = threading.Thread(target=self._copy, daemon=True)
         self._thread.start()
 

@@ -10,7 +10,7 @@ from typing import Generic, Literal, Protocol, TypeVar
 from harness.errors import HubError, WorkerCrash
 from harness.records import ErrorReport
 from harness.sandbox.limits import Kind, Limits, Usage, fault
-from harness.worker.events import without_control
+from harness.worker.events import clean_json, without_control
 from harness.worker.exits import describe_exit, shown_trace, signal_name
 from harness.worker.jobs import ANSWER_FILE, LOG_FILE, TRACE_MARK
 
@@ -81,7 +81,8 @@ class Ending(Generic[A]):
 
     def _judge(self, data: bytes) -> Outcome[A]:
         try:
-            answer = self.read_answer(data)
+            # A stranger's process wrote it: its texts go to terminals, pages and workflow logs.
+            answer = self.read_answer(clean_json(data))
         except ValueError as error:
             crash = WorkerCrash(
                 f"{self.label}'s process left an answer that is not one: {error}",
@@ -92,10 +93,10 @@ class Ending(Generic[A]):
             return Outcome(answer, None, "ok")
         told = answer.error
         safe = ErrorReport(
-            kind=without_control(told.kind)[:60],
-            what=without_control(told.what)[:2000],
-            where=without_control(told.where)[:300] if told.where else None,
-            fix=without_control(told.fix)[:1000] if told.fix else None,
+            kind=told.kind[:60],
+            what=told.what[:2000],
+            where=told.where[:300] if told.where else None,
+            fix=told.fix[:1000] if told.fix else None,
             log_tail=(*log_tail(self.out, told=True), *shown_trace(told.log_tail)),
         )
         return Outcome(None, safe, "failed")
@@ -103,7 +104,7 @@ class Ending(Generic[A]):
     def _report(self, error: HubError) -> ErrorReport:
         return ErrorReport(
             kind=type(error).__name__,
-            what=error.what,
+            what=without_control(error.what)[:2000],  # may quote what is wrong with an answer
             where=error.where,
             fix=error.fix,
             log_tail=log_tail(self.out),

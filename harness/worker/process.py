@@ -81,6 +81,7 @@ class Child(Generic[A]):
         self._limits = limits or allowance(job, timeout_s)
         program = [sys.executable, *FLAGS, str(BOOT), module, str(out / JOB_FILE)]
         start = layers.prepare(self.layer, job, out, self._limits, program)
+        log = (out / LOG_FILE).open("xb", buffering=0)
         self._process = subprocess.Popen(  # noqa: S603  # our own program, no shell
             start.command,
             stdin=subprocess.PIPE if start.holds_stdin else subprocess.DEVNULL,
@@ -93,8 +94,8 @@ class Child(Generic[A]):
         )
         if self._process.stdout is None:
             raise HubError("A child without an output cannot be followed.")  # it has a PIPE
-        self._log = LogPump(self._process.stdout, out / LOG_FILE)
-        self._watch = Watch(self._process.pid, out)
+        self._log = LogPump(self._process.stdout, out / LOG_FILE, log)
+        self._watch = Watch(self._process.pid, out, self._limits.memory_bytes)
         self._looked = 0.0
         self.meter = Meter()
 

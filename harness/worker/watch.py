@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,11 @@ import psutil
 
 from harness.sandbox.limits import Usage
 
-# Folders deeper than this are not counted, only removed: no hook needs them.
+# What lies deeper than this is not counted, so nothing may: a limit of its own says so.
 DEEPEST = 32
+
+# Asking the kernel how pages are shared takes a while; more processes than this are told by number.
+ASKED = 64
 
 
 class Watch:
@@ -22,10 +26,12 @@ class Watch:
     Args:
         pid: The child that the hub started; its descendants are found from there.
         out: The child's folder.
+        memory_bytes: From when on shared pages are counted exactly and not from below.
     """
 
-    def __init__(self, pid: int, out: Path) -> None:
+    def __init__(self, pid: int, out: Path, memory_bytes: int) -> None:
         self.peak = Usage()
+        self._memory_bytes = memory_bytes
         self._out = out
         self._began = time.monotonic()
         self._root: psutil.Process | None = None
@@ -43,9 +49,10 @@ class Watch:
 
     def usage(self, output_bytes: int) -> Usage:
         """Measure once; the peaks are kept in ``peak``."""
-        memory, cpu_s, count, threads = 0, 0.0, 0, 0
+        memory, resident, cpu_s, count, threads = 0, 0, 0.0, 0, 0
         largest_shared = 0
-        for process in self.processes():
+        processes = self.processes()
+        for process in processes:
             try:
                 with process.oneshot():
                     if process.status() == psutil.STATUS_ZOMBIE:
@@ -59,18 +66,24 @@ class Watch:
             shared = getattr(told, "shared", 0)
             largest_shared = max(largest_shared, shared)
             memory += told.rss - shared
+            resident += told.rss
             cpu_s += times.user + times.system
             cpu_s += getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
             count += 1
-        disk, files = folder_size(self._out)
+        memory += largest_shared
+        if memory <= self._memory_bytes < resident and count <= ASKED:
+            memory = max(memory, proportional(processes))
+        disk, files, depth = folder_size(self._out)
+        disk += nameless_bytes(processes)
         now = Usage(
             wall_s=time.monotonic() - self._began,
             cpu_s=max(cpu_s, self.peak.cpu_s),
-            memory_bytes=memory + largest_shared,
+            memory_bytes=memory,
             processes=count,
             threads=threads,
             disk_bytes=disk,
             files=files,
+            depth=depth,
             output_bytes=output_bytes,
         )
         self.peak = replace(
@@ -79,13 +92,37 @@ class Watch:
             processes=max(now.processes, self.peak.processes),
             disk_bytes=max(now.disk_bytes, self.peak.disk_bytes),
             files=max(now.files, self.peak.files),
+            depth=max(now.depth, self.peak.depth),
         )
         return now
 
 
-def folder_size(folder: Path) -> tuple[int, int]:
-    """Return the bytes on disk and the number of entries below a folder; links are not followed."""
-    total = count = 0
+def proportional(processes: list[psutil.Process]) -> int:
+    """Return the memory of processes that share pages, each page counted once (PSS), where told."""
+    total = 0
+    for process in processes:
+        with contextlib.suppress(psutil.Error, OSError):
+            told = process.memory_full_info()
+            total += getattr(told, "pss", 0)
+    return total
+
+
+def nameless_bytes(processes: list[psutil.Process]) -> int:
+    """Return the bytes of files that are open and have no name any more, as far as Linux tells."""
+    seen: dict[tuple[int, int], int] = {}
+    for process in processes:
+        with contextlib.suppress(OSError):
+            for handle in os.scandir(f"/proc/{process.pid}/fd"):
+                with contextlib.suppress(OSError):
+                    told = Path(handle.path).stat()
+                    if stat.S_ISREG(told.st_mode) and told.st_nlink == 0:
+                        seen[told.st_dev, told.st_ino] = told.st_blocks * 512
+    return sum(seen.values())
+
+
+def folder_size(folder: Path) -> tuple[int, int, int]:
+    """Return bytes on disk, entries and depth of what is below a folder; links are not followed."""
+    total = count = deepest = 0
     waiting = [(str(folder), 0)]
     while waiting:
         path, depth = waiting.pop()
@@ -98,6 +135,8 @@ def folder_size(folder: Path) -> tuple[int, int]:
             with contextlib.suppress(OSError):
                 told = entry.stat(follow_symlinks=False)
                 total += getattr(told, "st_blocks", told.st_size // 512) * 512
-                if entry.is_dir(follow_symlinks=False) and depth < DEEPEST:
-                    waiting.append((entry.path, depth + 1))
-    return total, count
+                if entry.is_dir(follow_symlinks=False):
+                    deepest = max(deepest, depth + 1)
+                    if depth < DEEPEST:
+                        waiting.append((entry.path, depth + 1))
+    return total, count, deepest

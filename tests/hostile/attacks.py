@@ -127,7 +127,9 @@ RESOURCES = {
     ),
     "WritesOneHugeFile": Attack(
         "writes one huge file",
-        "f = open('../huge', 'wb')\nwhile True: f.write(b'x' * 1000000); f.flush()",
+        "f = open('../huge', 'wb', buffering=0)\n"
+        "try:\n    while True: f.write(b'x' * 1000000)\n"
+        "finally: os.truncate('../huge', 0)",  # or the hub, which looks now and then, is first
         "failed PluginError",
         {"disk_bytes": 60 << 20},
     ),
@@ -139,8 +141,33 @@ RESOURCES = {
     ),
     "DeepFolders": Attack(
         "nests folders deeper than any path",
-        "for n in range(3000): os.mkdir('d'); os.chdir('d')\nos.chmod('.', 0)" + OVER,
-        "crashed WorkerCrash",
+        "for n in range(3000): os.mkdir('d'); os.chdir('d')\nos.chmod('.', 0); time.sleep(600)",
+        "limit WorkerDisk",
+    ),
+    "FillsTheDiskDeepDown": Attack(
+        "fills the disk forty folders deep, where nobody counts",
+        "for n in range(40): os.mkdir('d'); os.chdir('d')\n"
+        "while True:\n    with open('f', 'ab') as f: f.write(b'x' * 1000000)\n    time.sleep(0.01)",
+        "limit WorkerDisk",
+        {"disk_bytes": 60 << 20},
+    ),
+    "FillsTheDiskNamelessly": Attack(
+        "fills the disk with open files that have no name any more",
+        "kept = []\nwhile True:\n    kept.append(open('../f', 'wb')); os.remove('../f')\n"
+        "    kept[-1].write(b'x' * 10000000); kept[-1].flush(); time.sleep(0.05)",
+        "limit WorkerDisk",
+        {"disk_bytes": 60 << 20},
+    ),
+    "MemoryHogTheyShare": Attack(
+        "takes memory that its processes share, each two of them another piece",
+        "import mmap\n"
+        "for n in range(5):\n"
+        "    piece = mmap.mmap(-1, 100 << 20); piece.write(b'x' * (100 << 20))\n"
+        "    if os.fork() == 0: time.sleep(600)\n"
+        "    del piece\n"
+        "time.sleep(600)",
+        "oom WorkerMemory",
+        {"memory_bytes": 450 << 20},
     ),
     "LogFlood": Attack(
         "prints a gigabyte",

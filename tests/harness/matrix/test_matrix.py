@@ -48,6 +48,23 @@ def outcomes(tmp_path_factory):
     return found
 
 
+def test_what_a_stranger_writes_into_the_childs_folder_changes_and_shows_nothing(tmp_path):
+    secret = tmp_path / "secret.txt"
+    secret.write_text("a private line\n", encoding="utf-8")
+    reference = registry.load_reference()
+    liar = registry.load(str((FIXTURES / "ForgesTheMatrix").relative_to(paths.ROOT)))
+    code = (FIXTURES / "ForgesTheMatrix" / "src" / "main.py").read_text(encoding="utf-8")
+    assert "SECRET" in code  # it looks for the file beside the folder of the child
+    tries = [
+        one_try("make_lora", "train", liar, reference, reference),
+        one_try("make_lora", "train", reference, registry.load("Example1"), reference),
+    ]
+    found = list(run_tries(tries, reference, tmp_path / "matrix", Quiet()))
+    assert [one.state for one in found] == ["fails", "works"]
+    assert "private" not in found[0].said
+    assert "\x1b" not in found[0].said
+
+
 def test_each_try_has_its_outcome_and_a_dead_child_costs_only_its_own(outcomes):
     states = [one.state for one in outcomes]
     assert states == ["refused", "fails", "fails", "refused", "works", "works"]
