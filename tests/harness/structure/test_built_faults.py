@@ -279,8 +279,11 @@ def test_names_that_are_not_utf8_are_reported(folder, look):
     assert finding.path.endswith("a\\udcff.txt")
 
 
-def test_compiled_files_are_ignored(folder, look):
+def test_compiled_files_are_ignored_where_python_puts_them_and_refused_elsewhere(folder, look):
     (folder / "src" / "__pycache__").mkdir()
     (folder / "src" / "__pycache__" / "main.cpython-311.pyc").write_bytes(b"\xa7\r\r\n")
-    (folder / "src" / "old.pyc").write_bytes(b"\xa7\r\r\n")
     assert look(folder) == []
+    # There it would be imported like any module.
+    (folder / "src" / "helper.pyc").write_bytes(b"\xa7\r\r\n")
+    (finding,) = only(look(folder), "HUB401")
+    assert finding.path.endswith("src/helper.pyc")
