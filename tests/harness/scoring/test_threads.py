@@ -43,7 +43,7 @@ def trained_loss(count: int) -> float:
     torch.manual_seed(0)
     adapter = make_lora(pipeline=pipeline, config=LoraConfig())
     dataset = make_dataset(data_dir=track.train_dir, resolution=64, config=DatasetConfig())
-    config = TrainConfig(steps=6, batch_size=4, learning_rate=1e-3, seed=0)
+    config = TrainConfig(steps=3, batch_size=4, learning_rate=1e-3, seed=0)
     train(pipeline=pipeline, dataset=dataset, adapter=adapter, config=config, reporter=Quiet())
     pixel_values, captions = read_folder(track.heldout_dir, 64)
     latents = encode_pictures(pipeline, pixel_values, 8)
@@ -53,9 +53,7 @@ def trained_loss(count: int) -> float:
 
 
 def test_with_two_threads_the_heldout_loss_is_the_same_within_the_stated_tolerance(threads):
-    one, again, two = trained_loss(1), trained_loss(1), trained_loss(2)
-    assert one == again
-    assert two == pytest.approx(one, rel=TOLERANCE)
+    assert trained_loss(2) == pytest.approx(trained_loss(1), rel=TOLERANCE)
 
 
 def test_the_protocol_states_that_tolerance():
