@@ -19,7 +19,10 @@ from typing import Any, Self
 CHUNK = 1 << 20
 LONGEST_TEXT = 4000  # characters of one text in an answer
 
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(
+    r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+    r"|[\u200e\u200f\u202a-\u202e\u2066-\u2069]"  # they turn the order of what follows round
+)
 
 # At the start of any line, whatever a runner takes for one.
 _LINE_ENDS = r"\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029"
@@ -29,8 +32,8 @@ _COMMAND = re.compile(rf"(^|[{_LINE_ENDS}])([^\S{_LINE_ENDS}]*(?:::|##\[))")
 def without_control(text: str) -> str:
     """Take out of a stranger's text what a terminal or a CI runner would obey.
 
-    Escape sequences and control characters go, line ends excepted; a workflow command at the start
-    of a line (``::set-env``, ``##[error]``) is moved by a dot and then is text.
+    Escape sequences, control characters (line ends excepted) and marks of direction go; a workflow
+    command at the start of a line (``::set-env``, ``##[error]``) is moved by a dot and then is text.
     """
     return _COMMAND.sub(r"\1.\2", _CONTROL.sub("", text))
 

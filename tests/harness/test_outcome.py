@@ -10,7 +10,7 @@ import pytest
 
 from harness.sandbox.limits import Usage, default_limits
 from harness.steps.train import read_answer
-from harness.worker.events import LONGEST_TEXT, LineReader, clean_json
+from harness.worker.events import LONGEST_TEXT, LineReader, clean_json, without_control
 from harness.worker.jobs import ANSWER_FILE, Answer
 from harness.worker.outcome import Ending, Outcome
 
@@ -80,3 +80,7 @@ def test_lines_are_read_from_a_file_and_never_through_a_link(tmp_path):
     with link.open("ab") as file:
         file.write(b"f\n")
     assert reader.lines() == [b"half"]
+
+
+def test_a_text_cannot_turn_the_order_of_what_follows_round():
+    assert without_control("safe\u202egnp.exe\u2066\u200f") == "safegnp.exe"
