@@ -32,8 +32,8 @@ _COMMAND = re.compile(rf"(^|[{_LINE_ENDS}])([^\S{_LINE_ENDS}]*(?:::|##\[))")
 def without_control(text: str) -> str:
     """Take out of a stranger's text what a terminal or a CI runner would obey.
 
-    Escape sequences, control characters (line ends excepted) and marks of direction go; a workflow
-    command at the start of a line (``::set-env``, ``##[error]``) is moved by a dot and then is text.
+    Escape sequences, control characters (line ends excepted) and marks of direction go. A workflow
+    command at the start of a line (``::set-env``, ``##[error]``) gets a dot before it.
     """
     return _COMMAND.sub(r"\1.\2", _CONTROL.sub("", text))
 
