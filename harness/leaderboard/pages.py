@@ -49,8 +49,9 @@ MAX_SEEDS = 30
 def track_page(track: Track, entries: Sequence[Entry]) -> dict[str, Any]:
     """Return what the track's table, plot and curves need."""
     counts = Counter(entry.state for entry in entries)
-    ranking = [entry for entry in entries if entry.ranks]
-    with_curve = [entry.name for entry in ranking if entry.curve and not entry.control]
+    # A random adapter loses by hundreds of points: beside it everybody else would be one dot.
+    ranking = [entry for entry in entries if entry.ranks and not entry.control]
+    with_curve = [entry.name for entry in ranking if entry.curve]
     first = [REFERENCE_NAME, *(n for n in with_curve if n != REFERENCE_NAME)][: FIRST_CURVES + 1]
     keys = tuple(key for key, _ in AXES)
     return {
@@ -70,10 +71,13 @@ def track_page(track: Track, entries: Sequence[Entry]) -> dict[str, Any]:
 
 
 def interval_scale(entries: Sequence[Entry]) -> Callable[[float], str]:
-    """Return the map from a difference to a place, 4 to 96, the same for the whole track."""
+    """Return the map from a difference to a place, 4 to 96, the same for the whole track.
+
+    It is made for contributions; a control may lie beyond the edge, and is drawn there.
+    """
     ends = [0.0]
     for entry in entries:
-        if entry.ranks and entry.difference is not None:
+        if entry.ranks and not entry.control and entry.difference is not None:
             ends += [entry.difference, *(entry.interval or ())]
     low, high = min(ends), max(ends)
     span = (high - low) or 1.0

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
@@ -19,6 +20,7 @@ from harness.leaderboard.downloads import badge_svg, csv_text
 from harness.leaderboard.entries import thinned
 from harness.leaderboard.lineage import Lineage
 from harness.leaderboard.markdown import render
+from harness.leaderboard.pages import track_page
 from harness.leaderboard.site import HERE, build
 
 EVIL = '</script><script>alert(1)</script>"><img src=x onerror=alert(1)>'
@@ -232,3 +234,15 @@ def test_a_lineage_that_runs_in_circles_ends():
     lineage = Lineage(contributions(A=["A"], B=["C"], C=["B"]))
     for name in "ABC":
         assert len(json.dumps(shape(lineage.tree(name)))) < 500
+
+
+def test_a_control_far_off_does_not_squeeze_the_others_together(small):
+    record(make_row("robot", "reference", 0.33))
+    record(make_row("robot", "One", 0.36))
+    board = collect()
+    one = next(entry for entry in board.of_track("robot") if entry.name == "One")
+    far = replace(one, name="Far", control=True, difference=-6.5, interval=(-8.0, -5.0))
+    page = track_page(board.tracks[0], [*board.of_track("robot"), far])
+    assert float(page["scale"](0.0)) < 20  # as without it: the difference fills the line
+    assert float(page["scale"](-6.5)) == 4.0  # at the edge
+    assert "Far" not in {entry["name"] for entry in page["data"]["entries"]}
