@@ -112,8 +112,8 @@ class Child(Generic[A]):
         if code is None and kind is None:
             return False
         self.kill()
-        if kind is None and self._log.printed > self._limits.output_bytes:
-            code, kind = None, "output"  # it printed all that since the last look, and ended
+        if self._log.printed > self._limits.output_bytes:
+            code, kind = None, "output"  # even if it has ended since the last look, with an answer
         ending = Ending(self.label, self.out, self._limits, self._read_answer)
         self.outcome = ending.outcome(code, kind, usage or self._watch.peak)
         progress.finish(self.label, ok=self.outcome.error is None)

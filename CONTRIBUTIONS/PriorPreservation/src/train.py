@@ -25,11 +25,15 @@ def class_of(caption):
 
 
 @torch.no_grad()
-def base_answer(unet, layers, noisy_latents, timesteps, encoder_hidden_states):
-    """Return what the base predicts: the model with its layers' strength at 0."""
+def base_answer(pipeline, layers, noisy_latents, timesteps, input_ids):
+    """Return what the base predicts, (B, 4, H/8, W/8): with every layer's strength at 0.
+
+    The caption is read again, because an adapter may sit in the text encoder, too.
+    """
     for layer in layers:
         layer.lora_scale = 0.0
-    answer = unet(noisy_latents, timesteps, encoder_hidden_states).sample
+    encoder_hidden_states = pipeline.text_encoder(input_ids)[0]  # (B, S, D)
+    answer = pipeline.unet(noisy_latents, timesteps, encoder_hidden_states).sample
     for layer in layers:
         layer.lora_scale = 1.0
     return answer
@@ -88,9 +92,9 @@ def train(pipeline, dataset, adapter, config, reporter):
         noise_pred = unet(noisy_latents, timesteps, encoder_hidden_states).sample
         target = noise
         if keeps.any():
-            inputs = (noisy_latents[keeps], timesteps[keeps], encoder_hidden_states[keeps])
+            inputs = (noisy_latents[keeps], timesteps[keeps], input_ids[caption_rows[keeps]])
             target = noise.clone()  # (B, 4, H/8, W/8)
-            target[keeps] = base_answer(unet, layers, *inputs)
+            target[keeps] = base_answer(pipeline, layers, *inputs)
         loss = F.mse_loss(noise_pred, target)
 
         optimizer.zero_grad()
