@@ -24,7 +24,7 @@ from harness.executors.choose import ALL, Choice, choose
 from harness.executors.estimates import typical
 from harness.executors.listener import Listener, Storing
 from harness.executors.local import run_local
-from harness.executors.plan import SETTLED, State, without_settled
+from harness.executors.plan import without_settled
 from harness.executors.queue import Planned
 from harness.executors.shard import cut, parse_shard
 from harness.executors.tasks import Task, TaskResult
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     console = Console(highlight=False)
     pattern = task_pattern(args)
     seeds_of = partial(chosen_seeds, args.seeds, every=not args.quick)
-    choice = choose(pattern, args.track, args.only, seeds_of)
+    choice = choose(pattern, args.track, args.only, seeds_of, from_checkout=args.shard is not None)
     planned = selected(choice, args)
     if args.executor is None:
         show(choice, planned, args, console)
@@ -120,9 +120,8 @@ def require_consistent(args: argparse.Namespace) -> None:
 def selected(choice: Choice, args: argparse.Namespace) -> list[Planned]:
     """Return the runs that are asked for: of this shard, without those that need not be run."""
     planned, lines = list(choice.planned), choice.lines
-    settled: tuple[State, ...] = ("recorded",) if args.shard else SETTLED
     if args.missing:
-        planned = without_settled(planned, lines, settled)
+        planned = without_settled(planned, lines)
     return cut(planned, *args.shard) if args.shard else planned
 
 
@@ -135,7 +134,7 @@ def execute(
         from harness.executors.ray_cluster import connected
 
         with connected(args.address) as cluster:
-            account = Account(planned, cluster.places())
+            account = Account(planned, cluster.places(planned))
             with create_view(console, account) as view:
                 return cluster.run(planned, storing(view, args))
     with create_view(console, Account(planned, jobs)) as view:

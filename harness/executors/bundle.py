@@ -10,7 +10,7 @@ import io
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from harness import paths
@@ -56,26 +56,39 @@ def unpack(data: bytes) -> None:
             raise ValueError("it holds more than it can")
     except (zipfile.BadZipFile, ValueError) as error:
         raise HubError(f"The reference's files did not arrive whole: {error}") from error
+    with bundle, held(paths.RUNS / LOCK, timeout_s=-1):
+        runs = {run_of(name) for name in names}
+        lacking = {run for run in runs if not is_settled(paths.RUNS / run)}
+        if lacking:
+            extract(bundle, [name for name in names if run_of(name) in lacking])
+
+
+def run_of(name: PurePosixPath) -> PurePosixPath:
+    """Return the folder of the run, or of the gate's report, that a file belongs to."""
+    return PurePosixPath(*name.parts[:3])
+
+
+def extract(bundle: zipfile.ZipFile, names: Sequence[PurePosixPath]) -> None:
+    """Put files in their place, a run at a time."""
     own = tempfile.TemporaryDirectory(prefix=".bundle-", dir=paths.RUNS)
-    with bundle, held(paths.RUNS / LOCK, timeout_s=-1), own as temporary:
+    with own as temporary:
         for name in names:
             target = Path(temporary) / name
             target.parent.mkdir(parents=True, exist_ok=True)
             with bundle.open(name.as_posix()) as source, target.open("wb") as sink:
                 shutil.copyfileobj(source, sink)
-        for run in sorted({PurePosixPath(*name.parts[:3]) for name in names}):
-            settle(Path(temporary) / run, paths.RUNS / run)
+        for run in sorted({run_of(name) for name in names}):
+            target = paths.RUNS / run
+            if target.exists():
+                remove_tree(target)  # half a run of an interrupted task
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (Path(temporary) / run).rename(target)
 
 
-def settle(new: Path, target: Path) -> None:
-    """Move a run, or the gate's report, to its place unless a finished one is there."""
+def is_settled(target: Path) -> bool:
+    """Tell whether a finished run, or the gate's report, is in its place."""
     finished = (target / ROW_FILE).is_file() and (target / PAGE_FILE).is_file()
-    if finished or (target / REPORT_FILE).is_file():
-        return
-    if target.exists():
-        remove_tree(target)  # half a run of an interrupted task
-    target.parent.mkdir(parents=True, exist_ok=True)
-    new.rename(target)
+    return finished or (target / REPORT_FILE).is_file()
 
 
 def checked(info: zipfile.ZipInfo) -> PurePosixPath:

@@ -72,7 +72,14 @@ def choose_names(only: Sequence[str]) -> list[str]:
 SeedsOf = Callable[[Track], tuple[tuple[int, ...] | None, bool]]
 
 
-def choose(pattern: Task, track: str, only: Sequence[str], seeds_of: SeedsOf) -> Choice:
+def choose(
+    pattern: Task,
+    track: str,
+    only: Sequence[str],
+    seeds_of: SeedsOf,
+    *,
+    from_checkout: bool = False,
+) -> Choice:
     """Return the tasks of a board, all like ``pattern`` but for name, track and seeds.
 
     Args:
@@ -80,13 +87,15 @@ def choose(pattern: Task, track: str, only: Sequence[str], seeds_of: SeedsOf) ->
         track: A track's name, or ``all``.
         only: Names to which the board is limited; none: everybody.
         seeds_of: Which seeds on a track; tracks differ in how many they have.
+        from_checkout: Go by the recorded rows alone, not by what runs/ holds here: machines that
+            share nothing but the commit then choose, and cut, the same.
 
     Raises:
         UsageError: There is no such track or contribution.
         BaseModelError: The track's base model is not here.
     """
     tracks, left_out = choose_tracks(track)
-    names, kept = choose_names(only), read_seconds()
+    names, kept = choose_names(only), {} if from_checkout else read_seconds()
     readable = {name: load_if_possible(name) for name in names}
     planned, lines = [], []
     for one in tracks:
@@ -100,7 +109,7 @@ def choose(pattern: Task, track: str, only: Sequence[str], seeds_of: SeedsOf) ->
             seeds, row = number_of_seeds(task, one), recorded(name, one.file.name)
             seconds = estimate(task, seeds, kept, row)
             planned.append(Planned(task, seeds, seconds, memory_bytes(weights, row)))
-            line = line_of(ground, planned[-1], readable[name], row)
+            line = line_of(ground, planned[-1], readable[name], row, look_here=not from_checkout)
             planned[-1] = replace(planned[-1], task=task.model_copy(update={"key": line.key}))
             lines.append(line)
     return Choice(tuple(planned), tuple(lines), left_out)

@@ -100,6 +100,7 @@ def start(planned: Planned, messages: SimpleQueue[Message]) -> Running:
             stdout=subprocess.PIPE,
             stderr=sink,
             encoding="utf-8",
+            errors="replace",
             start_new_session=True,  # Ctrl-C is ours: we tell it
         )
     if process.stdin is not None:
@@ -140,13 +141,21 @@ def read(
 
 
 def hear(running: Running, line: str, listener: Listener) -> None:
-    """Understand one line of a task's process."""
-    said = json.loads(line)
-    if "result" in said:
-        running.result = accept(running.planned.task, json.dumps(said["result"]))
+    """Understand one line of a task's process.
+
+    One that was cut, because its process was killed while it wrote, says nothing: without a result
+    the end of its process is what is reported.
+    """
+    try:
+        said = json.loads(line)
+        if "result" in said:
+            running.result = accept(running.planned.task, json.dumps(said["result"]))
+            return
+        news = said["news"]
+        done, text = float(news["done"]), f"{news['label']}: {news['text']}"
+    except (ValueError, KeyError, TypeError):
         return
-    news = said["news"]
-    listener.news(running.planned.task, float(news["done"]), f"{news['label']}: {news['text']}")
+    listener.news(running.planned.task, done, text)
 
 
 def died(running: Running) -> TaskResult:

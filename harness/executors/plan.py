@@ -83,6 +83,7 @@ def state_of(
     row: Row | None,
     *,
     thorough: bool,
+    look_here: bool = True,
 ) -> State:
     """Say what would happen to a run.
 
@@ -92,11 +93,13 @@ def state_of(
         seeds: All of them, quick ones first.
         row: The one on the board, if there is any.
         thorough: Whether the run may end after the quick seeds because it is clearly worse.
+        look_here: Whether what runs/ holds counts; without it nothing is "done".
     """
-    if is_done(ground, contribution, seeds):
-        return "done"
     quick = seeds[: ground.track.file.quick_seeds]
-    if thorough and lost_early(ground, contribution, quick):
+    if look_here and (
+        is_done(ground, contribution, seeds)
+        or (thorough and lost_early(ground, contribution, quick))
+    ):
         return "done"
     if row is None:
         return "queued"
@@ -147,7 +150,12 @@ def folders_of(
 
 
 def line_of(
-    ground: Ground, planned: Planned, contribution: Contribution | None, row: Row | None
+    ground: Ground,
+    planned: Planned,
+    contribution: Contribution | None,
+    row: Row | None,
+    *,
+    look_here: bool = True,
 ) -> PlannedRun:
     """Describe one run; without a contribution it is faulty, and executing it says why."""
     task, file = planned.task, ground.track.file
@@ -157,7 +165,9 @@ def line_of(
     state: State = "faulty"
     if contribution is not None:
         key = key_of(ground, contribution, seeds)
-        state = state_of(ground, contribution, seeds, row, thorough=task.thorough)
+        state = state_of(
+            ground, contribution, seeds, row, thorough=task.thorough, look_here=look_here
+        )
     return PlannedRun(
         contribution=task.contribution,
         track=task.track,
@@ -169,13 +179,11 @@ def line_of(
     )
 
 
-def without_settled(
-    planned: Sequence[Planned], lines: Sequence[PlannedRun], settled: Sequence[State]
-) -> list[Planned]:
-    """Leave out runs in these states; a reference stays while anybody on its track is left."""
-    open_tracks = {line.track for line in lines if line.state not in settled}
+def without_settled(planned: Sequence[Planned], lines: Sequence[PlannedRun]) -> list[Planned]:
+    """Leave out runs that have a row; a reference stays while anybody on its track is left."""
+    open_tracks = {line.track for line in lines if line.state not in SETTLED}
     return [
         one
         for one, line in zip(planned, lines, strict=True)
-        if line.state not in settled or (one.task.is_reference and line.track in open_tracks)
+        if line.state not in SETTLED or (one.task.is_reference and line.track in open_tracks)
     ]

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -29,6 +29,7 @@ from harness.records import ErrorReport
 MOST_TRIES = 4  # a run that has taken so many workers down is not sent to another
 TICK_S = 0.5
 CONNECT_S = 10.0
+NAMES = {"num_cpus": "CPU", "num_gpus": "GPU", "memory": "memory"}  # option -> resource
 
 
 @contextmanager
@@ -83,9 +84,16 @@ class Cluster:
         # The queue sends a run again itself: it knows which had ended.
         self._remote = ray.remote(max_retries=0, num_returns=2)(run_there)
 
-    def places(self) -> int:
-        """Return how many runs the cluster carries at once, as far as its processors go."""
-        return max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+    def places(self, planned: Sequence[Planned]) -> int:
+        """Return how many of these runs the cluster carries at once, by what the smallest needs."""
+        needs = [self._needs(one) for one in planned]
+        least = {key: min(one[key] for one in needs) for key in needs[0]} if needs else {}
+        carried = (
+            min(has.get(NAMES[key], 0) // amount for key, amount in least.items())
+            for has in self._alive()
+            if least
+        )
+        return max(1, int(sum(carried)))
 
     def run(self, planned: Sequence[Planned], listener: Listener) -> list[TaskResult]:
         """Carry out tasks; return their results in the order in which they came home.
@@ -100,7 +108,8 @@ class Cluster:
         tries: dict[str, int] = {}
         try:
             while queue.waiting or running:
-                while len(running) < self.places():
+                places = self.places(planned)  # nodes come and go
+                while len(running) < places:
                     following = queue.take()
                     if following is None:
                         break
@@ -123,6 +132,10 @@ class Cluster:
                         continue
                     found = result or gave_up(one)
                     self._conclude(one, found, queue, results, listener)
+                for answer, why in self._stranded(running):
+                    one, _ = running.pop(answer)
+                    self._ray.cancel(answer)
+                    self._conclude(one, not_run(one.task, why), queue, results, listener)
                 listener.tick()
         finally:
             for answer in running:
@@ -131,16 +144,16 @@ class Cluster:
 
     def lacking(self, planned: Planned) -> str | None:
         """Say what no node has enough of for a task, or None: Ray itself would wait for ever."""
-        wanted = self._needs(planned)
-        alive = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
-        names = {"num_cpus": "CPU", "num_gpus": "GPU", "memory": "memory"}
-        fits = any(
-            all(has.get(names[key], 0) >= amount for key, amount in wanted.items()) for has in alive
-        )
-        if fits:
-            return None
-        listed = ", ".join(f"{names[key]} {amount:,}" for key, amount in wanted.items())
-        return f"No node of the cluster has what it needs: {listed}."
+        return lacking(self._needs(planned), self._alive())
+
+    def _stranded(self, running: Mapping[Any, tuple[Planned, Any]]) -> list[tuple[Any, str]]:
+        """Return what waits for a node that is gone and was the only one with room for it."""
+        alive = self._alive() if running else []
+        said = [(answer, lacking(self._needs(one), alive)) for answer, (one, _) in running.items()]
+        return [(answer, why) for answer, why in said if why is not None]
+
+    def _alive(self) -> list[dict[str, float]]:
+        return [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
 
     def _needs(self, planned: Planned) -> dict[str, int]:
         needs = {"num_cpus": 1, "memory": planned.memory_bytes}
@@ -183,6 +196,21 @@ class Cluster:
         for ended in (result, *queue.ended(one, result)):
             results.append(ended)
             listener.ended(ended)
+
+
+def lacking(wanted: Mapping[str, int], alive: Sequence[Mapping[str, float]]) -> str | None:
+    """Say what no node has enough of, or None.
+
+    Args:
+        wanted: What a task asks for, by Ray's names for options.
+        alive: What each node has, by Ray's names for resources.
+    """
+    if any(
+        all(has.get(NAMES[key], 0) >= amount for key, amount in wanted.items()) for has in alive
+    ):
+        return None
+    listed = ", ".join(f"{NAMES[key]} {amount:,}" for key, amount in wanted.items())
+    return f"No node of the cluster has what it needs: {listed}."
 
 
 def gave_up(planned: Planned) -> TaskResult:

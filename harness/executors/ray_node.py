@@ -58,6 +58,7 @@ def run_process(task: Task) -> str:
             stdout=subprocess.PIPE,
             stderr=log,
             encoding="utf-8",
+            errors="replace",
             start_new_session=True,
         )
         try:
@@ -92,7 +93,10 @@ def talk(process: subprocess.Popen[str], task: Task) -> object | None:
     for line in process.stdout:
         said = line
     process.wait()
-    return json.loads(said).get("result") if said else None
+    try:
+        return json.loads(said)["result"]
+    except (ValueError, KeyError, TypeError):
+        return None  # killed while it wrote, or before
 
 
 def end(process: subprocess.Popen[str]) -> None:

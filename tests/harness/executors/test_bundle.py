@@ -7,6 +7,7 @@ import pytest
 
 from harness import paths
 from harness.errors import HubError
+from harness.executors import bundle
 from harness.executors.bundle import pack, unpack
 from harness.executors.plan import folders_of, ground_of
 from harness.registry import load_reference
@@ -49,6 +50,17 @@ def test_a_finished_run_that_is_there_stays_and_half_a_run_does_not(elsewhere):
     put(run, text="own")
     unpack(elsewhere)
     assert (run / "row.json").read_text() == "own"
+
+
+def test_what_is_all_there_is_not_unpacked_again(elsewhere, monkeypatch):
+    unpack(elsewhere)
+    extracted = []
+    monkeypatch.setattr(bundle, "extract", lambda files, names: extracted.append(names))
+    unpack(elsewhere)
+    assert extracted == []
+    (paths.RUNS / "robot" / "reference" / "abc" / "page.html").unlink()
+    unpack(elsewhere)
+    assert len(extracted) == 1
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from harness import paths, registry
 from harness.cli import main
+from harness.executors.estimates import seconds_file
 from harness.executors.plan import ground_of, key_of
 from harness.results import write_row
 from harness.run_folders import PAGE_FILE, ROW_FILE, run_folder
@@ -86,6 +87,31 @@ def test_a_shard_of_the_plan_can_be_looked_at_before_it_is_run(capsys, runs):
     pieces = [set(plan(capsys, *arguments, "--shard", f"{n}/3")) for n in (1, 2, 3)]
     assert set.union(*pieces) == whole
     assert all("reference" in piece for piece in pieces)
+
+
+def test_machines_that_ran_different_things_cut_the_same_shards(
+    capsys, runs, tmp_path, monkeypatch
+):
+    write_row(paths.RESULTS / "robot" / "Example1.json", good_row())
+    arguments = ("--seeds", "0,", "--missing", "--only", "Example1,DoRA,LoHa,Rank16")
+
+    def shards():
+        return [sorted(plan(capsys, *arguments, "--shard", f"{n}/2")) for n in (1, 2)]
+
+    fresh = shards()
+    # Another machine has run some of it, and knows how long that took.
+    monkeypatch.setattr(paths, "RUNS", tmp_path / "other")
+    track = load_track("robot")
+    for name in ("DoRA", "Example1"):
+        key = key_of(ground_of(track, "cpu"), registry.load(name), (0,))
+        folder = run_folder("robot", name, key)
+        write_row(folder / ROW_FILE, good_row(name))
+        (folder / PAGE_FILE).write_text("a page")
+    seconds = {"robot/Rank16/1 seeds/cpu": 900.0, "robot/LoHa/1 seeds/cpu": 1.0}
+    seconds_file().write_text(json.dumps(seconds))
+    assert plan(capsys, "--seeds", "0,", "--only", "DoRA")["DoRA"]["state"] == "done"
+    assert shards() == fresh
+    assert sorted({*fresh[0], *fresh[1]}) == ["DoRA", "LoHa", "Rank16", "reference"]
 
 
 def test_a_track_without_its_base_model_is_left_out_and_says_why(capsys, runs):

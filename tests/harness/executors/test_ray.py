@@ -5,19 +5,23 @@ Not in the default suite: Ray is no dependency. ``nox -s ray`` installs it and r
 
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
 import sys
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from harness import atomic
-from harness.results import read_row
+from harness.machine import processor_name, usable_cores
+from harness.results import read_row, write_row
 from tests.harness.executors.test_board import hub as hub  # the same clone, with few steps
+from tests.harness.support import example_row
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: nox -s ray")
 
@@ -28,11 +32,12 @@ RESULT = "HUB_RAY_RESULT"  # where to write what was found, if anywhere
 class Node:
     """One node, as ``ray start`` makes it, with a disk of its own."""
 
-    def __init__(self, cluster, disk: Path, **resources):
+    def __init__(self, cluster, disk: Path, memory: int | None = None, **resources):
         self.disk = disk
         self.cluster = cluster
         self.handle = cluster.add_node(
             num_cpus=1,
+            **({} if memory is None else {"memory": memory}),
             resources=resources,
             object_store_memory=100 << 20,
             env_vars={"HUB_RUNS": str(disk)},
@@ -58,6 +63,15 @@ def cluster():
     made.shutdown()
 
 
+def add(hub, name):
+    """Add a contribution like Small, under another name."""
+    folder = hub / "CONTRIBUTIONS" / name
+    if not folder.exists():
+        shutil.copytree(hub / "CONTRIBUTIONS" / "Small", folder)
+        toml = folder / "contribution.toml"
+        toml.write_text(toml.read_text().replace("Small", name))
+
+
 def start_board(hub, address, *arguments):
     # Ray itself may lie beside the environment; the driver's path is the workers' path.
     command = ["plan", "--executor", "ray", "--address", address, "--track", "robot"]
@@ -74,10 +88,7 @@ def test_a_node_is_killed_half_way_and_nothing_is_lost_and_nothing_run_twice(
     hub, cluster, tmp_path
 ):
     for name in NAMES:
-        if not (hub / "CONTRIBUTIONS" / name).exists():
-            shutil.copytree(hub / "CONTRIBUTIONS" / "Small", hub / "CONTRIBUTIONS" / name)
-            toml = hub / "CONTRIBUTIONS" / name / "contribution.toml"
-            toml.write_text(toml.read_text().replace("Small", name))
+        add(hub, name)
     first = Node(cluster, tmp_path / "disk-1", first=1)
     second = Node(cluster, tmp_path / "disk-2", second=1)
     cluster.wait_for_nodes()
@@ -127,6 +138,10 @@ def test_a_node_is_killed_half_way_and_nothing_is_lost_and_nothing_run_twice(
         "reference_trained": starts["reference"],
         "seconds": round(time.monotonic() - began),
         "ray": ray.__version__,
+        "python": platform.python_version(),
+        "processor": processor_name(),
+        "cores": usable_cores(),
+        "date": datetime.now(UTC).date().isoformat(),
     }
     print(json.dumps(note, indent=1))
     if os.environ.get(RESULT):
@@ -158,6 +173,33 @@ def test_what_no_node_can_carry_is_said_and_not_waited_for(hub, cluster, tmp_pat
     assert board.returncode == 1
     assert "No node of the cluster has what it needs: CPU 1, memory" in out
     assert "GPU 1" in out
+
+
+def test_what_waits_for_a_node_that_is_gone_is_said_and_the_rest_goes_on(hub, cluster, tmp_path):
+    for name in ("LargeA", "LargeB"):
+        add(hub, name)
+        # The board knows what they need: more than the second node has.
+        row = example_row(contribution=name)
+        costs = row.costs.model_copy(update={"peak_memory_bytes": 3 << 30})
+        folder = hub / "leaderboard" / "results" / "robot"
+        write_row(folder / f"{name}.json", row.model_copy(update={"costs": costs}))
+    large = Node(cluster, tmp_path / "disk-1", first=1, memory=6 << 30)
+    Node(cluster, tmp_path / "disk-2", second=1, memory=2 << 30)
+    cluster.wait_for_nodes()
+    board = start_board(
+        hub, cluster.address, "--only", "LargeA,LargeB,Small", "--seeds", "0,", "--skip-gate"
+    )
+    lines = []
+    for line in board.stdout:
+        lines.append(line)
+        if len([text for text in lines if "Large" in text and "started" in text]) == 2:
+            wait_until_training(large)
+            large.kill()
+    board.stdout.close()
+    out = "".join(lines)
+    assert board.wait(60) == 1, out
+    assert len(re.findall("No node of the cluster has what it needs", out)) >= 2, out
+    assert re.search(r"(?m)^Small on robot: gain", out), out
 
 
 def test_a_cluster_that_is_not_there_is_named(hub):
