@@ -19,29 +19,50 @@ ONE = [1, 1]
 
 
 class PackedConvolution:
-    """A convolution with square odd kernel, stride 1 and "same" padding, packed when first used."""
+    """A convolution with square odd kernel, stride 1 and "same" padding, packed when first used.
+
+    Weights that change are packed anew. A change is noticed as autograd notices it: by the tensor's
+    version, which writing through ``.data`` leaves as it is.
+    """
 
     def __init__(self, conv: nn.Conv2d) -> None:
-        self.weight, self.bias = conv.weight.detach(), conv.bias
+        self.conv = conv
         self.padding = [size // 2 for size in conv.kernel_size]
-        self.forward_weight: Tensor | None = None
-        self.backward_weight: Tensor | None = None
+        self.drop(None)
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the convolution of x (B, C, H, W) as (B, out, H, W)."""
+        if not fits(self.conv):  # trained, moved or cast meanwhile
+            return nn.Conv2d.forward(self.conv, x)
+        weight = self.conv.weight
+        state = (weight.data_ptr(), weight._version)
+        if state != self.packed_state:  # merged with an adapter, or loaded anew
+            self.drop(state)
         out: Tensor = _Convolve.apply(x, self)  # type: ignore[no-untyped-call]
         return out
+
+    def drop(self, state: tuple[int, int] | None) -> None:
+        """Forget the packed weights; the next ones are of weights in this state."""
+        self.packed_state = state
+        self.forward_weight: Tensor | None = None
+        self.backward_weight: Tensor | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy needs: packed weights cannot be copied, and are made anew."""
+        unpacked = {"packed_state": None, "forward_weight": None, "backward_weight": None}
+        return {**self.__dict__, **unpacked}
 
     def convolve(self, x: Tensor) -> Tensor:
         """Convolve without autograd."""
         if self.forward_weight is None:
-            self.forward_weight = pack(self.weight, self.padding, x)
-        return run(x, self.forward_weight, self.bias, self.padding)
+            self.forward_weight = pack(self.conv.weight.detach(), self.padding, x)
+        return run(x, self.forward_weight, self.conv.bias, self.padding)
 
     def convolve_back(self, grad: Tensor) -> Tensor:
         """Return the gradient of the input, (B, C, H, W), from that of the output."""
         if self.backward_weight is None:
-            turned = self.weight.flip(2, 3).transpose(0, 1).contiguous()  # (C, out, k, k)
+            weight = self.conv.weight.detach()
+            turned = weight.flip(2, 3).transpose(0, 1).contiguous()  # (C, out, k, k)
             self.backward_weight = pack(turned, self.padding, grad)
         return run(grad, self.backward_weight, None, self.padding)
 

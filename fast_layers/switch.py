@@ -57,25 +57,28 @@ def fast_form(
     if "forward" in vars(layer):  # somebody has replaced it
         return None
     if isinstance(layer, nn.Linear):
-        return fused(layer) if is_plain_lora(layer, lora_hook) else None
+        return Fused(layer) if is_plain_lora(layer, lora_hook) else None
     if pack_convolutions and convolution.fits(layer):
         return convolution.PackedConvolution(layer)
     return None
 
 
-def fused(layer: nn.Linear) -> Callable[[Tensor], Tensor]:
-    """Return ``layer`` and its LoRA as one function of x (..., in) -> (..., out)."""
-    lora: Any = layer.lora
+class Fused:
+    """A linear layer and its LoRA as one function. An object: a copied model has its own."""
 
-    def forward(x: Tensor) -> Tensor:
+    def __init__(self, layer: nn.Linear) -> None:
+        self.layer = layer
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the layer's output (..., out) with its correction, from x (..., in)."""
+        layer = self.layer
+        lora: Any = layer.lora
         if not lora.enabled or lora.base_weight is not None:  # switched off, or merged, meanwhile
             return F.linear(x, layer.weight, layer.bias)
         scale = lora.scale * lora.lora_scale
         inputs = (x, layer.weight, layer.bias, lora.lora_A, lora.lora_B, scale)
         out: Tensor = LoRALinear.apply(*inputs)  # type: ignore[no-untyped-call]
         return out
-
-    return forward
 
 
 def is_plain_lora(layer: nn.Linear, lora_hook: Callable[..., Any]) -> bool:

@@ -135,13 +135,16 @@ def write_files(
 ) -> tuple[str, ...]:
     """Write the adapter's own weights, and a form that needs none of its code.
 
-    The reference's LoRA goes into kohya's format, which other programs load. Of any other adapter
-    the change of the base's weights is written.
+    The reference's LoRA goes into kohya's format, which other programs load. Of any other adapter,
+    a method of a library through the reference's hook among them, the change of the base's weights
+    is written.
     """
     header = job.contribution.header
     save_adapter(adapter, job.out / ADAPTER_FILE, header)
-    if hooks.origins["make_lora"].path == job.reference.path:
-        package = job.reference.module.rpartition(".")[0]
+    package = job.reference.module.rpartition(".")[0]
+    is_reference = hooks.origins["make_lora"].path == job.reference.path
+    lora = importlib.import_module(f"{package}.lora")
+    if is_reference and all(isinstance(one, lora.LoRALayer) for one in adapter.children()):
         files = importlib.import_module(f"{package}.files")
         files.save_adapter(adapter, job.out / LORA_FILE, {**notes, **header})
         return (f"{LORA_FILE} loads in diffusers, A1111 and ComfyUI.",)

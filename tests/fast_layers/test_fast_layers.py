@@ -1,6 +1,7 @@
 """The fast forms compute what the plain ones do: values, gradients, whole trainings."""
 
 import json
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,49 @@ def test_only_what_fits_is_replaced_and_everything_comes_back():
     assert count == len(replaced)
     assert before == {name: dict(module._forward_hooks) for name, module in model.named_modules()}
     assert not [name for name, module in model.named_modules() if "forward" in vars(module)]
+
+
+def test_a_convolution_whose_weights_change_inside_the_block_is_packed_anew():
+    layer, x = small_model()["conv"].requires_grad_(requires_grad=False), torch.randn(2, 8, 8, 8)
+    holder = nn.ModuleDict({"conv": layer})
+    with fast_layers(holder, add_lora, pack_convolutions=True) as count:
+        assert count == 1
+        before = layer(x)
+        with torch.no_grad():
+            layer.weight.add_(0.5)  # as merging an adapter does
+        in_place = layer(x)
+        layer.weight.data = layer.weight.data * 2
+        replaced = layer(x)
+    assert not close(before, in_place)
+    assert close(replaced, layer(x))
+    with torch.no_grad():
+        layer.weight.div_(2)
+    assert close(in_place, layer(x))
+
+
+def test_a_convolution_that_is_trained_after_all_gets_its_gradient():
+    layer, x = small_model()["conv"].requires_grad_(requires_grad=False), torch.randn(2, 8, 8, 8)
+    with fast_layers(nn.ModuleDict({"conv": layer}), add_lora, pack_convolutions=True):
+        layer(x)
+        layer.requires_grad_(requires_grad=True)
+        layer(x).sum().backward()
+    assert layer.weight.grad is not None
+
+
+def test_a_model_copied_inside_the_block_computes_with_its_own_weights():
+    model = small_model().requires_grad_(requires_grad=False)
+    rows, picture = torch.randn(3, 12), torch.randn(2, 8, 8, 8)
+    with fast_layers(model, add_lora, pack_convolutions=True):
+        model["conv"](picture)
+        copy = deepcopy(model)
+        for parameter in copy.parameters():
+            parameter.data.mul_(2)
+        fast = [copy["to_q"](rows), copy["conv"](picture)]
+    for layer in (copy["to_q"], copy["conv"]):
+        del layer.forward
+    copy["to_q"].register_forward_hook(add_lora)
+    assert close(fast[0], copy["to_q"](rows))
+    assert close(fast[1], copy["conv"](picture))
 
 
 def test_an_error_inside_the_block_brings_everything_back_too():
