@@ -226,7 +226,9 @@ def test_parts_that_were_put_aside_are_fetched_for_a_drawing(pipeline):
 # --- memory -------------------------------------------------------------------------------------
 
 
-def test_the_estimate_of_activations_is_what_autograd_keeps(pipeline, adapter):
+@pytest.mark.parametrize("small", [0, memory.SMALL_BYTES], ids=["fake tensors", "real ones"])
+def test_the_estimate_of_activations_is_what_autograd_keeps(pipeline, adapter, small, monkeypatch):
+    monkeypatch.setattr(memory, "SMALL_BYTES", small)
     kept = {}
     weights = {id(p) for p in pipeline.unet.parameters()}
 
