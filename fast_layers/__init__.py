@@ -6,6 +6,7 @@ worth it where a step's time is not arithmetic but its thousands of small operat
 that are packed anew in every call:
 
 - ``linear``: a linear layer and its LoRA as one autograd function instead of nine operations;
+- ``pointwise``: the same for a 1x1 convolution;
 - ``convolution``: frozen 3x3 convolutions with their weights packed for oneDNN once, not per call;
 - ``switch``: puts them into a model for the time of a ``with`` block, only where they fit.
 

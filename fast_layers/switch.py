@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from fast_layers import convolution
+from fast_layers import convolution, pointwise
 from fast_layers.linear import LoRALinear
+from fast_layers.pointwise import LoRAPointwise
 
 
 @contextmanager
@@ -21,8 +21,9 @@ def fast_layers(
     """Compute LoRA layers, and if asked to frozen convolutions, in their fast form in the block.
 
     A layer is left as it is unless it is exactly what the fast form computes: a plain
-    ``nn.Linear`` in float32 on the processor whose only hook is ``lora_hook``, with a LoRA that is
-    on, not merged and without dropout. So a model that somebody else has changed stays theirs.
+    ``nn.Linear`` or 1x1 ``nn.Conv2d`` in float32 on the processor whose only hook is ``lora_hook``,
+    with a LoRA that is on, not merged and without dropout. So a model that somebody else has
+    changed stays theirs.
 
     Args:
         model: For instance the U-Net.
@@ -40,7 +41,7 @@ def fast_layers(
             if fast is None:
                 continue
             changed.append((layer, dict(layer._forward_hooks)))
-            if isinstance(layer, nn.Linear):
+            if isinstance(fast, Fused):
                 layer._forward_hooks.clear()  # its work is in the fast form
             layer.forward = fast
         yield len(changed)
@@ -56,37 +57,45 @@ def fast_form(
     """Return a layer's fast form, or None where there is none."""
     if "forward" in vars(layer):  # somebody has replaced it
         return None
-    if isinstance(layer, nn.Linear):
-        return Fused(layer) if is_plain_lora(layer, lora_hook) else None
+    function = fused_function(layer)
+    if function is not None and is_plain_lora(layer, lora_hook):
+        return Fused(layer, function)
     if pack_convolutions and convolution.fits(layer):
         return convolution.PackedConvolution(layer)
     return None
 
 
-class Fused:
-    """A linear layer and its LoRA as one function. An object: a copied model has its own."""
+def fused_function(layer: nn.Module) -> type[LoRALinear | LoRAPointwise] | None:
+    """Return what computes a layer and its LoRA in one, or None."""
+    if type(layer) is nn.Linear:
+        return LoRALinear
+    return LoRAPointwise if pointwise.fits(layer) else None
 
-    def __init__(self, layer: nn.Linear) -> None:
-        self.layer = layer
+
+class Fused:
+    """A layer and its LoRA as one function. An object: a copied model has its own."""
+
+    def __init__(self, layer: nn.Module, function: type[LoRALinear | LoRAPointwise]) -> None:
+        self.layer, self.function = layer, function
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return the layer's output (..., out) with its correction, from x (..., in)."""
-        layer = self.layer
-        lora: Any = layer.lora
+        """Return the layer's output with its correction."""
+        layer: Any = self.layer
+        lora, out = layer.lora, x
         if not lora.enabled or lora.base_weight is not None:  # switched off, or merged, meanwhile
-            return F.linear(x, layer.weight, layer.bias)
-        scale = lora.scale * lora.lora_scale
-        inputs = (x, layer.weight, layer.bias, lora.lora_A, lora.lora_B, scale)
-        out: Tensor = LoRALinear.apply(*inputs)  # type: ignore[no-untyped-call]
+            out = type(layer).forward(layer, x)
+        else:
+            scale = lora.scale * lora.lora_scale
+            inputs = (x, layer.weight, layer.bias, lora.lora_A, lora.lora_B, scale)
+            out = self.function.apply(*inputs)  # type: ignore[no-untyped-call]
         return out
 
 
-def is_plain_lora(layer: nn.Linear, lora_hook: Callable[..., Any]) -> bool:
+def is_plain_lora(layer: Any, lora_hook: Callable[..., Any]) -> bool:
     """Tell whether a layer computes W x + b + s B A x and nothing else."""
     lora: Any = getattr(layer, "lora", None)
     return (
-        type(layer) is nn.Linear
-        and lora is not None
+        lora is not None
         and list(layer._forward_hooks.values()) == [lora_hook]
         and not layer._forward_pre_hooks
         and not layer._backward_hooks
