@@ -76,6 +76,37 @@ def test_jobs_that_run_contributions_may_write_nothing_and_demand_isolation(work
             assert step["env"]["HUB_REQUIRE_ISOLATION"] in {"landlock", "namespaces", "bubblewrap"}
 
 
+def test_both_jobs_of_a_pull_request_see_the_commit_that_started_them():
+    check = yaml.safe_load((FOLDER / "check.yml").read_text(encoding="utf-8"))
+    refs = [
+        step["with"]["ref"]
+        for _, step in steps(check)
+        if step.get("with", {}).get("path") == "pull-request"
+    ]
+    assert refs == ["${{ github.event.pull_request.head.sha }}"] * 2
+
+
+@pytest.mark.parametrize("name", ["check", "board"])
+def test_one_job_sums_up_and_is_always_there(name):
+    workflow = yaml.safe_load((FOLDER / f"{name}.yml").read_text(encoding="utf-8"))
+    # No `paths`: a required check that is never started would hold a pull request up for ever.
+    assert all(not (event or {}).get("paths") for event in workflow[True].values())
+    assert workflow["jobs"]["verdict"]["if"] == "always()"
+    others = set(workflow["jobs"]) - {"verdict"}
+    assert set(workflow["jobs"]["verdict"]["needs"]) >= others - {"run"}
+
+
+def test_the_board_is_written_from_all_seeds_on_the_main_of_the_moment():
+    jobs = yaml.safe_load((FOLDER / "board.yml").read_text(encoding="utf-8"))["jobs"]
+    runs = [step["run"] for step in jobs["run"]["steps"] if "ci -- run " in step.get("run", "")]
+    assert all("--record" in one.split() for one in runs)
+    assert runs
+    checkout, download = jobs["record"]["steps"][:2]
+    assert checkout["with"]["ref"] == "main"
+    assert checkout["with"]["fetch-depth"] == 0
+    assert "merge-multiple" not in download["with"]
+
+
 def test_everything_has_an_owner_but_the_contributions():
     lines = (paths.ROOT / ".github" / "CODEOWNERS").read_text(encoding="utf-8").splitlines()
     rules = [line.split() for line in lines if line and not line.startswith("#")]

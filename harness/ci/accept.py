@@ -24,6 +24,7 @@ Origin = Literal["self-reported", "maintainer", "ci"]
 
 MAX_SHEET_BYTES = 1 << 20
 SHEET_QUALITY = 80
+CI_ISOLATION = "bubblewrap"
 SENTENCE = 500  # characters of a fault that are shown
 
 
@@ -31,18 +32,21 @@ def accept(handed_over: Path, origin: Origin) -> tuple[list[Row], list[HubError]
     """Record every acceptable row; return them and the reasons against the others.
 
     Args:
-        handed_over: Holds ``<track>/<name>/row.json`` and ``sheet.webp``.
+        handed_over: Holds ``row-<name>/<track>/<name>/row.json`` and ``sheet.webp``: one folder for
+            each job. A job can only speak for the contribution that it was started for.
         origin: Who ran them, which the caller knows and the row does not decide.
     """
     rows: list[Row] = []
     refused: list[HubError] = []
     names = (registry.REFERENCE_NAME, *registry.control_names(), *registry.contribution_names())
     for track, name in itertools.product(track_names(), names):
-        folder = handed_over / track / name
+        folder = handed_over / f"row-{name}" / track / name
         if not (folder / ROW_FILE).is_file():
             continue
         try:
             row = checked_row(folder / ROW_FILE, track, name)
+            if origin == "ci":
+                require_isolation(row, folder / ROW_FILE)
             row = row.model_copy(update={"origin": origin})
             record(row, folder / SHEET_FILE)
             rows.append(row)
@@ -89,8 +93,22 @@ def checked_row(file: Path, track: str, name: str) -> Row:
     return row
 
 
+def require_isolation(row: Row, file: Path) -> None:
+    """Make sure that CI ran a contribution where it promises to.
+
+    Raises:
+        ResultFileError: It was measured in another isolation, or in none.
+    """
+    if row.machine is not None and row.machine.sandbox != CI_ISOLATION:
+        raise ResultFileError(
+            f"The row was measured in {row.machine.sandbox!r}, not in {CI_ISOLATION!r}.",
+            where=str(file),
+            fix=f"Install {CI_ISOLATION} on the runner.",
+        )
+
+
 def record(row: Row, sheet: Path) -> None:
-    """Store row and sheet where the leaderboard keeps them.
+    """Store row and sheet where the leaderboard keeps them; without a sheet an old one goes.
 
     Raises:
         UsageError: The sheet is no picture, or too large.
@@ -100,6 +118,8 @@ def record(row: Row, sheet: Path) -> None:
     results.write_row(path, row)
     if encoded is not None:
         atomic.write_bytes(path.with_suffix(".webp"), encoded)
+    else:
+        path.with_suffix(".webp").unlink(missing_ok=True)
 
 
 def reencoded(sheet: Path) -> bytes:

@@ -32,6 +32,8 @@ def run_from_commit(
     tracks: Sequence[str],
     options: Sequence[str],
     out: Path,
+    *,
+    recorded: bool = False,
 ) -> list[Row]:
     """Run ``name`` as it is in ``head`` with everything else as it is in ``base``.
 
@@ -43,6 +45,7 @@ def run_from_commit(
         tracks: On which tracks, one after the other.
         options: More words for ``python -m harness contribution``.
         out: Row, page and sheet go to ``<out>/<track>/<name>/``.
+        recorded: Run as for the board: with all seeds of the track.
 
     Returns:
         One row for each track.
@@ -61,10 +64,15 @@ def run_from_commit(
         if blobs:
             shutil.rmtree(hub / FOLDER / name, ignore_errors=True)
             export_folder(repository, blobs, hub)
-        return [run_on_track(hub, name, track, options, out / track / name) for track in tracks]
+        return [
+            run_on_track(hub, name, track, options, out / track / name, recorded=recorded)
+            for track in tracks
+        ]
 
 
-def run_on_track(hub: Path, name: str, track: str, options: Sequence[str], target: Path) -> Row:
+def run_on_track(
+    hub: Path, name: str, track: str, options: Sequence[str], target: Path, *, recorded: bool
+) -> Row:
     """Run one contribution of a work tree and copy what it left to ``target``.
 
     Raises:
@@ -72,18 +80,32 @@ def run_on_track(hub: Path, name: str, track: str, options: Sequence[str], targe
     """
     word = f"{paths.CONTROLS.name}/{name}" if name in control_names() else name
     command = [sys.executable, "-m", "harness", "contribution", word, "--track", track, *options]
+    board = hub / "leaderboard" / "results" / track
+    if recorded:
+        command.append("--record")
+        for suffix in (".json", ".webp"):  # what is there afterwards is of this run
+            (board / f"{name}{suffix}").unlink(missing_ok=True)
     with workflow_commands_off():
         subprocess.run(command, cwd=hub, check=False)  # noqa: S603 - the name is checked
-    rows = sorted((hub / "runs" / track / name).glob(f"*/{ROW_FILE}"))
-    if not rows:
+    rows = (hub / "runs" / track / name).glob(f"*/{ROW_FILE}")
+    newest = max(rows, key=lambda path: path.stat().st_mtime_ns, default=None)
+    if newest is None:
         raise ResultFileError(
             f"{name} left no row on {track}.", where="runs/", fix="Its output above says why."
         )
+    kept = {file: newest.parent / file for file in KEPT}
+    if recorded:
+        # A board's row is put together of several runs and lies where the board keeps it.
+        kept |= {ROW_FILE: board / f"{name}.json", SHEET_FILE: board / f"{name}.webp"}
+    if not kept[ROW_FILE].is_file():
+        raise ResultFileError(
+            f"{name} left no row for the board of {track}.", fix="Its output above says why."
+        )
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    for file in KEPT:
-        if (rows[-1].parent / file).is_file():
-            shutil.copyfile(rows[-1].parent / file, target / file)
+    for file, source in kept.items():
+        if source.is_file():
+            shutil.copyfile(source, target / file)
     return read_row(target / ROW_FILE)
 
 

@@ -1,4 +1,4 @@
-"""``ci check|run|changed|accept|canary|push``: the hub's CI, on any machine."""
+"""``ci check|run|changed|accept|push|canary|verdict``: the hub's CI, on any machine."""
 
 from __future__ import annotations
 
@@ -33,14 +33,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _commits(run_)
     for each in (check, run_):
         each.add_argument("--out", type=Path, default=HANDED_OVER, help="default: %(default)s")
-        each.add_argument("--seeds", help="handed on to `contribution`")
+        how = each.add_mutually_exclusive_group()
+        how.add_argument("--seeds", help="handed on to `contribution`")
+        how.add_argument("--record", action="store_true", help="all seeds, as the board has them")
         each.add_argument("--track", action="append", help="may be repeated (default: robot)")
         each.add_argument("--all-tracks", action="store_true", help="on every track")
     changed = kinds.add_parser("changed", help="list what a push to main changed, as JSON")
     changed.add_argument("--since", required=True, metavar="COMMIT", help="main before the push")
     accept = kinds.add_parser("accept", help="take rows over from jobs that ran contributions")
-    accept.add_argument("folder", type=Path, metavar="FOLDER", help="one folder per contribution")
+    accept.add_argument("folder", type=Path, metavar="FOLDER", help="holds row-NAME/TRACK/NAME")
     kinds.add_parser("push", help="commit and push what `accept` recorded (TOKEN, REPOSITORY)")
+    verdict = kinds.add_parser("verdict", help="one answer for several jobs")
+    verdict.add_argument("results", nargs="+", metavar="RESULT", help="in GitHub's words")
     canary = kinds.add_parser("canary", help="run the reference again: has anything drifted?")
     canary.add_argument("--track", help="which track")
 
@@ -61,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
         "accept": run_accept,
         "canary": run_canary,
         "push": run_push,
+        "verdict": run_verdict,
     }
     return jobs[args.kind](args)
 
@@ -105,11 +110,13 @@ def run_one(args: argparse.Namespace, name: str) -> int:
         tracks = [track for track in track_names() if load_track(track).base_model.is_dir()]
     out = args.out.resolve()
     repository = Repository(args.repository)
-    rows = run_from_commit(repository, args.base, args.head, name, tracks, options, out)
+    rows = run_from_commit(
+        repository, args.base, args.head, name, tracks, options, out, recorded=args.record
+    )
     for row in rows:
         publish(row_section(row))
         print(f"{name} on {row.track}: {row.status}. See {args.out / row.track / name}")
-    return 0 if all(row.status == "ok" for row in rows) else 1
+    return 0 if all(row.status in ("ok", "unmergeable") for row in rows) else 1
 
 
 def run_changed(args: argparse.Namespace) -> int:
@@ -175,6 +182,14 @@ def run_push(args: argparse.Namespace) -> int:
     pushed = push(os.environ.get("TOKEN", ""), os.environ.get("REPOSITORY", ""))
     print("Pushed to main." if pushed else "There was nothing to push.")
     return 0
+
+
+def run_verdict(args: argparse.Namespace) -> int:
+    """Say whether all jobs before were fine; one that had nothing to do was."""
+    results = [word for text in args.results for word in text.split()]
+    fine = bool(results) and set(results) <= {"success", "skipped"}
+    print("All is fine." if fine else f"Not all is fine: {', '.join(results)}. Look at the jobs.")
+    return 0 if fine else 1
 
 
 def run_canary(args: argparse.Namespace) -> int:

@@ -156,12 +156,17 @@ def only_contract(
 
 
 def record(finished: Run) -> None:
-    """Copy the row, and the sheet of pictures, to where the leaderboard keeps them."""
+    """Copy the row and the sheet of pictures to where the leaderboard keeps them.
+
+    A run that drew nothing takes the pictures of an earlier one away.
+    """
     path = results.recorded_path(finished.row)
     results.write_row(path, finished.row)
     sheet = finished.folder / SHEET_FILE
     if sheet.is_file():
         atomic.write_bytes(path.with_suffix(".webp"), sheet.read_bytes())
+    else:
+        path.with_suffix(".webp").unlink(missing_ok=True)
 
 
 def show(finished: Run, console: Console) -> None:

@@ -94,9 +94,10 @@ def talk(process: subprocess.Popen[str], task: Task) -> object | None:
         said = line
     process.wait()
     try:
-        return json.loads(said)["result"]
+        result: object = json.loads(said)["result"]
     except (ValueError, KeyError, TypeError):
         return None  # killed while it wrote, or before
+    return result
 
 
 def end(process: subprocess.Popen[str]) -> None:

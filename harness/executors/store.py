@@ -24,6 +24,8 @@ def store(result: TaskResult, folder: Path) -> Path | None:
     results.write_row(path, result.row)
     if result.sheet is not None and len(result.sheet) <= SHEET_LIMIT:
         atomic.write_bytes(path.with_suffix(".webp"), result.sheet)
+    else:
+        path.with_suffix(".webp").unlink(missing_ok=True)  # pictures of an earlier run
     return path
 
 
@@ -69,6 +71,8 @@ def collect(folders: list[Path], board: Path) -> Merged:
         if plain and sheet.stat().st_size <= SHEET_LIMIT:
             with atomic.replacing(target.with_suffix(".webp")) as temporary:
                 shutil.copyfile(sheet, temporary)
+        else:
+            target.with_suffix(".webp").unlink(missing_ok=True)  # pictures of an earlier row
         taken.append(label)
     return Merged(tuple(taken), tuple(known), refused)
 

@@ -29,13 +29,18 @@ class Event:
 
 
 def read_history() -> dict[str, list[Event]]:
-    """Return the events of each contribution, the newest first; empty outside of git."""
+    """Return the events of each contribution, the newest first; empty outside of git.
+
+    Also in a shallow clone, where all rows would seem to come from its oldest commit.
+    """
     repository = Repository(paths.ROOT)
     results = paths.RESULTS
     if not results.is_relative_to(paths.ROOT):
         return {}
     place = results.relative_to(paths.ROOT).as_posix()
     try:
+        if repository.run("rev-parse", "--is-shallow-repository").strip() != b"false":
+            return {}
         log = repository.run("log", FORMAT, "--raw", "--no-abbrev", "--no-renames", "--", place)
     except HubError:
         return {}  # a copy without git: the pages are complete but for this table

@@ -10,6 +10,7 @@ from PIL import Image
 from harness import paths, registry, results
 from harness.ci.accept import MAX_SHEET_BYTES, accept
 from harness.cli import main
+from harness.machine import describe_machine
 from harness.track import load_track
 from tests.harness.support import example_row
 
@@ -21,15 +22,21 @@ def row_of_example1(**changes):
         "reference_hash": registry.load_reference().content_hash,
         "protocol_hash": load_track("robot").protocol_hash(),
         "origin": "maintainer",
+        "machine": describe_machine(1, "bubblewrap"),
     }
     return example_row(**now | changes)
 
 
 @pytest.fixture
 def handed_over(tmp_path, runs):
-    folder = tmp_path / "handed" / "robot" / "Example1"
+    folder = tmp_path / "handed" / "row-Example1" / "robot" / "Example1"
     folder.mkdir(parents=True)
     return folder
+
+
+def handed(folder):
+    """The folder of all jobs, from that of one row."""
+    return folder.parent.parent.parent
 
 
 def test_a_good_row_is_recorded_and_its_origin_is_what_the_job_is(handed_over):
@@ -38,7 +45,7 @@ def test_a_good_row_is_recorded_and_its_origin_is_what_the_job_is(handed_over):
     exif[0x010E] = "secret"
     Image.new("RGB", (64, 64), "red").save(handed_over / "sheet.webp", exif=exif)
     assert b"secret" in (handed_over / "sheet.webp").read_bytes()
-    rows, refused = accept(handed_over.parent.parent, "ci")
+    rows, refused = accept(handed(handed_over), "ci")
     assert not refused
     assert [row.origin for row in rows] == ["ci"]
     recorded = results.read_row(paths.RESULTS / "robot" / "Example1.json")
@@ -61,7 +68,7 @@ def test_a_good_row_is_recorded_and_its_origin_is_what_the_job_is(handed_over):
 )
 def test_a_row_about_something_else_is_refused(handed_over, changes, said):
     results.write_row(handed_over / "row.json", row_of_example1(**changes))
-    rows, refused = accept(handed_over.parent.parent, "ci")
+    rows, refused = accept(handed(handed_over), "ci")
     assert rows == []
     assert said in str(refused[0])
     assert not list(paths.RESULTS.rglob("*"))
@@ -70,7 +77,7 @@ def test_a_row_about_something_else_is_refused(handed_over, changes, said):
 @pytest.mark.parametrize("text", ["{}", "[]", "no json", '{"schema_version": 1, "extra": 1}'])
 def test_what_is_no_row_is_refused(handed_over, text):
     (handed_over / "row.json").write_text(text, encoding="utf-8")
-    rows, refused = accept(handed_over.parent.parent, "ci")
+    rows, refused = accept(handed(handed_over), "ci")
     assert rows == []
     assert len(refused) == 1
 
@@ -78,14 +85,14 @@ def test_what_is_no_row_is_refused(handed_over, text):
 def test_a_linked_row_is_refused(handed_over, tmp_path):
     results.write_row(tmp_path / "elsewhere.json", row_of_example1())
     (handed_over / "row.json").symlink_to(tmp_path / "elsewhere.json")
-    assert accept(handed_over.parent.parent, "ci")[0] == []
+    assert accept(handed(handed_over), "ci")[0] == []
 
 
 @pytest.mark.parametrize("data", [b"<svg onload=alert(1)>", b"\0" * (MAX_SHEET_BYTES + 1)])
 def test_a_sheet_that_is_no_picture_stops_its_row(handed_over, data):
     results.write_row(handed_over / "row.json", row_of_example1())
     (handed_over / "sheet.webp").write_bytes(data)
-    rows, refused = accept(handed_over.parent.parent, "ci")
+    rows, refused = accept(handed(handed_over), "ci")
     assert rows == []
     assert len(refused) == 1
     assert not list(paths.RESULTS.rglob("*.json"))
@@ -95,7 +102,7 @@ def test_a_name_that_the_hub_does_not_know_is_never_looked_at(handed_over):
     folder = handed_over.parent / "Stranger"
     folder.mkdir()
     results.write_row(folder / "row.json", row_of_example1(contribution="Stranger"))
-    assert accept(handed_over.parent.parent, "ci") == ([], [])
+    assert accept(handed(handed_over), "ci") == ([], [])
 
 
 def test_the_command_keeps_the_accepted_rows_apart_for_the_attestation(
@@ -104,18 +111,59 @@ def test_the_command_keeps_the_accepted_rows_apart_for_the_attestation(
     monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
     monkeypatch.setattr(paths, "REGISTRY", tmp_path / "registry.toml")
     results.write_row(handed_over / "row.json", row_of_example1())
-    assert main(["ci", "accept", str(handed_over.parent.parent)]) == 0
+    assert main(["ci", "accept", str(handed(handed_over))]) == 0
     kept = paths.RUNS / "ci" / "accepted" / "robot" / "Example1.json"
     assert kept.read_bytes() == (paths.RESULTS / "robot" / "Example1.json").read_bytes()
     assert (tmp_path / "output").read_text() == "accepted=1\n"
     assert (tmp_path / "registry.toml").is_file()
     (handed_over / "row.json").write_text("{}", encoding="utf-8")
-    assert main(["ci", "accept", str(handed_over.parent.parent)]) == 1
+    assert main(["ci", "accept", str(handed(handed_over))]) == 1
+
+
+def test_a_job_speaks_for_its_own_contribution_alone(handed_over):
+    # The job of Example1 hands over a row about somebody else, which is there and complete.
+    other = handed_over.parent / "DoRA"
+    other.mkdir()
+    content = registry.load("DoRA").content_hash
+    results.write_row(
+        other / "row.json", row_of_example1(contribution="DoRA", content_hash=content)
+    )
+    assert accept(handed(handed_over), "ci") == ([], [])
+
+
+def test_a_good_row_is_taken_when_another_is_refused(handed_over, tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "REGISTRY", tmp_path / "registry.toml")
+    results.write_row(handed_over / "row.json", row_of_example1())
+    bad = handed(handed_over) / "row-DoRA" / "robot" / "DoRA"
+    bad.mkdir(parents=True)
+    (bad / "row.json").write_text("{}", encoding="utf-8")
+    assert main(["ci", "accept", str(handed(handed_over))]) == 1
+    assert [path.name for path in paths.RESULTS.rglob("*.json")] == ["Example1.json"]
+
+
+def test_a_row_from_a_runner_without_the_isolation_is_refused(handed_over):
+    machine = describe_machine(1, "process")
+    results.write_row(handed_over / "row.json", row_of_example1(machine=machine))
+    rows, refused = accept(handed(handed_over), "ci")
+    assert rows == []
+    assert "measured in 'process', not in 'bubblewrap'" in str(refused[0])
+    assert len(accept(handed(handed_over), "maintainer")[0]) == 1
+
+
+def test_a_row_without_pictures_takes_the_old_ones_away(handed_over):
+    results.write_row(handed_over / "row.json", row_of_example1())
+    Image.new("RGB", (64, 64), "red").save(handed_over / "sheet.webp")
+    accept(handed(handed_over), "ci")
+    sheet = paths.RESULTS / "robot" / "Example1.webp"
+    assert sheet.is_file()
+    (handed_over / "sheet.webp").unlink()
+    accept(handed(handed_over), "ci")
+    assert not sheet.exists()
 
 
 def test_a_control_is_taken_over_too(tmp_path, runs):
     name = registry.control_names()[0]
-    folder = tmp_path / "handed" / "robot" / name
+    folder = tmp_path / "handed" / f"row-{name}" / "robot" / name
     now = registry.load_control(name).content_hash
     row = row_of_example1(contribution=name, content_hash=now, control=True)
     results.write_row(folder / "row.json", row)
@@ -128,7 +176,7 @@ def test_what_is_said_about_a_bad_row_steers_no_terminal_and_no_runner(handed_ov
     hostile = "\x1b[2J\n::add-mask::x" + "y" * 5000
     whole = json.loads(row_of_example1().model_dump_json()) | {hostile: 1}
     (handed_over / "row.json").write_text(json.dumps(whole), encoding="utf-8")
-    _, [error] = accept(handed_over.parent.parent, "ci")
+    _, [error] = accept(handed(handed_over), "ci")
     assert "add-mask" in error.what
     assert "\x1b" not in error.what
     assert "\n" not in error.what

@@ -76,6 +76,17 @@ def test_a_branch_s_folder_runs_with_the_base_s_hub_and_leaves_a_row(clone, tmp_
     assert not list((paths.RUNS / "ci").glob("hub-*"))
 
 
+def test_a_run_for_the_board_hands_over_the_row_that_the_board_would_keep(clone, tmp_path):
+    base, head = branch_that_fails(clone)
+    assert clone.files(base, "leaderboard/results/robot")  # a good row, with pictures
+    (row,) = run_from_commit(
+        clone, base, head, "Example1", ["robot"], [], tmp_path / "out", recorded=True
+    )
+    assert row.status == "failed"
+    files = {path.name for path in (tmp_path / "out/robot/Example1").iterdir()}
+    assert files == {"row.json", "page.html"}  # and no pictures of the earlier row
+
+
 @pytest.mark.parametrize("name", ["../up", "--help", "a b", "$(id)"])
 def test_a_name_that_is_none_never_reaches_a_command(hub, tmp_path, name):
     with pytest.raises(UsageError, match="cannot be the name"):

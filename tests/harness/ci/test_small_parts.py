@@ -1,4 +1,4 @@
-"""Substance, summary, canary and push."""
+"""Substance, summary, canary."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import shutil
 import pytest
 
 from harness import paths
-from harness.ci import canary, push
+from harness.ci import canary
 from harness.ci.substance import nearest
 from harness.ci.summary import plain, row_section, set_output
-from harness.errors import EnvironmentFault, UsageError
+from harness.errors import UsageError
 from tests.harness.support import example_row
 
 # --- substance ---
@@ -117,28 +117,3 @@ def test_the_canary_refuses_to_compare_apples_with_pears():
     error = {"kind": "HookError", "what": "bang"}
     with pytest.raises(UsageError, match="bang"):
         canary.compare(recorded, reference_row([], status="failed", error=error, verdict=None))
-
-
-# --- push ---
-
-
-def test_the_board_s_commit_reaches_main_and_holds_generated_files_only(hub, tmp_path, monkeypatch):
-    bare = tmp_path / "server" / "owner" / "name.git"
-    hub.git("clone", "--quiet", "--bare", str(hub.folder), str(bare))
-    monkeypatch.setattr(paths, "ROOT", hub.folder)
-    monkeypatch.setenv("GITHUB_SERVER_URL", (tmp_path / "server").as_uri())
-    assert push.push("token", "owner/name") is False
-    row = hub.folder / "leaderboard" / "results" / "robot" / "Example1.json"
-    row.parent.mkdir(parents=True)
-    row.write_text("{}\n", encoding="utf-8")
-    (hub.folder / "README.md").write_text("board\n", encoding="utf-8")
-    (hub.folder / "left-alone.txt").write_text("x", encoding="utf-8")
-    assert push.push("token", "owner/name") is True
-    changed = hub.git("--git-dir", str(bare), "diff", "--name-only", "main~1", "main")
-    assert changed.split() == ["README.md", "leaderboard/results/robot/Example1.json"]
-
-
-@pytest.mark.parametrize(("token", "name"), [("", "a/b"), ("t", ""), ("t", "a/b/../c"), ("t", "x")])
-def test_a_push_without_its_address_is_refused(token, name):
-    with pytest.raises(EnvironmentFault):
-        push.push(token, name)

@@ -90,6 +90,20 @@ def test_the_history_of_a_row_is_what_git_remembers(small):
     assert len(events[0].commit) >= 7
 
 
+def test_a_shallow_clone_has_no_history_instead_of_a_wrong_one(small, tmp_path, monkeypatch):
+    git(small, "init", "--quiet")
+    for gain in (0.34, 0.36):
+        record(make_row("robot", "One", gain))
+        git(small, "add", "leaderboard")
+        git(small, "commit", "--quiet", "-m", "a row")
+    assert len(read_history()["One"]) == 2
+    shallow = tmp_path / "shallow"
+    git(tmp_path, "clone", "--quiet", "--depth", "1", small.as_uri(), str(shallow))
+    monkeypatch.setattr(paths, "ROOT", shallow)
+    monkeypatch.setattr(paths, "RESULTS", shallow / "leaderboard" / "results")
+    assert read_history() == {}
+
+
 def test_a_hub_without_git_has_no_history(small):
     assert read_history() == {}
 
