@@ -81,7 +81,8 @@ class Fused:
     def __call__(self, x: Tensor) -> Tensor:
         """Return the layer's output with its correction."""
         layer: Any = self.layer
-        lora, out = layer.lora, x
+        lora = layer.lora
+        out: Tensor
         if not lora.enabled or lora.base_weight is not None:  # switched off, or merged, meanwhile
             out = type(layer).forward(layer, x)
         else:
