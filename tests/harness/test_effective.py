@@ -136,9 +136,10 @@ def test_probing_reads_the_exact_kernel_of_a_convolution(kernel, stride, padding
     torch.testing.assert_close(found.bias, layer.bias, atol=1e-6, rtol=0)
 
 
-def test_a_convolution_in_several_chunks_is_read_whole(monkeypatch):
+@pytest.mark.parametrize("padding", [0, 1])
+def test_a_convolution_in_several_chunks_is_read_whole(padding, monkeypatch):
     monkeypatch.setattr("harness.artefact.effective.CHUNK", 5)
-    layer = nn.Conv2d(3, 4, 3, padding=1, bias=False)
+    layer = nn.Conv2d(7, 4, 3, padding=padding, bias=False)
     found = probe_conv(layer, layer)
     torch.testing.assert_close(found.weight, layer.weight, atol=1e-6, rtol=0)
     assert found.bias is None
