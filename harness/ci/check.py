@@ -72,14 +72,14 @@ def check_pull_request(
         for name in readable:
             folder = root / path_rule.FOLDER / name
             findings += check_folder(folder, root=root)
-            near = substance.nearest(folder, others_of(name))
-            if near is not None and near.share >= substance.SAME_ENOUGH:
+            near = substance.nearest(folder, others_of(name), paths.REFERENCE)
+            if near is not None and near.is_close:
                 likeness[name] = near
     return Report(judgement, tuple(findings), likeness)
 
 
 def others_of(name: str) -> list[Path]:
-    """Return the contributions that are already here, and the reference."""
+    """Return the contributions that are already here."""
     here = sorted(paths.CONTRIBUTIONS.iterdir()) if paths.CONTRIBUTIONS.is_dir() else []
     return [folder for folder in here if folder.is_dir() and folder.name != name]
 

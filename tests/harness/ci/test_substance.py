@@ -62,9 +62,69 @@ def test_another_method_is_no_copy():
     assert near.differs_in
 
 
-def test_code_that_cannot_be_read_is_compared_as_text(copied):
+@pytest.mark.parametrize(
+    "text",
+    ["def (:\n", f"x = {' + '.join(['1'] * 1000)}\n", f"x = {'(' * 500}1\n", "x = '\0'\n"],
+    ids=["wrong", "a sum too long to be written out again", "brackets", "a null byte"],
+)
+def test_code_that_cannot_be_read_is_compared_as_text(copied, text):
     code = next((copied / "src").glob("*.py"))
-    code.write_text("def (:\n", encoding="utf-8")
+    code.write_text(text, encoding="utf-8")
     near = nearest(copied, [EXAMPLE])
     assert near is not None
     assert any("(cannot be parsed)" in part for part in near.differs_in)
+
+
+# --- settings alone ---
+
+
+def without_code(folder: Path, settings: str) -> Path:
+    folder.mkdir()
+    head = f'name = "{folder.name}"\nauthors = ["me"]\nsummary = "An idea of mine."\n'
+    (folder / "contribution.toml").write_text(head + settings, encoding="utf-8")
+    return folder
+
+
+def test_a_copy_of_settings_is_told_although_its_few_lines_are_never_ninety_percent(tmp_path):
+    rank16 = paths.CONTRIBUTIONS / "Rank16"
+    shutil.copytree(rank16, tmp_path / "Mine")
+    near = nearest(tmp_path / "Mine", [rank16], paths.REFERENCE)
+    assert near is not None
+    assert near.is_close
+    assert near.sentence() == "100 % the same as Rank16: nothing that runs is different."
+    edit(tmp_path / "Mine" / "contribution.toml", "rank = 16", "rank = 17")
+    near = nearest(tmp_path / "Mine", [rank16], paths.REFERENCE)
+    assert near is not None
+    assert near.is_close
+    assert near.sentence().endswith(" % the same as Rank16: differs in lora.rank only.")
+    edit(tmp_path / "Mine" / "contribution.toml", "0.0003", "0.0005")
+    near = nearest(tmp_path / "Mine", [rank16], paths.REFERENCE)
+    assert near is not None
+    assert not near.is_close
+
+
+def test_settings_that_are_the_defaults_are_the_reference(tmp_path):
+    mine = without_code(tmp_path / "Mine", "[settings.lora]\nrank = 4\n")
+    near = nearest(mine, [paths.CONTRIBUTIONS / "Rank16"], paths.REFERENCE)
+    assert near is not None
+    assert near.is_close
+    assert near.sentence() == "100 % the same as reference: nothing that runs is different."
+
+
+def test_another_method_of_a_library_is_one_line_and_no_copy(tmp_path):
+    one = without_code(tmp_path / "One", '[settings.lora]\nmethod = "hra"\n')
+    two = without_code(tmp_path / "Two", '[settings.lora]\nmethod = "boft"\n')
+    near = nearest(one, [two], paths.REFERENCE)
+    assert near is not None
+    assert near.differs_in == ("lora.method",)
+    assert not near.is_close
+
+
+def test_a_module_of_the_reference_under_another_name_of_its_author_is_told(tmp_path):
+    mine = without_code(tmp_path / "Mine", 'hooks = ["make_lora"]\n')
+    (mine / "src").mkdir()
+    shutil.copy(paths.REFERENCE / "lora.py", mine / "src" / "lora.py")
+    near = nearest(mine, [EXAMPLE], paths.REFERENCE)
+    assert near is not None
+    assert near.is_close
+    assert (near.name, near.differs_in) == ("reference", ())
