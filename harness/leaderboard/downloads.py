@@ -61,8 +61,9 @@ def curves_script(entries: Sequence[Entry]) -> str:
 
 
 def badge_svg(entry: Entry) -> str:
-    """Return a badge: the contribution's medal, and its difference from the reference."""
+    """Return a badge: the medal, its track, and the difference from the reference there."""
     right = entry.status if entry.state != "measured" else entry.medal or "measured"
+    right += f" on {entry.track}" if entry.state != "pending" else ""
     if entry.state == "measured" and entry.difference is not None:
         right += f" {100 * entry.difference:+.1f}"
     left = f"SD LoRA hub: {entry.name}"

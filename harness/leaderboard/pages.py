@@ -13,6 +13,7 @@ from harness.leaderboard.collect import Board
 from harness.leaderboard.entries import STATES, Entry
 from harness.leaderboard.history import Event
 from harness.leaderboard.markdown import render
+from harness.leaderboard.medals import MEDALS
 from harness.leaderboard.readmes import without_block
 from harness.leaderboard.sheets import BASE, OWN, REFERENCE, Sheet, sheet_of
 from harness.next_step import draw_command, run_command, verify_command
@@ -189,7 +190,7 @@ def contribution_page(
 ) -> dict[str, Any]:
     """Return everything about one contribution."""
     contribution = board.contributions.get(name)
-    best = min(entries, key=lambda entry: STATES.index(entry.state))
+    best = best_of(entries)
     path = contribution.path if contribution else f"CONTRIBUTIONS/{name}"
     readme = paths.ROOT / path / "README.md"
     found = [(entry, sheet) for entry in entries if (sheet := sheet_of(entry))]
@@ -220,6 +221,14 @@ def contribution_page(
         if readme.is_file() and not readme.is_symlink()
         else "",
     }
+
+
+def best_of(entries: Sequence[Entry]) -> Entry:
+    """Return the entry that a contribution is shown by: its best medal, whatever the track."""
+    return min(
+        entries,
+        key=lambda e: (STATES.index(e.state), -MEDALS.index(e.medal) if e.medal else 1),
+    )
 
 
 def code_address(path: str) -> str:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks import synthetic_hub
 from benchmarks.synthetic_hub import make_row, make_sheet, record
 from harness.leaderboard.collect import collect
 from harness.leaderboard.downloads import badge_svg, csv_text
@@ -22,6 +23,7 @@ from harness.leaderboard.lineage import Lineage
 from harness.leaderboard.markdown import render
 from harness.leaderboard.pages import track_page
 from harness.leaderboard.site import HERE, build
+from tests.harness.leaderboard.conftest import REAL_TRACKS
 
 EVIL = '</script><script>alert(1)</script>"><img src=x onerror=alert(1)>'
 
@@ -157,6 +159,21 @@ def test_the_badges_are_small_and_say_the_medal(built):
     entry = next(e for e in json.loads((built / "data/track0.json").read_text())["entries"]
                  if e["medal"] == "silver")  # fmt: skip
     assert "silver" in (built / "badges" / f"{entry['name']}.svg").read_text(encoding="utf-8")
+
+
+def test_badge_and_title_show_the_best_medal_and_name_its_track(small):
+    synthetic_hub.add_track(REAL_TRACKS, "apple", "First by its letter")
+    for track, gain in (("apple", 0.3301), ("robot", 0.38)):
+        record(make_row(track, "reference", 0.33))
+        record(make_row(track, "One", gain))
+    board = collect()
+    medals = {entry.track: entry.medal for entry in board.by_name["One"]}
+    assert medals == {"apple": "bronze", "robot": "silver"}
+    build(board, small / "site")
+    badge = (small / "site" / "badges" / "One.svg").read_text(encoding="utf-8")
+    assert re.search(r"<title>SD LoRA hub: One: silver on robot \+\d", badge)
+    page = (small / "site" / "contributions" / "One.html").read_text(encoding="utf-8")
+    assert re.search(r"<h1>One <span class=\"medal silver\".*on robot</span></h1>", page)
 
 
 def test_a_badge_escapes_what_it_shows(small):
