@@ -9,6 +9,7 @@ from typing import Literal
 from harness.ci.git import SUBMODULE, SYMLINK, Blob, Change
 from harness.records import NAME_PATTERN, Finding
 from harness.structure import limits
+from harness.structure.file_kinds import steers_git
 
 FOLDER = "CONTRIBUTIONS"
 
@@ -161,6 +162,11 @@ def _special(change: Change) -> list[Finding]:
         # them. In a commit they would be code and data that nobody has seen.
         what = "This is Python's own cache, which no check looks at."
         return [_error("CI007", change.path, what, f"git rm --cached {_shown(change.path)}")]
+    if not change.deleted and parts[0] == FOLDER and any(map(steers_git, parts)):
+        # git obeys them in any folder: code could be shown as binary in a review, or be changed at
+        # the checkout of whoever runs it.
+        what = "git, or the site that hosts it, takes orders from this file."
+        return [_error("CI008", change.path, what, f"git rm --cached {_shown(change.path)}")]
     return []
 
 

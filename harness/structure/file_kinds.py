@@ -49,6 +49,12 @@ _MAGIC = (
 )
 
 
+def steers_git(name: str) -> bool:
+    """Tell whether git reads a file or folder of this name wherever it lies, and obeys it."""
+    lower = name.lower()  # as file systems do that ignore case
+    return (lower.startswith(".git") and lower != ".gitkeep") or lower == ".mailmap"
+
+
 def kind_by_content(data: bytes) -> str | None:
     """Return what forbidden kind of file this is by its bytes, or None."""
     for magic, kind in _MAGIC:

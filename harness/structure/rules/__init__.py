@@ -71,6 +71,7 @@ from harness.structure.rules import (
     hub409_line_ends,
     hub410_file_name,
     hub411_notebook,
+    hub412_git_file,
 )
 
 RULES: tuple[Rule, ...] = (
@@ -141,4 +142,5 @@ RULES: tuple[Rule, ...] = (
     hub409_line_ends,
     hub410_file_name,
     hub411_notebook,
+    hub412_git_file,
 )

@@ -134,6 +134,23 @@ def test_python_s_own_caches_are_refused_because_no_check_reads_them(hub):
     assert report.runnable == ()
 
 
+def test_files_that_git_obeys_are_refused_before_anybody_reviews(hub):
+    hidden = (".gitattributes", "src/.gitignore", "src/.GitModules", ".github/x.yml", ".mailmap")
+    entries = [("100644", f"CONTRIBUTIONS/Example1/{n}".encode(), b"* binary") for n in hidden]
+    kept = ("100644", b"CONTRIBUTIONS/Example1/Dataset/.gitkeep", b"")
+    hub.branch_of_entries("orders", [*entries, kept])
+    report = check_pull_request(hub, "main", "orders", maintainer=True)
+    found = [finding.path for finding in report.findings if finding.rule == "CI008"]
+    assert sorted(found) == sorted(f"CONTRIBUTIONS/Example1/{name}" for name in hidden)
+    assert "HUB412" in rules_of(report)
+    assert report.runnable == ()
+
+
+def test_the_hub_s_own_orders_to_git_are_a_change_of_the_hub(hub):
+    hub.branch("own", {".gitattributes": "* text\n"})
+    assert check_pull_request(hub, "main", "own").fine
+
+
 def test_a_folder_of_too_many_files_is_never_written_out(hub):
     many = [("100644", f"CONTRIBUTIONS/Example1/n{i}.txt".encode(), b"x") for i in range(201)]
     hub.branch_of_entries("many", many)

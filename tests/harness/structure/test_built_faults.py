@@ -287,3 +287,18 @@ def test_compiled_files_are_ignored_where_python_puts_them_and_refused_elsewhere
     (folder / "src" / "helper.pyc").write_bytes(b"\xa7\r\r\n")
     (finding,) = only(look(folder), "HUB401")
     assert finding.path.endswith("src/helper.pyc")
+
+
+def test_hub412_files_that_git_obeys(folder, look):
+    (folder / "src" / ".github").mkdir()
+    for name in (".gitattributes", "src/.gitignore", "src/.GITMODULES", ".mailmap"):
+        (folder / name).write_text("*.py binary\n")
+    (folder / "src" / ".gitkeep").write_text("")
+    findings = only(look(folder), "HUB412")
+    assert sorted(finding.path.partition("/")[2].partition("/")[2] for finding in findings) == [
+        ".gitattributes",
+        ".mailmap",
+        "src/.GITMODULES",
+        "src/.github",
+        "src/.gitignore",
+    ]
