@@ -19,6 +19,7 @@ from harness.pictures import comparison_sheet, open_picture
 from harness.records import Finding, Row
 from harness.results import recorded_rows
 from harness.run_folders import SHEET_FILE
+from harness.sheet_file import encoded
 from harness.track import Track
 from harness.track_file import TrackFile
 
@@ -32,8 +33,7 @@ def write_sheet(folder: Path, columns: Columns, track: TrackFile) -> None:
     """Write the comparison sheet as WebP: a few of the prompts, the same seeds for everybody."""
     opened = [(title, [open_picture(files[i]) for i in track.shown]) for title, files in columns]
     sheet = comparison_sheet(opened, [track.texts[i] for i in track.shown], SHEET_SIDE_PX)
-    with atomic.replacing(folder / SHEET_FILE) as temporary:
-        sheet.save(temporary, "WEBP", quality=80, method=6)
+    atomic.write_bytes(folder / SHEET_FILE, encoded(sheet))
 
 
 def write_page(

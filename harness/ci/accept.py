@@ -6,7 +6,6 @@ about the code that is here, and its pictures are decoded and encoded anew.
 
 from __future__ import annotations
 
-import io
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,13 +16,13 @@ from harness.errors import HubError, ResultFileError
 from harness.pictures import open_picture
 from harness.records import Row
 from harness.run_folders import ROW_FILE, SHEET_FILE
+from harness.sheet_file import encoded
 from harness.track import load_track, track_names
 from harness.worker.events import without_control
 
 Origin = Literal["self-reported", "maintainer", "ci"]
 
 MAX_SHEET_BYTES = 1 << 20
-SHEET_QUALITY = 80
 CI_ISOLATION = "bubblewrap"
 SENTENCE = 500  # characters of a fault that are shown
 
@@ -114,10 +113,10 @@ def record(row: Row, sheet: Path) -> None:
         UsageError: The sheet is no picture, or too large.
     """
     path = results.recorded_path(row)
-    encoded = reencoded(sheet) if sheet.is_file() and not sheet.is_symlink() else None
+    pixels = reencoded(sheet) if sheet.is_file() and not sheet.is_symlink() else None
     results.write_row(path, row)
-    if encoded is not None:
-        atomic.write_bytes(path.with_suffix(".webp"), encoded)
+    if pixels is not None:
+        atomic.write_bytes(path.with_suffix(".webp"), pixels)
     else:
         path.with_suffix(".webp").unlink(missing_ok=True)
 
@@ -130,6 +129,4 @@ def reencoded(sheet: Path) -> bytes:
     """
     if sheet.stat().st_size > MAX_SHEET_BYTES:
         raise ResultFileError("The sheet is larger than 1 MiB.", where=str(sheet))
-    buffer = io.BytesIO()
-    open_picture(sheet).save(buffer, "WEBP", quality=SHEET_QUALITY, method=6)
-    return buffer.getvalue()
+    return encoded(open_picture(sheet))

@@ -1,12 +1,15 @@
 """The page: escaped, self-contained, with this run's row in its place."""
 
+import io
+import random
 import re
 
 from PIL import Image
 
-from harness import results
+from harness import paths, results
 from harness.page import neighbours, polyline, write_page, write_sheet
 from harness.records import Finding
+from harness.sheet_file import MAX_STORED_BYTES, QUALITIES
 from harness.track import load_track
 from tests.harness.support import example_row
 
@@ -104,4 +107,26 @@ def test_the_sheet_is_small_and_holds_every_picture(tmp_path):
     with Image.open(tmp_path / "sheet.webp") as sheet:
         assert sheet.width > 2 * 128
         assert sheet.height > 4 * 128
-    assert (tmp_path / "sheet.webp").stat().st_size < 50_000
+    assert (tmp_path / "sheet.webp").stat().st_size <= MAX_STORED_BYTES
+
+
+def test_a_sheet_of_noise_is_stored_in_a_lower_quality_until_it_fits(tmp_path):
+    folder = tmp_path / "noise"
+    folder.mkdir()
+    files = []
+    for number in range(PROMPTS):
+        path = folder / f"{number}.png"
+        Image.frombytes("RGB", (64, 64), random.Random(number).randbytes(64 * 64 * 3)).save(path)
+        files.append(path)
+    write_sheet(tmp_path, [(name, files) for name in "ab"], load_track("robot").file)
+    with Image.open(tmp_path / "sheet.webp") as sheet:
+        best = io.BytesIO()
+        sheet.save(best, "WEBP", quality=QUALITIES[0], method=6)
+    assert best.tell() > MAX_STORED_BYTES
+    assert (tmp_path / "sheet.webp").stat().st_size <= MAX_STORED_BYTES
+
+
+def test_every_sheet_of_the_board_is_small():
+    sheets = {path: path.stat().st_size for path in paths.RESULTS.rglob("*.webp")}
+    assert sheets
+    assert {path: size for path, size in sheets.items() if size > MAX_STORED_BYTES} == {}
