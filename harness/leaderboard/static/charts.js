@@ -137,12 +137,12 @@ function drawCurves(canvas, named) {
 }
 
 function curvesOfTrack(canvas, data) {
-  let names = data.first.filter((name) => name in CURVES);
+  let names = data.first.filter((name) => Object.hasOwn(CURVES, name));
   const draw = () => drawCurves(canvas, names.map((name) => [name, CURVES[name]]));
   const field = document.getElementById("curve-name");
   const add = () => {
     const name = field.value.trim();
-    if (name in CURVES && !names.includes(name)) names.push(name);
+    if (Object.hasOwn(CURVES, name) && !names.includes(name)) names.push(name);
     field.value = "";
     draw();
   };

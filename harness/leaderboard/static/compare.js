@@ -6,9 +6,9 @@ addEventListener("DOMContentLoaded", () => {
   const entries = Object.fromEntries(data.entries.map((e) => [e.name, e]));
   const one = document.getElementById("one");
   const two = document.getElementById("two");
-  const asked = decodeURIComponent(location.hash.slice(1)).split(",");
-  if (asked[0] in entries) one.value = asked[0];
-  if (asked[1] in entries) two.value = asked[1];
+  const asked = askedNames();
+  if (Object.hasOwn(entries, asked[0])) one.value = asked[0];
+  if (Object.hasOwn(entries, asked[1])) two.value = asked[1];
   else if (two.options.length > 1 && one.value === two.value) two.selectedIndex = 1;
   const show = () => {
     const [a, b] = [entries[one.value], entries[two.value]];
@@ -17,7 +17,7 @@ addEventListener("DOMContentLoaded", () => {
     fillFigures(a, b, data.figures);
     fillSeeds(a, b, data.t);
     fillSheets(a, b);
-    const curves = [a, b].filter((e) => e.name in CURVES).map((e) => [e.name, CURVES[e.name]]);
+    const curves = [a, b].filter((e) => Object.hasOwn(CURVES, e.name)).map((e) => [e.name, CURVES[e.name]]);
     drawCurves(document.getElementById("curves"), curves);
   };
   one.addEventListener("change", show);
@@ -25,6 +25,16 @@ addEventListener("DOMContentLoaded", () => {
   charts.push(show);
   show();
 });
+
+// The two names after "#"; none when a link was cut off in the middle of an escaped character.
+function askedNames() {
+  try {
+    return decodeURIComponent(location.hash.slice(1)).split(",");
+  } catch (error) {
+    if (error instanceof URIError) return [];
+    throw error;
+  }
+}
 
 function cells(row, values) {
   values.forEach((value, i) => {

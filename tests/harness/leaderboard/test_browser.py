@@ -131,6 +131,24 @@ def test_curves_can_be_added_and_cleared(page, built):
     assert page.run(curves) == "Idea12"
 
 
+def test_a_name_that_every_object_has_is_no_curve(page, built):
+    page.open((built / "track0/index.html").as_uri())
+    curves = "document.getElementById('curves').dataset.curves"
+    before = page.run(curves)
+    page.run("document.getElementById('curve-name').value = 'constructor'")
+    page.run("document.getElementById('curve-add').click()")
+    assert page.run(curves) == before
+
+
+@pytest.mark.parametrize("asked", ["%", "%E0%A4,Idea2", "constructor,toString", "Nobody", ","])
+def test_an_address_that_names_nobody_compares_the_first_two(page, built, asked):
+    page.open((built / "track0/compare.html").as_uri() + f"#{asked}")
+    chosen = "[document.getElementById('one').value, document.getElementById('two').value]"
+    options = page.run("[...document.getElementById('one').options].map(o => o.value)")
+    assert page.run(chosen) == options[:2]
+    assert page.run("document.querySelectorAll('#seeds tbody tr').length") > 0
+
+
 @pytest.mark.parametrize("name", ["index", "gallery", "compare"])
 def test_a_track_without_rows_is_shown_without_a_complaint(page, built, name):
     page.open((built / "fresh" / f"{name}.html").as_uri())
