@@ -79,6 +79,11 @@ class Entry:
         return self.name == REFERENCE_NAME
 
     @property
+    def what_is_own(self) -> str:
+        """What a contribution brings: its hooks, or hooks of others, or settings alone."""
+        return ", ".join(self.own_hooks) or ("recipe" if self.taken else "settings only")
+
+    @property
     def ranks(self) -> bool:
         """Whether the entry takes part in groups, tiers and plots."""
         return self.state == "measured" and self.gain is not None

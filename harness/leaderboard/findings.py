@@ -104,12 +104,11 @@ def overview(board: Board, tracks: Sequence[str]) -> Iterator[str]:
             lines.setdefault(entry.name, {})[track] = entry
     for name, found in sorted(lines.items(), key=lambda item: order(item[1])):
         some = next(iter(found.values()))
-        hooks = ", ".join(some.own_hooks) or "settings only"
         cells = [cell(found.get(track)) for track in tracks]
         times = [entry.time_ratio for entry in found.values() if entry.time_ratio is not None]
         time = f"{statistics.median(times):.2f}" if times else ""
         size = "" if some.adapter_bytes is None else f"{some.adapter_bytes / 1000:,.0f}"
-        yield f"| {name} | {hooks} | {' | '.join(cells)} | {time} | {size} |"
+        yield f"| {name} | {some.what_is_own} | {' | '.join(cells)} | {time} | {size} |"
 
 
 def order(found: dict[str, Entry]) -> tuple[float, str]:

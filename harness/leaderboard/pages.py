@@ -141,7 +141,12 @@ def gallery_page(
         else:
             shots.append(_shot(entry.name, entry.name, entry, sheet, OWN))
     texts = [track.file.texts[number] for number in track.file.shown]
-    return {"track": track, "shots": shots, "prompts": texts[: whole.prompts] if whole else []}
+    return {
+        "track": track,
+        "shots": shots,
+        "prompts": texts[: whole.prompts] if whole else [],
+        "own_pictures": any(s.cell and s.entry and s.entry.state == "unmergeable" for s in shots),
+    }
 
 
 def _shot(name: str, page: str, entry: Entry | None, sheet: Sheet, column: int) -> Shot:

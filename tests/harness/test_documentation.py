@@ -17,6 +17,7 @@ from harness.documentation.docstrings import markdown
 from harness.errors import HubError, UsageError
 from harness.leaderboard import site as board
 from harness.leaderboard.collect import collect
+from harness.structure.rules import hub224_harness_import
 from tests.harness.leaderboard.browser import browser, find_browser
 
 
@@ -30,6 +31,17 @@ def site(tmp_path_factory):
 def test_the_pages_about_the_code_say_what_the_code_says(capsys):
     assert main(["docs", "--check"]) == 0, "nox -s docs writes them anew"
     assert "is what the code says" in capsys.readouterr().out
+
+
+def test_the_pages_about_imports_name_all_that_the_check_lets_through():
+    pages = ("AGENTS.md", "docs/checks/HUB224.md", "docs/checks/HUB228.md")
+    agents, inner, packages = ((paths.ROOT / page).read_text(encoding="utf-8") for page in pages)
+    for name in hub224_harness_import.ALLOWED:
+        assert f"`{name.rpartition('.')[2]}`" in agents, name
+        assert f"`{name.rpartition('.')[2]}`" in inner, name
+    for library in paths.LIBRARIES:
+        assert f"`{library}`" in agents
+        assert f"`{library}`" in packages
 
 
 def test_a_page_that_differs_is_named(tmp_path, monkeypatch, capsys):

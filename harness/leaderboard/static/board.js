@@ -32,7 +32,7 @@ function enhance(table) {
     return (
       (!wanted("state") || row.dataset.state === wanted("state")) &&
       (!wanted("medal") || row.dataset.medal === wanted("medal")) &&
-      (!hook || row.dataset.hooks === hook || row.dataset.hooks.split(" ").includes(hook))
+      (!hook || row.dataset.hooks.split(", ").includes(hook))
     );
   });
   const shown = document.getElementById("shown");

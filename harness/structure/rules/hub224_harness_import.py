@@ -15,7 +15,7 @@ SEVERITY: Severity = "error"
 FIXABLE = False
 
 # The records that hooks are handed or return; main.py builds them when it runs on its own.
-_ALLOWED = frozenset(
+ALLOWED = frozenset(
     {
         "harness.hookimpl",
         "harness.TrainResult",
@@ -39,7 +39,7 @@ def check(folder: Folder) -> Iterator[Problem]:
         for item in module.imports:
             for name in _taken(item):
                 typing = item.context.typing_only and name.rpartition(".")[0] in _TYPING
-                if name not in _ALLOWED and not typing:
+                if name not in ALLOWED and not typing:
                     yield _problem(module, name, item.node.lineno)
         if module.aliases.get("harness") == "harness" or "harness" in module.aliases.values():
             yield from _attributes(module)
@@ -59,7 +59,7 @@ def _attributes(module: Module) -> Iterator[Problem]:
     for node in module.nodes(ast.Attribute):
         if isinstance(node.value, ast.Name) and module.dotted(node.value) == "harness":
             name = module.dotted(node)
-            if name not in _ALLOWED:
+            if name not in ALLOWED:
                 yield _problem(module, name, node.lineno)
 
 

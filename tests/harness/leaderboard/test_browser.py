@@ -9,7 +9,11 @@ import pytest
 from PIL import Image
 
 from benchmarks import screenshots
+from benchmarks.synthetic_hub import make_row, record
 from harness import paths
+from harness.hookspecs import HOOK_NAMES
+from harness.leaderboard.collect import collect
+from harness.leaderboard.site import build
 from tests.harness.leaderboard.browser import browser, find_browser
 
 pytestmark = pytest.mark.skipif(
@@ -98,13 +102,32 @@ def test_filters_narrow_the_table_and_say_how_many_are_left(page, built):
     choose(page, "filter-hook", "generate")
     hooks = page.run("[...document.querySelectorAll('#board tbody tr')].map(r => r.dataset.hooks)")
     assert hooks
-    assert all("generate" in text.split() for text in hooks)
+    assert all("generate" in text.split(", ") for text in hooks)
     choose(page, "filter-hook", "")
     page.run(
         "(() => { const s = document.getElementById('search'); s.value = 'Idea12';"
         "s.dispatchEvent(new Event('input')); })()"
     )
     assert names(page) == ["Idea12"]
+
+
+def test_a_recipe_is_found_by_the_word_that_its_line_says(page, small):
+    record(make_row("robot", "reference", 0.33))
+    record(make_row("robot", "One", 0.34, origins=hooks_of(make_lora="Two")))
+    record(make_row("robot", "Two", 0.34, origins=hooks_of()))
+    build(collect(), small / "site")
+    page.open((small / "site/robot/index.html").as_uri())
+    said = "[...document.querySelectorAll('#board tbody tr')].map(r => r.cells[13].textContent)"
+    choose(page, "filter-hook", "recipe")
+    assert (names(page), page.run(said)) == (["One"], ["recipe"])
+    choose(page, "filter-hook", "settings only")
+    assert "One" not in names(page)
+    assert set(page.run(said)) == {"settings only"}
+
+
+def hooks_of(**taken):
+    """Return whose each hook is: the reference's, but for those that are taken."""
+    return {hook: taken.get(hook, "reference") for hook in HOOK_NAMES}
 
 
 def test_the_plot_shows_everybody_who_ranks_for_every_choice(page, built):

@@ -45,6 +45,15 @@ def test_the_table_is_sorted_by_the_mean_difference_and_marks_only_real_ones(tau
     assert "**" not in three
 
 
+def test_a_recipe_is_called_one(taught):
+    entries = [
+        replace(entry, own_hooks=(), taken=("train of Two",)) if entry.name == "One" else entry
+        for entry in taught.entries
+    ]
+    text = findings_block(replace(taught, entries=tuple(entries)))
+    assert "| One | recipe |" in text
+
+
 def test_the_times_of_the_references_twins_are_told_as_noise(taught):
     entries = [
         replace(entry, difference=0.0, interval=(0.0, 0.0), time_ratio=ratio)

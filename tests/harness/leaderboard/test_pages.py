@@ -23,6 +23,7 @@ from harness.leaderboard.lineage import Lineage
 from harness.leaderboard.markdown import render
 from harness.leaderboard.pages import track_page
 from harness.leaderboard.site import HERE, build
+from harness.records import Row
 from tests.harness.leaderboard.conftest import REAL_TRACKS
 
 EVIL = '</script><script>alert(1)</script>"><img src=x onerror=alert(1)>'
@@ -124,6 +125,26 @@ def test_a_sheet_that_is_no_picture_stops_nobody_s_page(small, capsys):
     sheets = {path.name for path in (small / "site" / "sheets").rglob("*.webp")}
     assert sheets == {"reference.webp"}
     assert "robot/One.webp: no picture" in capsys.readouterr().err
+
+
+def test_the_gallery_says_who_drew_what_the_hub_could_not(small):
+    record(make_row("robot", "reference", 0.33), make_sheet("robot"))
+    build(collect(), small / "site")
+    page = small / "site" / "robot" / "gallery.html"
+    assert "unmergeable" not in page.read_text(encoding="utf-8")
+    row = make_row("robot", "One", 0.36).model_dump()
+    own = {"seed": 0, "own": (one := row["scores"][0]["own"]["pictures"]), "reference": one}
+    changes = {
+        "status": "unmergeable",
+        "scores": (),
+        "verdict": None,
+        "own_pictures": (own | {"train_seconds": 15.0},),
+        "error": {"kind": "ArtefactError", "what": "no change of weights"},
+    }
+    record(Row.model_validate(row | changes), make_sheet("robot"))
+    build(collect(), small / "site")
+    text = page.read_text(encoding="utf-8")
+    assert "of those marked unmergeable you see what their own <code>generate</code> drew" in text
 
 
 def test_a_folder_that_is_not_ours_is_never_replaced(small):
