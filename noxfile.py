@@ -213,17 +213,8 @@ def sd14(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def bench(session: nox.Session) -> None:
-    """Measure speed, and write benchmarks/results: steps, whole programs, sandbox, boards."""
-    results = "benchmarks/results"
-    for name, *arguments in (
-        ("training_step",),
-        ("whole_process",),
-        ("sandbox",),
-        ("site", "--out", f"{results}/site.json"),
-        ("scaling", "hub", "--out", f"{results}/scaling_hub.json"),
-        ("scaling", "write"),
-    ):
-        python(session, "-m", f"benchmarks.{name}", *arguments)
+    """Measure speed, an hour: nox -s bench, or nox -s bench -- training_step; writes results."""
+    python(session, "-m", "benchmarks", *session.posargs)
 
 
 @nox.session(python=False)

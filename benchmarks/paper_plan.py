@@ -80,12 +80,15 @@ def one_run(folder: Path) -> dict[str, float] | None:
         return None
     if train is None or score is None or not seeds or row.costs is None or row.control:
         return None
+    spent = [one for path in folder.rglob("spent.json") if (one := read_spent(path.parent))]
     again = 1 if row.determinism is not None else 0
     return {
         "training_cpu_s": train.cpu_s / (seeds + again),
         "scoring_cpu_s": score.cpu_s / seeds,
         "peak_memory_mib": max(train.peak_memory_bytes, score.peak_memory_bytes) / 2**20,
         "run_folder_kib": size(folder) / 2**10 / seeds,
+        "workers": len(spent),
+        "run_cpu_s": sum(one.cpu_s for one in spent),
     }
 
 

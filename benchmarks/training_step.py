@@ -1,8 +1,9 @@
 """One training step: the floor, the text of src/ as it is written, and its fast forms.
 
 The floor is what people would write by hand: PEFT's LoRA in the same layers, AdamW as it comes,
-latents, captions and noise computed beforehand, no loader. The forms take turns, step by step, and
-each ratio is of processor times taken next to each other. Writes results/training_step.json.
+latents, captions and noise computed beforehand, no loader. Below it is the arithmetic floor: the
+U-Net forward, twice, without autograd. The forms take turns, step by step, and each ratio is of
+processor times taken next to each other. Writes results/training_step.json, a case at a time.
 
     python -m benchmarks.training_step                  # the embedded base
     python -m benchmarks.training_step --sd14 --px 256  # SD 1.4's size, random weights
@@ -31,7 +32,8 @@ from src.lora import add_lora, apply_lora_to_model, lora_layers
 
 FIGURES = paths.ROOT / "benchmarks" / "results" / "training_step.json"
 FLOOR = "floor (PEFT)"
-FORMS = (FLOOR, "src, plain", "src, fast lora", "src, fast all")
+ARITHMETIC = "U-Net forward, twice"
+FORMS = (FLOOR, "src, plain", "src, fast lora", "src, fast all", ARITHMETIC)
 RANK, LEARNING_RATE, WARM_UP = 4, 1e-4, 3
 TARGETS = ("attention+mlp",)
 
@@ -50,11 +52,12 @@ def main() -> int:
     base = "sd14" if options.sd14 else "tiny-sd"
     rounds = options.rounds or (4 if options.sd14 else 40)
     known = json.loads(FIGURES.read_bytes()) if FIGURES.is_file() else {"cases": {}}
+    machine = describe_machine(1, "none").model_dump()
     for batch in options.batch_size or ([1] if options.sd14 else [1, 4, 8]):
         case = measure(base, options.px, batch, rounds)
-        known["cases"][f"{base}, {options.px} px, batch {batch}"] = case
+        name = f"{base}, {options.px} px, batch {batch}"
+        known["cases"][name] = {"forms": case, "rounds": rounds, "machine": machine}
         print(json.dumps(case, indent=1), flush=True)
-    known["machine"] = describe_machine(1, "none").model_dump()
     known["note"] = "seconds: median processor time of a step; ratio: median and quartiles of the "
     known["note"] += "ratios to the floor's step of the same round; one thread"
     atomic.write_text(FIGURES, json.dumps(known, indent=1) + "\n")
@@ -64,25 +67,27 @@ def main() -> int:
 
 def render(known: dict[str, Any]) -> str:
     """Return the results as a page."""
-    machine = known["machine"]
     lines = [
         "# One training step",
         "",
         "Written by `python -m benchmarks.training_step`; do not edit. What the forms are:",
         "[docs/speed.md](../../docs/speed.md).",
         "",
-        f"{machine['processor']}, torch {machine['packages']['torch']}, one thread. Seconds of "
-        "processor time per step (median), and the ratio to the floor's step of the same round "
-        "(median, quartiles).",
-        "",
-        "| case | form | s per step | ratio to the floor |",
-        "|---|---|---:|---|",
+        "Seconds of processor time per step (median), and the ratio to the floor's step of the "
+        "same round (median, quartiles). One thread.",
     ]
     for name, case in known["cases"].items():
-        for form, one in case.items():
-            spread = f"({one['ratio_low']:.2f} to {one['ratio_high']:.2f})"
-            ratio = "1" if form == FLOOR else f"{one['ratio']:.2f} {spread}"
-            lines.append(f"| {name} | {form} | {one['seconds']:.3f} | {ratio} |")
+        machine = case["machine"]
+        lines += [
+            *("", f"## {name}", ""),
+            f"{machine['processor']}, torch {machine['packages']['torch']}, {case['rounds']} "
+            "rounds.",
+            *("", "| form | s per step | ratio to the floor |", "|---|---:|---|"),
+        ]
+        for form, one in case["forms"].items():
+            spread = f"({one['ratio_low']:.3f} to {one['ratio_high']:.3f})"
+            ratio = "1" if form == FLOOR else f"{one['ratio']:.3f} {spread}"
+            lines.append(f"| {form} | {one['seconds']:.4f} | {ratio} |")
     return "\n".join(lines) + "\n"
 
 
@@ -115,6 +120,18 @@ def load_unet(base: str) -> UNet2DConditionModel:
 def prepare(form: str, frozen: UNet2DConditionModel, px: int, batch: int, stack: ExitStack) -> Step:
     """Return a function that makes one step in a form. All forms share the frozen weights."""
     unet = copy.deepcopy(frozen, {id(p): p for p in frozen.parameters()})
+    torch.manual_seed(1)
+    noisy_latents, noise = torch.randn(2, batch, 4, px // 8, px // 8)  # (B, 4, h, w) each
+    timesteps = torch.randint(1000, (batch,))  # (B,)
+    states = torch.randn(batch, 77, unet.config.cross_attention_dim)  # (B, S, D)
+
+    @torch.no_grad()
+    def forward_twice() -> None:
+        for _ in range(2):
+            unet(noisy_latents, timesteps, encoder_hidden_states=states)
+
+    if form == ARITHMETIC:
+        return forward_twice
     torch.manual_seed(0)
     if form == FLOOR:
         attach_peft(unet, frozen)
@@ -126,10 +143,6 @@ def prepare(form: str, frozen: UNet2DConditionModel, px: int, batch: int, stack:
     trained = [p for p in unet.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=LEARNING_RATE, fused=None if form == FLOOR else True)
     unet.train()
-    torch.manual_seed(1)
-    noisy_latents, noise = torch.randn(2, batch, 4, px // 8, px // 8)  # (B, 4, h, w) each
-    timesteps = torch.randint(1000, (batch,))  # (B,)
-    states = torch.randn(batch, 77, unet.config.cross_attention_dim)  # (B, S, D)
 
     def step() -> None:
         optimizer.zero_grad()

@@ -11,6 +11,8 @@ import json
 from pathlib import Path
 from typing import Any, get_args
 
+import psutil
+
 from base_models.load import is_hub_id
 from harness.errors import BaseModelError, UsageError
 from harness.records import (
@@ -82,7 +84,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--mixed-precision", choices=get_args(Precision), help="what the base computes in")
     add("--gradient-accumulation-steps", type=int, help="parts a batch is computed in")
     add("--gradient-checkpointing", action=argparse.BooleanOptionalAction, help="half the memory")
-    fast = "on a processor: lora (default), all (more memory), or off; docs/speed.md"
+    fast = "on a processor: lora, all (more memory) or off; left out = what wins; docs/speed.md"
     add("--fast-layers", choices=get_args(FastLayers), help=fast)
     add_keeping_options(parser)
 
@@ -142,7 +144,8 @@ def resolve(options: argparse.Namespace, name: str, settings: Settings, out: Pat
         for field in ("learning_rate", "text_encoder_learning_rate"):
             if own_train.get(field):
                 own_train[field] /= TINY_FACTOR
-    from_preset = train_settings(preset, len(pictures), native_px)
+    free_bytes = psutil.virtual_memory().available
+    from_preset = train_settings(preset, len(pictures), native_px, resolution, free_bytes)
     train = TrainConfig(**(from_preset | own_train | pick(typed, TRAIN_OPTIONS)))
     if "steps" in typed and "lr_warmup_steps" not in {**own_train, **typed}:
         train = train.model_copy(update={"lr_warmup_steps": round(0.05 * train.steps)})

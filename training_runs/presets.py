@@ -21,6 +21,9 @@ TINY_FACTOR = 10.0
 # Nine pictures get 225 steps of 4, half as much again as a track's budget of 75 steps of 8.
 TINY_STEPS = 4
 
+# Up to this size packing a large U-Net's convolutions was measured to win.
+PACKED_UP_TO_PX = 256
+
 
 def clamp(number: float, low: int, high: int) -> int:
     """Return the whole number next to ``number`` that is in the range."""
@@ -66,14 +69,41 @@ PRESETS = {
 WARM_UP = 0.05  # share of the steps
 
 
-def train_settings(preset: Preset, pictures: int, native_px: int) -> dict[str, Any]:
-    """Return the training settings of a preset for so many pictures on a base of this size."""
+# Packing convolutions costs twice their weights: 4.4 GB at Stable Diffusion 1.4's size.
+PACKING_NEEDS_BYTES = 8 << 30
+
+
+def fast_layers_for(native_px: int, resolution: int, free_bytes: int | None = None) -> str:
+    """Return the fast form that wins on a processor: docs/speed.md has the figures.
+
+    Args:
+        native_px: Of the base.
+        resolution: Of the pictures.
+        free_bytes: Memory that is free; None: enough.
+    """
+    large = native_px >= TINY_BELOW_PX
+    enough = free_bytes is None or free_bytes >= PACKING_NEEDS_BYTES
+    return "all" if large and resolution <= PACKED_UP_TO_PX and enough else "lora"
+
+
+def train_settings(
+    preset: Preset, pictures: int, native_px: int, resolution: int, free_bytes: int | None = None
+) -> dict[str, Any]:
+    """Return the training settings of a preset.
+
+    Args:
+        preset: Which.
+        pictures: How many there are.
+        native_px: What the base was trained with.
+        resolution: Of the pictures, pixels.
+        free_bytes: Memory that is free; None: enough.
+    """
     steps = preset.steps(pictures)
     settings = {
         "steps": steps,
         "lr_schedule": "cosine",
         "lr_warmup_steps": round(WARM_UP * steps),
-        "fast_layers": "lora",  # the same numbers, and never slower
+        "fast_layers": fast_layers_for(native_px, resolution, free_bytes),  # the same numbers
         **preset.train,
     }
     if native_px < TINY_BELOW_PX:

@@ -1,6 +1,6 @@
 """The shortest honest program: PEFT's LoRA, everything encoded once, a loop, a file.
 
-python benchmarks/programs/floor.py BASE PICTURES OUT STEPS
+python benchmarks/programs/floor.py BASE PICTURES OUT STEPS BATCH
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from torch.nn import functional as F
 from transformers import CLIPTextModel, CLIPTokenizer
 
 PX, RANK = 64, 4
-TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2"]
+TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "proj_in", "proj_out"]
 
 
-def main(base: Path, pictures: Path, out: Path, steps: int) -> None:
+def main(base: Path, pictures: Path, out: Path, steps: int, batch: int) -> None:
     """Train and save."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -33,11 +33,11 @@ def main(base: Path, pictures: Path, out: Path, steps: int) -> None:
     trained = [p for p in unet.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=1e-4)
     for step in range(steps):
-        one = slice(step % len(latents), step % len(latents) + 1)
-        noise = torch.randn_like(latents[one])
-        timesteps = torch.randint(1000, (1,))
-        noisy = schedule.add_noise(latents[one], noise, timesteps)
-        noise_pred = unet(noisy, timesteps, encoder_hidden_states=states[one]).sample
+        rows = torch.arange(step * batch, (step + 1) * batch) % len(latents)
+        noise = torch.randn_like(latents[rows])
+        timesteps = torch.randint(1000, (batch,))
+        noisy = schedule.add_noise(latents[rows], noise, timesteps)
+        noise_pred = unet(noisy, timesteps, encoder_hidden_states=states[rows]).sample
         F.mse_loss(noise_pred, noise).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
@@ -68,5 +68,5 @@ def encode(base: Path, folder: Path) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 if __name__ == "__main__":
-    _, base, pictures, out, steps = sys.argv
-    main(Path(base), Path(pictures), Path(out), int(steps))
+    _, base, pictures, out, steps, batch = sys.argv
+    main(Path(base), Path(pictures), Path(out), int(steps), int(batch))

@@ -39,11 +39,12 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "Contribute": ("reference/hooks.md", "reference/settings.md", "peft_methods.md", "mixing.md",
                    "learning_rates.md", "reference/checks.md", "contract/README.md",
                    "contract/matrix.md", "assistants.md"),
-    "Use": ("datasets.md", "training.md", "generating.md", "lora_files.md", "export.md",
-            "scraping.md"),
-    "The board": ("leaderboard.md", "table.md", "protocol.md", "ci.md"),
-    "The hub": ("architecture.md", "base_model.md", "scale.md", "speed.md", "isolation.md",
-                "security.md", "notice.md"),
+    "Use": ("datasets.md", "training.md", "sd14_size.md", "generating.md", "lora_files.md",
+            "export.md", "export_everybody.md", "scraping.md"),
+    "The board": ("leaderboard.md", "findings.md", "table.md", "protocol.md",
+                  "compatibility.md", "ci.md"),
+    "The hub": ("architecture.md", "base_model.md", "scale.md", "speed.md", "profile.md",
+                "isolation.md", "security.md", "notice.md"),
 }  # fmt: skip
 # Pages of one check each: found by the list of all, and by the search.
 FOLDERS = {"One by one: the folder": "checks", "One by one: the hooks": "contract"}

@@ -25,7 +25,7 @@ from training_runs.journal import Journal
 from training_runs.line import Line
 from training_runs.options import native_size_px, resolve
 from training_runs.plan import FREE_TO_CHANGE
-from training_runs.presets import PRESETS, clamp
+from training_runs.presets import PRESETS, clamp, fast_layers_for
 from training_runs.run import clear
 from training_runs.samples import Samples, undisturbed
 from training_runs.stopping import StopRequest
@@ -290,6 +290,18 @@ def test_steps_come_from_the_number_of_pictures():
     assert [PRESETS["subject"].steps(n) for n in (1, 9, 50)] == [500, 900, 2000]
     assert PRESETS["style"].steps(10) == 1000
     assert PRESETS["smoke"].steps(500) == 10
+
+
+def test_the_fast_form_is_the_one_that_wins_where_memory_is_enough():
+    assert fast_layers_for(64, 64) == "lora"  # a small base: packing gains nothing
+    assert fast_layers_for(512, 256, 16 << 30) == "all"
+    assert fast_layers_for(512, 256, 4 << 30) == "lora"
+    assert fast_layers_for(512, 512, 16 << 30) == "lora"
+
+
+def test_a_plan_takes_the_fast_form_unless_somebody_says_otherwise(data_dir, base_dir):
+    assert plan_of(data_dir, base_dir).train.fast_layers == "lora"
+    assert plan_of(data_dir, base_dir, "--fast-layers", "off").train.fast_layers == "off"
     assert clamp(3.6, 0, 3) == 3
 
 

@@ -1,9 +1,9 @@
-"""Run a program and note when its first optimiser step was done.
+"""Run a program and note when each of its optimiser steps was done.
 
-python benchmarks/programs/first_step.py NOTE (-m MODULE | FILE) ARGUMENTS ...
+python benchmarks/programs/note_steps.py NOTE (-m MODULE | FILE) ARGUMENTS ...
 
-A hook that torch has for every optimiser writes the hour (``time.time``) into NOTE. The program
-imports torch anyhow, so importing it first costs nothing more.
+A hook that torch has for every optimiser writes a line into NOTE: the hour (``time.time``) and the
+processor's seconds so far. The program imports torch anyhow, so importing it first costs nothing.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from torch.optim import optimizer
 
 def main(note: Path, program: list[str]) -> None:
     """Hook in, then become the program."""
+    lines = note.open("w", encoding="ascii", buffering=1)  # a program may leave without goodbye
 
-    def first(*_: Any) -> None:
-        handle.remove()
-        note.write_text(repr(time.time()), encoding="ascii")
+    def noted(*_: Any) -> None:
+        lines.write(f"{time.time()!r} {time.process_time()!r}\n")
 
-    handle = optimizer.register_optimizer_step_post_hook(first)
+    optimizer.register_optimizer_step_post_hook(noted)
     if program[0] == "-m":
         sys.path[0] = ""
         sys.argv = program[1:]
