@@ -29,8 +29,18 @@ def block(text: str) -> str:
 
 
 def without_block(readme: str) -> str:
-    """Return a README without the hub's own lines, for a page that shows them already."""
-    return _with(readme, "")
+    """Return a README without the hub's own lines, for a page that shows them already.
+
+    A heading that had nothing else below it goes with them.
+    """
+    place = _place(readme)
+    if place is None:
+        return readme
+    before, after = readme[: place[0]], readme[place[1] :]
+    above, _, last = before.rstrip().rpartition("\n")
+    if last.startswith("#") and (not after.strip() or after.lstrip().startswith("#")):
+        before = f"{above}\n"
+    return before + after
 
 
 def _with(readme: str, text: str) -> str:

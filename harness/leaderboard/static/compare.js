@@ -60,6 +60,8 @@ function fill(id, rows) {
 function fillFigures(a, b, figures) {
   document.getElementById("head-one").textContent = a.name;
   document.getElementById("head-two").textContent = b.name;
+  document.getElementById("seeds-one").textContent = `${a.name}, gain %`;
+  document.getElementById("seeds-two").textContent = `${b.name}, gain %`;
   fill(
     "figures",
     figures.map(([key, label, direction, factor, digits]) => {
@@ -113,10 +115,18 @@ function fillSheets(a, b) {
       picture.className = "sheet";
       picture.src = e.sheet;
       picture.alt = `Pictures of ${e.name}`;
+      picture.addEventListener("load", sameScale);
       figure.append(picture);
     }
-    figure.append(caption);
+    figure.prepend(caption);
     return figure;
   });
   document.getElementById("sheets").replaceChildren(...figures);
+}
+
+// The reference's sheet has a column less: both are shown so large that their pictures are as large.
+function sameScale() {
+  const pictures = [...document.querySelectorAll("#sheets img")];
+  const widest = Math.max(...pictures.map((p) => p.naturalWidth));
+  for (const p of pictures) p.style.maxWidth = `${(100 * p.naturalWidth) / widest}%`;
 }

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from benchmarks import screenshots
-from benchmarks.synthetic_hub import make_row, record
+from benchmarks.synthetic_hub import make_row, make_sheet, record
 from harness import paths
 from harness.hookspecs import HOOK_NAMES
 from harness.leaderboard.collect import collect
@@ -125,6 +125,15 @@ def test_a_recipe_is_found_by_the_word_that_its_line_says(page, small):
     assert set(page.run(said)) == {"settings only"}
 
 
+def test_a_line_of_the_table_is_one_line_high(page, small):
+    record(make_row("robot", "reference", 0.33, origin="self-reported"))
+    record(make_row("robot", "One", 0.34, origin="self-reported"))
+    build(collect(), small / "site")
+    page.open((small / "site/robot/index.html").as_uri())
+    heights = "[...document.querySelectorAll('#board tr.measured')].map(r => r.offsetHeight)"
+    assert all(height < 45 for height in page.run(heights))
+
+
 def hooks_of(**taken):
     """Return whose each hook is: the reference's, but for those that are taken."""
     return {hook: taken.get(hook, "reference") for hook in HOOK_NAMES}
@@ -204,6 +213,20 @@ def test_the_gallery_shows_the_chosen_prompt_of_everybody(page, built):
     )
     widths = page.run("[...document.images].slice(0, 6).map(i => i.naturalWidth)")
     assert all(width > 500 for width in widths)
+
+
+def test_two_sheets_of_unlike_width_are_shown_in_one_scale(page, small):
+    record(make_row("robot", "reference", 0.33), make_sheet("robot", columns=4))
+    record(make_row("robot", "One", 0.34), make_sheet("robot"))
+    build(collect(), small / "site")
+    page.show(1000, 800)
+    page.open((small / "site/robot/compare.html").as_uri() + "#One,reference")
+    pictures = "[...document.querySelectorAll('#sheets img')]"
+    page.run(f"Promise.all({pictures}.map(i => i.decode()))")
+    one, reference = page.run(f"{pictures}.map(i => i.clientWidth / i.naturalWidth)")
+    assert one < 1
+    assert abs(one - reference) < 0.01
+    assert page.run("document.getElementById('seeds-one').textContent") == "One, gain %"
 
 
 def test_two_are_compared_pair_by_pair(page, built):

@@ -147,6 +147,19 @@ def test_the_gallery_says_who_drew_what_the_hub_could_not(small):
     assert "of those marked unmergeable you see what their own <code>generate</code> drew" in text
 
 
+def test_the_home_page_leaves_out_controls_and_lines_of_nobody(built, small):
+    home = (built / "index.html").read_text(encoding="utf-8")
+    assert home.count("Nobody has been measured on it yet.") == 1  # the track `fresh`
+    fresh = home[home.index("A track without rows") :]
+    assert ">pending<" not in fresh
+    record(make_row("robot", "reference", 0.33))
+    record(Row.model_validate(make_row("robot", "One", 0.36).model_dump() | {"control": True}))
+    build(collect(), small / "site")
+    home = (small / "site" / "index.html").read_text(encoding="utf-8")
+    assert "contributions/reference.html" in home
+    assert "contributions/One.html" not in home
+
+
 def test_a_folder_that_is_not_ours_is_never_replaced(small):
     from harness.errors import UsageError
 
