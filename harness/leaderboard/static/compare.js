@@ -6,10 +6,12 @@ addEventListener("DOMContentLoaded", () => {
   const entries = Object.fromEntries(data.entries.map((e) => [e.name, e]));
   const one = document.getElementById("one");
   const two = document.getElementById("two");
-  const asked = askedNames();
-  if (Object.hasOwn(entries, asked[0])) one.value = asked[0];
-  if (Object.hasOwn(entries, asked[1])) two.value = asked[1];
-  else if (two.options.length > 1 && one.value === two.value) two.selectedIndex = 1;
+  const obey = () => {
+    const asked = askedNames();
+    if (Object.hasOwn(entries, asked[0])) one.value = asked[0];
+    if (Object.hasOwn(entries, asked[1])) two.value = asked[1];
+    else if (two.options.length > 1 && one.value === two.value) two.selectedIndex = 1;
+  };
   const show = () => {
     const [a, b] = [entries[one.value], entries[two.value]];
     if (!a || !b) return;
@@ -22,7 +24,13 @@ addEventListener("DOMContentLoaded", () => {
   };
   one.addEventListener("change", show);
   two.addEventListener("change", show);
+  // A link to the page that is open already changes the part after "#" and loads nothing.
+  addEventListener("hashchange", () => {
+    obey();
+    show();
+  });
   charts.push(show);
+  obey();
   show();
 });
 

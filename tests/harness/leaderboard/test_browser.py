@@ -240,6 +240,12 @@ def test_two_are_compared_pair_by_pair(page, built):
     mean = abs(sum(seeds) / len(seeds))
     assert f"{mean:.1f}" in sentence or f"{mean:.2f}" in sentence
     assert page.run("document.querySelectorAll('#figures tbody tr').length") >= 8
+    page.run(
+        "new Promise(done => { addEventListener('hashchange', done, {once: true});"
+        "location.hash = '#Idea2,Idea4'; })"
+    )
+    assert page.run("document.getElementById('head-two').textContent") == "Idea4"
+    choose(page, "one", "Idea1")
     choose(page, "two", "Idea1")
     assert "different ones" in page.run("document.getElementById('sentence').textContent")
 
