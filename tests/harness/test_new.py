@@ -35,6 +35,18 @@ def test_a_new_folder_has_no_findings_at_all(contributions, capsys):
     assert "nox -s contribution -- MyIdea" in capsys.readouterr().out
 
 
+def test_the_next_steps_are_those_that_the_guide_announces(contributions, capsys):
+    create("MyIdea")
+    first, *steps = capsys.readouterr().out.splitlines()
+    assert first == "CONTRIBUTIONS/MyIdea is there. Next:"
+    begins = ("nox -s contribution -- ", "edit CONTRIBUTIONS/MyIdea/src/", "nox -s check -- ")
+    assert len(steps) == len(begins)
+    for step, begin in zip(steps, begins, strict=True):
+        assert step.strip().startswith(begin)
+    guide = " ".join((paths.ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split())
+    assert f"`{first}`, a command to run it, a file to edit and a command to check it." in guide
+
+
 def test_no_placeholder_is_left(contributions):
     create("MyIdea")
     for path in (contributions / "MyIdea").rglob("*"):
