@@ -98,7 +98,7 @@ def _compare(own: Parts, other: Parts, name: str, *, part_of_it: bool = False) -
     share = matcher.ratio()
     if part_of_it:
         settings -= {"hooks"}  # the reference's are nobody's own
-        share = sum(block.size for block in matcher.get_matching_blocks()) / len(lines)
+        share = sum(block.size for block in matcher.get_matching_blocks()) / max(1, len(lines))
     return Likeness(name, share, tuple(sorted(differing | settings)))
 
 
