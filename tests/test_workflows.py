@@ -105,6 +105,9 @@ def test_the_board_is_written_from_all_seeds_on_the_main_of_the_moment():
     assert checkout["with"]["ref"] == "main"
     assert checkout["with"]["fetch-depth"] == 0
     assert "merge-multiple" not in download["with"]
+    done = [step.get("run", "") for step in jobs["record"]["steps"]]
+    # What was pushed is compared with the results before anything is published.
+    assert done.index("nox -s ci -- push") < done.index("nox -s leaderboard -- --check")
 
 
 def test_everything_has_an_owner_but_the_contributions():

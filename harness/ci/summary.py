@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.errors import UsageError
+from harness.errors import HubError, UsageError
 from harness.records import Finding, Row
 
 # Everything that means something in GitHub's markdown or HTML, mentions and issue links included.
@@ -45,6 +45,14 @@ def row_section(row: Row) -> str:
     lines += [f"- fix: {plain(error.fix)}"] if error.fix else []
     if error.log_tail:
         lines += ["", "<pre>", *(plain(line) for line in error.log_tail), "</pre>"]
+    return "\n".join(lines)
+
+
+def refused_section(error: HubError) -> str:
+    """Return why a row was not taken over."""
+    lines = ["### A row was refused", "", plain(error.what)]
+    lines += [f"- at {plain(error.where)}"] if error.where else []
+    lines += [f"- fix: {plain(error.fix)}"] if error.fix else []
     return "\n".join(lines)
 
 

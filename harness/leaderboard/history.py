@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from harness.errors import HubError
 # One header line for each commit, then git's raw lines of what it changed.
 FORMAT = "--format=%x01%h %cs"
 KEPT = 20
+SHALLOW = "This clone is shallow, so no history is shown: git fetch --unshallow"
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Event:
 def read_history() -> dict[str, list[Event]]:
     """Return the events of each contribution, the newest first; empty outside of git.
 
-    Also in a shallow clone, where all rows would seem to come from its oldest commit.
+    Also in a shallow clone, where all rows would seem to come from its oldest commit; that is said.
     """
     repository = Repository(paths.ROOT)
     results = paths.RESULTS
@@ -40,6 +42,7 @@ def read_history() -> dict[str, list[Event]]:
     place = results.relative_to(paths.ROOT).as_posix()
     try:
         if repository.run("rev-parse", "--is-shallow-repository").strip() != b"false":
+            print(f"note: {SHALLOW}", file=sys.stderr)
             return {}
         log = repository.run("log", FORMAT, "--raw", "--no-abbrev", "--no-renames", "--", place)
     except HubError:

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from harness import paths, registry, results
-from harness.ci.accept import MAX_SHEET_BYTES, accept
+from harness.ci.accept import MAX_SHEET_BYTES, NOT_RUN, accept
+from harness.ci.summary import plain
 from harness.cli import main
 from harness.machine import describe_machine
 from harness.track import load_track
@@ -133,12 +134,17 @@ def test_a_job_speaks_for_its_own_contribution_alone(handed_over):
 
 def test_a_good_row_is_taken_when_another_is_refused(handed_over, tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "REGISTRY", tmp_path / "registry.toml")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     results.write_row(handed_over / "row.json", row_of_example1())
     bad = handed(handed_over) / "row-DoRA" / "robot" / "DoRA"
     bad.mkdir(parents=True)
     (bad / "row.json").write_text("{}", encoding="utf-8")
     assert main(["ci", "accept", str(handed(handed_over))]) == 1
     assert [path.name for path in paths.RESULTS.rglob("*.json")] == ["Example1.json"]
+    page = (tmp_path / "summary.md").read_text(encoding="utf-8")
+    assert "Example1 on robot" in page
+    assert page.count("### A row was refused") == 1
+    assert plain(str(bad / "row.json")) in page
 
 
 def test_a_row_from_a_runner_without_the_isolation_is_refused(handed_over):
@@ -148,6 +154,16 @@ def test_a_row_from_a_runner_without_the_isolation_is_refused(handed_over):
     assert rows == []
     assert "measured in 'process', not in 'bubblewrap'" in str(refused[0])
     assert len(accept(handed(handed_over), "maintainer")[0]) == 1
+
+
+@pytest.mark.parametrize(("status", "taken"), [("failed", 1), ("ok", 0)])
+def test_only_a_failure_before_training_needs_no_isolation(handed_over, status, taken):
+    changes = {"machine": describe_machine(1, NOT_RUN), "status": status}
+    if status == "failed":
+        error = {"kind": "ContractError", "what": "The gate found errors."}
+        changes |= {"error": error, "scores": (), "verdict": None}
+    results.write_row(handed_over / "row.json", row_of_example1(**changes))
+    assert len(accept(handed(handed_over), "ci")[0]) == taken
 
 
 def test_a_row_without_pictures_takes_the_old_ones_away(handed_over):

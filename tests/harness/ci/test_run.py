@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from harness import paths
+from harness.ci.accept import NOT_RUN
 from harness.ci.run import run_from_commit
 from harness.errors import UsageError
 from tests.harness.ci.conftest import IDENTITY, Hub
@@ -83,6 +84,7 @@ def test_a_run_for_the_board_hands_over_the_row_that_the_board_would_keep(clone,
         clone, base, head, "Example1", ["robot"], [], tmp_path / "out", recorded=True
     )
     assert row.status == "failed"
+    assert row.machine.sandbox == NOT_RUN  # `accept` knows this word
     files = {path.name for path in (tmp_path / "out/robot/Example1").iterdir()}
     assert files == {"row.json", "page.html"}  # and no pictures of the earlier row
 

@@ -3,6 +3,8 @@
 import pytest
 
 from harness.cli import main
+from harness.commands.ci import exit_code
+from tests.harness.support import example_row
 
 
 @pytest.mark.parametrize(
@@ -18,3 +20,23 @@ from harness.cli import main
 )
 def test_all_jobs_have_to_be_fine(results, code):
     assert main(["ci", "verdict", *results]) == code
+
+
+def row_with(status):
+    if status == "ok":
+        return example_row()
+    changes = {"error": {"kind": "ArtefactError", "what": "no change of weights"}}
+    if status == "unmergeable":
+        pictures = example_row().scores[0].own.pictures.model_dump()
+        changes["own_pictures"] = [
+            {"seed": 0, "own": pictures, "reference": pictures, "train_seconds": 1.0}
+        ]
+    return example_row(status=status, scores=(), verdict=None, **changes)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "code"),
+    [(["ok"], 0), (["unmergeable"], 0), (["ok", "unmergeable"], 0), (["ok", "failed"], 1)],
+)
+def test_a_run_that_can_only_be_judged_by_its_pictures_is_no_failure(statuses, code):
+    assert exit_code([row_with(status) for status in statuses]) == code

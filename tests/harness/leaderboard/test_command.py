@@ -90,7 +90,9 @@ def test_the_history_of_a_row_is_what_git_remembers(small):
     assert len(events[0].commit) >= 7
 
 
-def test_a_shallow_clone_has_no_history_instead_of_a_wrong_one(small, tmp_path, monkeypatch):
+def test_a_shallow_clone_has_no_history_instead_of_a_wrong_one(
+    small, tmp_path, monkeypatch, capsys
+):
     git(small, "init", "--quiet")
     for gain in (0.34, 0.36):
         record(make_row("robot", "One", gain))
@@ -102,6 +104,7 @@ def test_a_shallow_clone_has_no_history_instead_of_a_wrong_one(small, tmp_path, 
     monkeypatch.setattr(paths, "ROOT", shallow)
     monkeypatch.setattr(paths, "RESULTS", shallow / "leaderboard" / "results")
     assert read_history() == {}
+    assert "git fetch --unshallow" in capsys.readouterr().err
 
 
 def test_a_hub_without_git_has_no_history(small):
