@@ -47,7 +47,10 @@ class TensorStore:
         try:
             with safe_open(path, framework="pt") as file:
                 metadata = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                # Copies: a tensor out of a file keeps the file mapped, and a process may have
+                # some 65,000 of these.
+                names = file.keys()
+                tensors = {name: file.get_tensor(name).clone() for name in names}
         except SafetensorError as error:
             fault = str(error)
         else:

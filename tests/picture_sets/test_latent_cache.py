@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -237,6 +238,17 @@ def test_a_store_gives_back_what_it_got(tmp_path, dtype):
         store.save("ab12", {"x": tensor.T})
         assert torch.equal(store.load("ab12")["x"], tensor.T)
         assert store.load("ab12")["x"].dtype == dtype
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for what is mapped")
+def test_what_was_read_keeps_no_file_mapped(tmp_path):
+    store = TensorStore(tmp_path)
+    for number in range(3):
+        store.save(f"key{number}", {"mean": torch.full((4, 8, 8), float(number))})
+    kept = [store.load(f"key{number}") for number in range(3)]
+    assert all(kept)
+    # A hundred thousand pictures are more files than a process may have mapped.
+    assert str(tmp_path) not in Path("/proc/self/maps").read_text()
 
 
 def test_repeats_pass_the_vae_once_even_without_a_folder(pipeline, folder):

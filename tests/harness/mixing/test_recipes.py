@@ -14,7 +14,7 @@ from harness.commands import new
 from harness.errors import MixError, StructureError, UsageError
 from harness.hookspecs import HOOK_NAMES
 from harness.mixing.command_line import load_mixed, parse
-from harness.mixing.needs import require_needs
+from harness.mixing.needs import kind_of, require_needs
 from harness.mixing.render import keep_command
 from harness.plugins import Hooks
 from harness.records import Contribution, ContributionFile, NeedsTable, TrainSettings
@@ -296,9 +296,31 @@ def test_a_train_that_needs_more_than_it_gets_says_all_of_it_before_the_first_st
     with pytest.raises(MixError) as caught:
         require_needs(hooks, adapter, Pictures(shapes))
     text = str(caught.value)
-    assert "called lora_B, and those of Picky's make_lora are called weight, bias" in text
+    assert "called lora_B, and those of this adapter are called weight, bias" in text
     assert "with masks" in text
     assert "64 x 32, 32 x 64" in text or "32 x 64, 64 x 32" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("layers.down_blocks.0.lora_A", "lora_A"),
+        (
+            "down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q_boft_R_default",
+            "boft_R_default",
+        ),
+        ("down_blocks_0_attentions_0_proj_in_lora_A_default_weight", "lora_A_default_weight"),
+        (
+            "mid_block_attentions_0_transformer_blocks_0_ff_net_0_proj_hra_u_default",
+            "hra_u_default",
+        ),
+        ("text_model_encoder_layers_0_self_attn_out_proj_c3a_kernel_default", "c3a_kernel_default"),
+        ("up_blocks_1_resnets_0_conv1_w1_a", "w1_a"),
+        ("conv1_", "conv1_"),
+    ],
+)
+def test_what_is_missing_is_said_without_the_names_of_layers(name, kind):
+    assert kind_of(name) == kind
 
 
 def test_needs_that_are_met_are_silent():
