@@ -41,8 +41,8 @@ def run(args: argparse.Namespace) -> int:
     reference = registry.load_reference()
     everybody = [registry.load(name) for name in registry.contribution_names()]
     tries = all_tries(everybody, reference)
-    known = [] if args.fresh else read(args.out / JSON_NAME)
-    missing = unknown(tries, known)
+    known = read(args.out / JSON_NAME)
+    missing = list(tries) if args.fresh and not args.check else unknown(tries, known)
     if args.check:
         return check(args.out, current(tries, known), len(missing), console)
     if args.only:

@@ -128,6 +128,30 @@ def test_check_notices_a_page_that_was_edited(tmp_path, capsys):
     assert "is not what compatibility.json says" in " ".join(capsys.readouterr().out.split())
 
 
+def test_some_pairs_tried_again_leave_the_others_as_they_are(tmp_path, monkeypatch, capsys):
+    for name in (matrix.JSON_NAME, matrix.PAGE_NAME):
+        shutil.copyfile(matrix.FOLDER / name, tmp_path / name)
+    tried = []
+
+    def run_tries(tries, *rest):
+        tried.extend(one.cell for one in tries)
+        known = {one.cell: one for one in matrix.read(tmp_path / matrix.JSON_NAME)}
+        for one in tries:
+            yield known[one.cell].model_copy(update={"said": "tried again"})
+
+    monkeypatch.setattr(matrix, "run_tries", run_tries)
+    monkeypatch.setattr(matrix, "trust_all", lambda *rest: None)
+    before = matrix.read(tmp_path / matrix.JSON_NAME)
+    words = ["matrix", "--only", "EMA", "--fresh", "--out", str(tmp_path)]
+    assert cli.main(words) == 0
+    capsys.readouterr()
+    after = matrix.read(tmp_path / matrix.JSON_NAME)
+    assert [one.cell for one in after] == [one.cell for one in before]
+    assert {one.cell for one in after if one.said == "tried again"} == set(tried)
+    assert tried
+    assert all("EMA" in (cell.row, cell.column) for cell in tried)
+
+
 def test_a_damaged_file_of_outcomes_is_a_clear_error(tmp_path, capsys):
     (tmp_path / matrix.JSON_NAME).write_text(json.dumps([{"cell": 1}]), encoding="utf-8")
     assert cli.main(["matrix", "--check", "--out", str(tmp_path)]) == 1
