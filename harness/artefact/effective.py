@@ -168,7 +168,16 @@ def effective_delta(clean: nn.Module, live: nn.Module) -> dict[str, Tensor]:
             affine map.
     """
     parameters = dict(clean.named_parameters())
-    effective: dict[str, Tensor] = {}
+    deltas: dict[str, Tensor] = {}
+    seen: set[str] = set()
+
+    def note(name: str, value: Tensor) -> None:
+        # At once, and only what differs: all weights of a large model would be gigabytes more.
+        seen.add(name)
+        delta = value.float().cpu() - parameters[name].float().cpu()
+        if bool(delta.any()):
+            deltas[name] = delta
+
     for name, original in clean.named_modules():
         if not isinstance(original, (nn.Linear, nn.Conv2d)):
             continue
@@ -176,23 +185,19 @@ def effective_delta(clean: nn.Module, live: nn.Module) -> dict[str, Tensor]:
         if is_untouched(counterpart, original):
             continue
         affine = probe_layer(name, counterpart, original)
-        effective[f"{name}.weight"] = affine.weight
+        note(f"{name}.weight", affine.weight)
         if affine.bias is not None:
-            effective[f"{name}.bias"] = affine.bias
+            note(f"{name}.bias", affine.bias)
     for name, parameter in parameters.items():
-        if name in effective:
+        if name in seen:
             continue
         value = _read(live, name)
         if value is None or value.shape != parameter.shape:
             raise ArtefactError(
                 f"the trained model has no parameter {name!r} of shape {tuple(parameter.shape)}"
             )
-        effective[name] = value
-    deltas = {
-        name: (value.float().cpu() - parameters[name].float().cpu())
-        for name, value in effective.items()
-    }
-    return {name: delta for name, delta in deltas.items() if bool(delta.any())}
+        note(name, value)
+    return {name: deltas[name] for name in parameters if name in deltas}
 
 
 def probe_layer(name: str, live: nn.Module, original: nn.Linear | nn.Conv2d) -> Affine:
