@@ -15,6 +15,7 @@ Each file of this package holds one idea:
     metadata.py  what a file says about itself, and its hashes
     training.py  what a training of the hub adds to that
     write.py     memory -> kohya, diffusers or PEFT
+    shared.py    tensors that several names share, written once
     factors.py   low-rank factors and singular values
     weights.py   whole models, tensor by tensor
     merge.py, extract.py, resize.py, report.py    the operations; render.py prints

@@ -48,16 +48,14 @@ class Checkpoints:
 
     def write(self, step: int, state: TrainState, identity: dict[str, Any]) -> Path:
         """Write a state; it appears under its name only when it is complete and on disk."""
-        from safetensors.torch import save_file  # wakes torch; looking at a run does not need it
+        from lora_files.shared import save_tensors  # wakes torch; looking does not need it
 
         self._folder.mkdir(parents=True, exist_ok=True)
         final = self._folder / f"step-{step:06d}"
         temporary = self._folder / f".{final.name}.tmp"
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
-        # Each tensor is copied: the format does not allow two names for one storage.
-        tensors = {k: t.detach().cpu().clone().contiguous() for k, t in state.tensors.items()}
-        save_file(tensors, temporary / TENSORS)
+        save_tensors(state.tensors, temporary / TENSORS, {})
         values = {"step": step, "identity": identity, "values": state.values}
         (temporary / VALUES).write_text(json.dumps(values), encoding="utf-8")
         guard = {name: digest(temporary / name) for name in (TENSORS, VALUES)}
@@ -84,10 +82,12 @@ class Checkpoints:
         folder = self.find(identity)
         if folder is None:
             return None
-        from safetensors.torch import load_file
+        from lora_files.shared import load_tensors
 
         saved = json.loads((folder / VALUES).read_text(encoding="utf-8"))
-        return Checkpoint(saved["step"], TrainState(load_file(folder / TENSORS), saved["values"]))
+        return Checkpoint(
+            saved["step"], TrainState(load_tensors(folder / TENSORS), saved["values"])
+        )
 
     def find(self, identity: dict[str, Any]) -> Path | None:
         """Return the folder of the newest whole checkpoint, or None; wakes no torch.

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from harness.errors import HubError
 from harness.export.change import Change, weight_of
 from lora_files.memory import Lora, LoraLayer
+from lora_files.shared import load_tensors
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -39,7 +39,7 @@ def plain_lora(change: Change, adapter: Path | None, base: StableDiffusionPipeli
     if adapter is None or change.others:
         return None
     try:
-        tensors = load_file(adapter)
+        tensors = load_tensors(adapter)
     except (SafetensorError, OSError) as error:
         raise HubError(f"The adapter cannot be read: {error}", where=str(adapter)) from error
     pairs = pairs_of(tensors)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from harness import atomic
@@ -19,6 +18,7 @@ from harness.errors import ArtefactError, HookResultError
 from harness.plugins import Hooks
 from harness.worker.copies import fresh_copy, seed_everything
 from harness.worker.jobs import ADAPTER_FILE, DELTA_FILE, Job, SeedOutcome, TrainJob, seed_folder
+from lora_files.shared import load_tensors, save_tensors
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -149,16 +149,9 @@ def check_round_trip(
 
 
 def save_adapter(adapter: nn.Module, path: Path, header: Mapping[str, str]) -> None:
-    """Write the adapter's own ``state_dict`` as safetensors.
-
-    Each tensor is copied: the format does not allow two names for one storage.
-    """
-    state = {
-        key: value.detach().cpu().clone().contiguous()
-        for key, value in adapter.state_dict().items()
-    }
+    """Write the adapter's own ``state_dict`` as safetensors; what layers share is written once."""
     with atomic.replacing(path) as temporary:
-        save_file(state, temporary, metadata={"format": "pt", **header})
+        save_tensors(adapter.state_dict(), temporary, {"format": "pt", **header})
 
 
 def load_adapter(adapter: nn.Module, path: Path) -> None:
@@ -168,7 +161,7 @@ def load_adapter(adapter: nn.Module, path: Path) -> None:
         ArtefactError: The weights do not fit the adapter that ``make_lora`` builds now.
     """
     try:
-        adapter.load_state_dict(load_file(path))
+        adapter.load_state_dict(load_tensors(path))
     except (RuntimeError, SafetensorError, OSError) as error:
         raise ArtefactError(
             f"The trained weights do not fit this adapter: {error}",
