@@ -212,6 +212,12 @@ def sd14(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def exports(session: nox.Session) -> None:
+    """Train, export and draw with the file, for every contribution: ten minutes."""
+    python(session, "-m", "recipes.exports", *session.posargs)
+
+
+@nox.session(python=False)
 def bench(session: nox.Session) -> None:
     """Measure speed, an hour: nox -s bench, or nox -s bench -- training_step; writes results."""
     python(session, "-m", "benchmarks", *session.posargs)
@@ -268,6 +274,22 @@ def ray(session: nox.Session) -> None:
         "ignore::pytest.PytestUnraisableExceptionWarning",
     )
     python(session, "-m", "pytest", *quiet, "tests/harness/executors/test_ray.py", *session.posargs)
+
+
+@nox.session(python=False)
+def equality(session: nox.Session) -> None:
+    """Hold own implementations to LyCORIS and schedulefree: installs them, the extra `equality`.
+
+    In the tests these comparisons are skipped where the packages are missing; here they are not.
+    """
+    session.env["HUB_REQUIRE_EQUALITY"] = "1"
+    extras = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]
+    python(session, "-m", "pip", "install", "--quiet", "--no-deps", *extras["equality"])
+    files = ("test_equal_to_lycoris.py", "test_trainers.py")
+    names = (f"tests/contributions/{file}" for file in files)
+    # Their own warnings are not ours.
+    words = ("-W", "ignore", "-k", "lycoris or schedule_free")
+    python(session, "-m", "pytest", *words, *names, *session.posargs)
 
 
 @nox.session(python=False)

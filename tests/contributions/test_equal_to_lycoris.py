@@ -1,4 +1,7 @@
-"""LoHa and LoKr compute the same weight as LyCORIS, who named them; skipped where it is absent."""
+"""LoHa and LoKr compute the same weight as LyCORIS, who named them; skipped where it is absent.
+
+Not in ``nox -s equality``, which installs it: CI runs that, too.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+
+from tests.contributions.support import somebody_elses
 
 OUT, IN, ALPHA = 16, 24, 6.0
 
@@ -21,7 +26,7 @@ PARTS = {
 @pytest.mark.parametrize("name", PARTS)
 @torch.no_grad()
 def test_the_changed_weight_is_that_of_lycoris(name: str) -> None:
-    modules: Any = pytest.importorskip(f"lycoris.modules.{name.lower()}")
+    modules: Any = somebody_elses(f"lycoris.modules.{name.lower()}")
     torch.manual_seed(0)
     layer = nn.Linear(IN, OUT, bias=False)
     own = getattr(importlib.import_module(f"CONTRIBUTIONS.{name}.src.lora"), name)(

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from harness.records import LoraConfig, TrainConfig
 from src.lora import make_lora
+from tests.contributions.support import somebody_elses
 from tests.src.support import build_pipeline
 
 RATE = 1e-2
@@ -193,16 +194,26 @@ def test_prior_preservation_asks_for_the_base_and_nothing_else(
     assert losses == pytest.approx((0, 0), abs=1e-9)
 
     pipeline = copy.deepcopy(base)
-    adapter = make_lora(pipeline, LoraConfig(rank=2, target_modules=("to_q", "to_v")))
+    # In the text encoder, too: the base's answer is that to the base's own reading of the caption.
+    config = LoraConfig(rank=2, target_modules=("to_q", "to_v"), train_text_encoder=True)
+    adapter = make_lora(pipeline, config)
     with torch.no_grad():
         for parameter in adapter.parameters():
             parameter.normal_()
     layers = [layer for layer in adapter.modules() if hasattr(layer, "lora_scale")]
-    inputs = (torch.randn(2, 4, 8, 8), torch.tensor([3, 700]), torch.randn(2, 24, 32))
+    length = base.tokenizer.model_max_length
+    input_ids = base.tokenizer(
+        ["a robot", "a car"], padding="max_length", max_length=length, return_tensors="pt"
+    ).input_ids
+    noisy, timesteps = torch.randn(2, 4, 8, 8), torch.tensor([3, 700])
     with torch.no_grad():
-        expected = base.unet(*inputs).sample
-        assert not torch.allclose(pipeline.unet(*inputs).sample, expected, atol=1e-3)
-    answer = prior.base_answer(pipeline.unet, layers, *inputs)
+        states = base.text_encoder(input_ids)[0]
+        expected = base.unet(noisy, timesteps, states).sample
+        assert not torch.allclose(
+            pipeline.unet(noisy, timesteps, states).sample, expected, atol=1e-3
+        )
+        assert not torch.allclose(pipeline.text_encoder(input_ids)[0], states, atol=1e-3)
+    answer = prior.base_answer(pipeline, layers, noisy, timesteps, input_ids)
     torch.testing.assert_close(answer, expected, atol=1e-5, rtol=1e-5)
     assert {layer.lora_scale for layer in layers} == {1.0}
 
@@ -222,7 +233,7 @@ def quadratic(parameter: Tensor, step: int) -> Tensor:
 
 
 def test_schedule_free_is_the_authors_package_step_by_step() -> None:
-    schedulefree = pytest.importorskip("schedulefree")
+    schedulefree = somebody_elses("schedulefree")
     own, theirs = nn.Parameter(torch.zeros(3)), nn.Parameter(torch.zeros(3))
     warmup = module("ScheduleFree").WARMUP
     optimizer = module("ScheduleFree").ScheduleFreeAdamW([own], 0.1, 0.01)

@@ -189,12 +189,14 @@ def test_what_waits_for_a_node_that_is_gone_is_said_and_the_rest_goes_on(hub, cl
     board = start_board(
         hub, cluster.address, "--only", "LargeA,LargeB,Small", "--seeds", "0,", "--skip-gate"
     )
-    lines = []
+    lines, gone = [], False
     for line in board.stdout:
         lines.append(line)
-        if len([text for text in lines if "Large" in text and "started" in text]) == 2:
+        started = [text for text in lines if "Large" in text and "started" in text]
+        if not gone and len(started) == 2:  # one of them runs, the other waits for it
             wait_until_training(large)
             large.kill()
+            gone = True
     board.stdout.close()
     out = "".join(lines)
     assert board.wait(60) == 1, out

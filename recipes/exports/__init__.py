@@ -1,0 +1,1 @@
+"""Does what each contribution trains leave the hub whole? Slow, so no part of CI."""
