@@ -37,8 +37,8 @@ Written by `nox -s exports`; do not edit. Each contribution trained the embedded
 steps, and its adapter left the hub as a LoRA in kohya's format and as a whole model. Diffusers,
 without a line of the contribution's code, loaded the file and drew with it.
 
-- *left out*: the share of the change that the file does not hold. For a plain LoRA that is rounding
-  to float16; for the nearest LoRA to something else (singular values) at most 5 %.
+- *left out*: the share of the change that the file does not hold. For a plain LoRA that is rounding;
+  for the nearest LoRA to something else (singular values) at most 5 %.
 - *apart*: the mean difference of the pictures to those inside the hub, a share of black to white.
 - *changed*: what training itself changed them by.
 
