@@ -22,7 +22,7 @@ TINY_FACTOR = 10.0
 TINY_STEPS = 4
 
 # Up to this size packing a large U-Net's convolutions was measured to win.
-PACKED_UP_TO_PX = 256
+PACKED_UP_TO_PX = 512
 
 
 def clamp(number: float, low: int, high: int) -> int:

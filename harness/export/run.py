@@ -14,7 +14,7 @@ from harness.export import proof, writing
 from harness.export.change import Change, read_change
 from harness.export.plain import plain_lora
 from harness.export.shrink import Nearness, nearness, shrunk, singular_values, smallest_rank
-from harness.export.source import Source
+from harness.export.source import Source, origins_of
 from harness.export.writing import ExportFormat
 from harness.track_file import Sampling
 from lora_files.memory import Lora
@@ -69,6 +69,7 @@ def export(source: Source, wish: Wish, say: Callable[[str], None]) -> dict[str, 
         "base": Path(source.base).name,
         "base_sha256": base_hash(base),
         "format": wish.form,
+        **origins_of(source),
     }
     if wish.form == "merged":
         return write_whole_model(base, change, source, wish, note, say)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import paths
-from harness.errors import UsageError
+from harness.errors import HubError, UsageError
 from harness.run_folders import newest_adapter
 from harness.track import Track
 from harness.worker.jobs import ADAPTER_FILE, DELTA_FILE
+from lora_files.header import read_header
 
 LORA_FILE, PLAN_FILE = "lora.safetensors", "plan.json"
 
@@ -75,6 +76,19 @@ def find_source(name: str, track: Track, run: Path | None, base: str | None) -> 
         side_px=side_of(plan) or track.file.resolution,
         prompts=prompts[:2],
     )
+
+
+def origins_of(source: Source) -> dict[str, object]:
+    """Return whose hooks and settings trained it, as the headers of its files say; or nothing."""
+    for path in (source.adapter, source.delta, source.lora):
+        if path is None:
+            continue
+        try:
+            said = read_header(path, size_limit=None).metadata
+            return {name: json.loads(said[f"hub.{name}"]) for name in ("origins", "settings_from")}
+        except (HubError, KeyError, ValueError):
+            continue  # an older file; what is damaged is refused where its tensors are read
+    return {}
 
 
 def newest_training(track: Track, name: str) -> Path:

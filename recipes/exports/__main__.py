@@ -37,8 +37,9 @@ Written by `nox -s exports`; do not edit. Each contribution trained the embedded
 steps, and its adapter left the hub as a LoRA in kohya's format and as a whole model. Diffusers,
 without a line of the contribution's code, loaded the file and drew with it.
 
-- *left out*: the share of the change that the file does not hold. For a plain LoRA that is rounding;
-  for the nearest LoRA to something else (singular values) at most 5 %.
+- *left out*: the share of the change that the file does not hold. For a plain LoRA whose factors
+  have the names of their layers that is rounding; the nearest LoRA to anything else is made of
+  singular values and leaves out at most 5 %.
 - *apart*: the mean difference of the pictures to those inside the hub, a share of black to white.
 - *changed*: what training itself changed them by.
 
@@ -170,18 +171,26 @@ def line(one: Everybody) -> str:
     changed = next((e.changed for e in (merged, kohya) if e.changed is not None), None)
     cells = (
         one.name,
-        kohya.made_of if kohya.state == "works" else f"{kohya.state}: {kohya.said}",
+        kohya.made_of if kohya.state == "works" else why(kohya),
         percent(kohya.left_out),
         percent(kohya.apart),
-        percent(merged.apart) if merged.state == "works" else f"{merged.state}: {merged.said}",
+        percent(merged.apart) if merged.state == "works" else why(merged),
         percent(changed),
     )
     return f"| {' | '.join(cells)} |"
 
 
+def why(export: Export) -> str:
+    """Return why there is no file; the list of names behind the sentence is left to the command."""
+    return f"{export.state}: {export.said.partition(': ')[0]}"
+
+
 def percent(share: float | None) -> str:
     """Return a share as a percentage; nothing where there is none."""
-    return "" if share is None else f"{100 * share:.3g}%"
+    if share is None:
+        return ""
+    # A step of a picture's 8 bits is 0.4 % of one number: less than this says nothing any more.
+    return f"{100 * share:.2f}%" if share == 0 or share >= 5e-5 else "<0.01%"
 
 
 if __name__ == "__main__":

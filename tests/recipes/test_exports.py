@@ -47,4 +47,4 @@ def test_the_figures_of_a_line_are_shares():
     one = exports.Everybody(
         name="Foo", hashes=("a", "b"), exports={"kohya": kohya, "merged": merged}
     )
-    assert exports.line(one) == "| Foo | its own factors | 0.02% | 0.001% | 0% | 5% |"
+    assert exports.line(one) == "| Foo | its own factors | 0.02% | <0.01% | 0.00% | 5.00% |"

@@ -60,7 +60,8 @@ def plain(base, tmp_path_factory) -> Trained:
             if name.endswith("lora_B"):
                 parameter.normal_(std=0.2)
     folder = tmp_path_factory.mktemp("plain")
-    save_adapter(adapter, folder / ADAPTER_FILE, {"hub.name": "reference"})
+    whose = {"hub.origins": '{"make_lora": "DoRA"}', "hub.settings_from": '{"lora": "DoRA"}'}
+    save_adapter(adapter, folder / ADAPTER_FILE, {"hub.name": "reference", **whose})
     return keep(base, live, folder)
 
 

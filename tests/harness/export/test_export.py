@@ -82,6 +82,9 @@ def test_the_difference_of_pictures_is_told_and_written_down(plain, tmp_path, ca
     note = note_of(out)
     assert note["picture_difference"] < SAME_PICTURE < note["picture_change_by_training"]
     assert f"{note['picture_difference']:.3%}" in capsys.readouterr().out
+    # Whose hooks and settings they were goes along.
+    assert note["origins"] == {"make_lora": "DoRA"}
+    assert note["settings_from"] == {"lora": "DoRA"}
 
 
 def test_the_scale_of_a_plain_lora_is_found_again(plain, tmp_path):
