@@ -37,7 +37,7 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "Start": ("index.md", "contributing.md", "first_hour.md", "tutorial.md", "glossary.md",
               "troubleshooting.md"),
     "Contribute": ("reference/hooks.md", "reference/settings.md", "peft_methods.md", "mixing.md",
-                   "learning_rates.md", "reference/checks.md", "contract/README.md",
+                   "equality.md", "learning_rates.md", "reference/checks.md", "contract/README.md",
                    "contract/matrix.md", "assistants.md"),
     "Use": ("datasets.md", "training.md", "sd14_size.md", "generating.md", "lora_files.md",
             "export.md", "export_everybody.md", "scraping.md"),

@@ -82,6 +82,41 @@ def test_guidance_at_every_noise_level_is_the_reference_and_at_none_is_no_guidan
     assert apart(drawn("GuidanceInterval", pipeline, PROMPTS), unguided) <= 1
 
 
+@torch.no_grad()
+@pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")  # diffusers, on new numpy
+def test_guidance_in_an_interval_is_diffusers_with_the_scale_changed_meanwhile(
+    pipeline: Any,
+) -> None:
+    interval, scheduler = module("GuidanceInterval"), pipeline.scheduler
+    own = interval.draw(pipeline, "a red robot", 3, CONFIG)
+
+    scheduler.set_timesteps(CONFIG.num_inference_steps)
+    scales = []
+    for t in scheduler.timesteps:
+        variance = 1 - float(scheduler.alphas_cumprod[t])
+        sigma = (variance / (1 - variance)) ** 0.5
+        inside = interval.LOW < sigma <= interval.HIGH
+        # A scale of 1 is no guidance; a little more, or they leave the empty prompt out for good.
+        scales.append(CONFIG.guidance_scale if inside else 1 + 1e-9)
+    assert scales[0] != scales[4] != scales[-1]  # both ends of the interval are passed
+
+    def change(pipe: Any, step: int, _: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+        pipe._guidance_scale = scales[min(step + 1, len(scales) - 1)]
+        return tensors
+
+    (theirs,) = pipeline(
+        "a red robot",
+        num_inference_steps=CONFIG.num_inference_steps,
+        guidance_scale=scales[0],
+        height=32,
+        width=32,
+        generator=torch.Generator().manual_seed(3),
+        output_type="latent",
+        callback_on_step_end=change,
+    ).images
+    torch.testing.assert_close(own[0], theirs, atol=2e-4, rtol=2e-3)
+
+
 def test_a_prompt_without_weights_is_drawn_as_the_reference_draws_it(pipeline: Any) -> None:
     full = reference.generate(pipeline, nn.Module(), PROMPTS, CONFIG)
     assert apart(drawn("PromptWeighting", pipeline, PROMPTS), full) <= 1

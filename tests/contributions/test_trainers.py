@@ -44,13 +44,21 @@ def module(name: str) -> Any:
     return importlib.import_module(f"CONTRIBUTIONS.{name}.src.train")
 
 
-def trained(name: str, base: Any, steps: int, batch: int = 2) -> tuple[tuple[float, ...], Any]:
-    """Train a fresh LoRA for a few steps; return the losses and the parameters by name."""
+def settings(steps: int, batch: int = 2) -> TrainConfig:
+    return TrainConfig(steps=steps, batch_size=batch, learning_rate=RATE, weight_decay=0.0)
+
+
+def prepared(base: Any) -> tuple[Any, nn.Module]:
+    """Return a copy of the base and a fresh LoRA in it, always the same."""
     pipeline = copy.deepcopy(base)
     torch.manual_seed(0)
-    adapter = make_lora(pipeline, LoraConfig(rank=2, target_modules=("to_q", "to_v")))
-    config = TrainConfig(steps=steps, batch_size=batch, learning_rate=RATE, weight_decay=0.0)
-    result = module(name).train(pipeline, Toy(), adapter, config, Quiet())
+    return pipeline, make_lora(pipeline, LoraConfig(rank=2, target_modules=("to_q", "to_v")))
+
+
+def trained(name: str, base: Any, steps: int, batch: int = 2) -> tuple[tuple[float, ...], Any]:
+    """Train a fresh LoRA for a few steps; return the losses and the parameters by name."""
+    pipeline, adapter = prepared(base)
+    result = module(name).train(pipeline, Toy(), adapter, settings(steps, batch), Quiet())
     return result.losses, {name: p.detach() for name, p in adapter.named_parameters()}
 
 
@@ -61,19 +69,45 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> str:
     return "MaskedLoss"
 
 
-def test_ema_hands_over_the_average_of_the_weights_after_each_step(base: Any, plain: str) -> None:
-    averaged, start = trained("EMA", base, 3)[1], trained(plain, base, 1)[1]
-    pipeline = copy.deepcopy(base)
-    torch.manual_seed(0)
-    adapter = make_lora(pipeline, LoraConfig(rank=2, target_modules=("to_q", "to_v")))
-    expected = {name: p.detach().clone() for name, p in adapter.named_parameters()}
+def test_ema_hands_over_the_average_that_diffusers_takes(base: Any, plain: str) -> None:
+    from diffusers.training_utils import EMAModel
+
+    start = {name: p.detach().clone() for name, p in prepared(base)[1].named_parameters()}
+    # Their warm-up is ours with these numbers, but for their first step, which forgets the start.
+    theirs = EMAModel(
+        list(start.values()), module("EMA").DECAY, use_ema_warmup=True, inv_gamma=10, power=1
+    )
+    theirs.optimization_step = 1
     for step in (1, 2, 3):
-        weights = trained(plain, base, step)[1] if step > 1 else start
-        decay = min(module("EMA").DECAY, step / (step + 10))
-        for name in expected:
-            expected[name] = decay * expected[name] + (1 - decay) * weights[name]
-    for name, value in averaged.items():
-        torch.testing.assert_close(value, expected[name], atol=1e-6, rtol=1e-5)
+        # What needs no gradient they copy instead.
+        theirs.step([nn.Parameter(p) for p in trained(plain, base, step)[1].values()])
+    own = trained("EMA", base, 3)[1]
+    assert list(own) == list(start)
+    for value, expected in zip(own.values(), theirs.shadow_params, strict=True):
+        torch.testing.assert_close(value, expected, atol=1e-6, rtol=1e-5)
+
+
+def test_lora_plus_is_the_optimiser_of_peft(base: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from peft.optimizers import create_loraplus_optimizer
+
+    own = trained("LoRAPlus", base, 4)[1]
+
+    plus, adamw = module("LoRAPlus"), torch.optim.AdamW
+    pipeline, adapter = prepared(base)
+
+    def theirs(groups: Any, weight_decay: float) -> torch.optim.Optimizer:
+        return create_loraplus_optimizer(
+            adapter,
+            adamw,
+            lr=RATE,
+            loraplus_lr_ratio=plus.RATIO,
+            loraplus_weight_decay=weight_decay,
+        )
+
+    monkeypatch.setattr(plus.torch.optim, "AdamW", theirs)
+    plus.train(pipeline, Toy(), adapter, settings(4), Quiet())
+    for name, value in adapter.named_parameters():
+        torch.testing.assert_close(value.detach(), own[name], atol=1e-6, rtol=1e-5)
 
 
 def test_lora_plus_moves_b_sixteen_times_as_far_as_adamw_does(base: Any, plain: str) -> None:
