@@ -236,7 +236,7 @@ def lint(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run lint, types and tests: what CI runs."""
     lint(session)
-    workers = ("--numprocesses", "auto", "--dist", "loadfile")
+    workers = ("--numprocesses", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
     python(session, "-m", "pytest", *workers, *session.posargs)
 
 

@@ -83,6 +83,9 @@ METHODS: Final[dict[str, Method]] = {
         "PsoftConfig", "https://openreview.net/forum?id=FSHrinMArK", "r", "psoft_alpha"
     ),
     "GLoRA": Method("GloraConfig", _arxiv("2306.07967"), "r"),
+    "PEANuT": Method("PeanutConfig", _arxiv("2410.01870"), "r"),
+    "DEFT": Method("DeftConfig", _arxiv("2509.22793"), "r", "alpha"),
+    "SuperTuning": Method("SupertuningConfig", _arxiv("2607.09287"), options={"sparsity": 0.95}),
 }
 
 

@@ -2,6 +2,28 @@
 
 import signal
 
+import pytest
+
 # A background job of a shell, such as some CI runners start, ignores Ctrl-C, and its children
 # inherit that. The tests about stopping send the signal for real.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A file is the work of one process (pytest-xdist's loadfile), and each of these takes a minute or
+# more: begun last, they would leave one core idle while the other ends them.
+LONG_FILES = (
+    "test_main_job.py",
+    "test_main_job_others.py",
+    "test_board.py",
+    "test_kill_anywhere.py",
+    "test_trainers.py",
+    "test_calibrate.py",
+    "test_killed.py",
+    "test_forging.py",
+    "test_rate_sweep.py",
+    "test_environment.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    rank = {name: position for position, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(rank)))  # stable: the rest stays

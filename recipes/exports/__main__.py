@@ -7,6 +7,7 @@ neither the contribution nor the reference has changed.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import json
@@ -194,4 +195,5 @@ def percent(share: float | None) -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="nox -s exports", description=__doc__).parse_args()
     raise SystemExit(main())
