@@ -3,7 +3,8 @@
     D = x0 + (x0 - x0_before) * (step now / step before) / 2
     y <- (s'/s) y + (1 - s'/s) D
 
-y = latents / sqrt(alpha_bar) = picture + s * noise, where s is the noise level sigma.
+x0 is the clean picture as the U-Net sees it now, y = latents / sqrt(alpha_bar) = picture + s noise,
+s the noise level sigma, s' the next one, a step log(s / s'). In the first and the last D is x0.
 Lu et al. 2022, "DPM-Solver++", arXiv:2211.01095, algorithm 2.
 """
 
@@ -38,7 +39,7 @@ def noise_levels(scheduler, steps):
 
 
 def predict_noise(pipeline, latents, t, states, guidance_scale):
-    """Return the guided noise (1, 4, h, w)."""
+    """Return the guided noise (1, 4, h, w); states: of the negative prompt, then the prompt."""
     if guidance_scale == 1:
         return pipeline.unet(latents, t, states[1:]).sample
     without, noise_pred = pipeline.unet(torch.cat([latents, latents]), t, states).sample.chunk(2)

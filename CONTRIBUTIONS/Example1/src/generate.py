@@ -5,6 +5,7 @@ import torch
 from harness import hookimpl
 
 
+# The shortest way to a picture, for your own scripts; the hub calls `generate` below.
 def generate_image(prompt, pipeline, num_inference_steps=50):
     with torch.no_grad():
         return pipeline(prompt, num_inference_steps=num_inference_steps).images[0]

@@ -30,7 +30,7 @@ class LoRALayer(nn.Module):
 
 
 def add_lora(layer, inputs, output):
-    """Run after the layer. Without it the LoRA would be there, but nobody would call it."""
+    """Run after a layer and add its ``layer.lora``, which `apply_lora_to_model` puts there."""
     x = inputs[0]
     if isinstance(layer, nn.Conv2d):  # a 1x1 convolution: a linear layer at every pixel
         return output + layer.lora(x.movedim(1, -1)).movedim(-1, 1)  # (B, C, H, W) and back
@@ -38,7 +38,7 @@ def add_lora(layer, inputs, output):
 
 
 def named(name, target):
-    """True for "down_blocks.0.attn2.to_q" and "to_q", but not for "attn2.xto_q" and "to_q"."""
+    """Tell whether a name ends with a target: "attn2.to_q" with "to_q", but not "attn2.xto_q"."""
     return f".{name}".endswith(f".{target}")
 
 

@@ -1,4 +1,7 @@
-"""Training: put noise on the pictures, let the U-Net predict it, improve the LoRA a little."""
+"""Training: put noise on the pictures, let the U-Net predict it, improve the LoRA a little.
+
+Shapes in comments: N pictures, B batch, 77 tokens, D numbers per token, H and W pixels.
+"""
 
 import torch
 from diffusers import DDPMScheduler
@@ -16,6 +19,7 @@ def train(pipeline, dataset, adapter, config, reporter):
     noise_scheduler = DDPMScheduler.from_config(pipeline.scheduler.config)
     # A list, because clip_grad_norm_ goes through it in each step.
     parameters = [p for p in adapter.parameters() if p.requires_grad]
+    # Its learning rate is set in each step.
     optimizer = torch.optim.AdamW(parameters, weight_decay=config.weight_decay)
     # All randomness comes from here: the same seed gives the same training.
     random = torch.Generator("cpu").manual_seed(config.seed)

@@ -39,7 +39,7 @@ class AlphaDataset(Dataset):
         return pixel_values / 127.5 - 1.0, " ".join(caption.split())
 
     def alpha_of(self, index):
-        """Return how opaque each pixel is, (H, W) from 0 to 1; None where all of them are."""
+        """Return how opaque each pixel is, (H, W) from 0 to 1; None if all of them are."""
         alpha = torch.from_numpy(np.array(self.load(index).getchannel("A"))) / 255
         return None if alpha.min() == 1 else alpha
 

@@ -1,6 +1,7 @@
 """Masked loss: errors count in full on the thing and little on its background.
 
     loss = mean of  m * (noise_pred - noise)^2  /  mean of m
+    m = OUTSIDE + (1 - OUTSIDE) * mask        called `weight` below; the mask is 1 on the thing
 
 After the option of that name in sd-scripts (the README has the link).
 """
@@ -13,7 +14,7 @@ from torch.nn import functional as F
 from harness import TrainResult, hookimpl
 
 OUTSIDE = 0.1  # weight of the background; at 0 the model would forget how to draw any
-TOLERANCE = 0.2  # of 2: a colour as near as this to the border's is background
+TOLERANCE = 0.2  # a colour as near as this to the border's is background; pixels go from -1 to 1
 
 
 def unlike_border(pixels):

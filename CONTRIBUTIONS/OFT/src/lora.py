@@ -51,7 +51,7 @@ def make_lora(pipeline, config):
     # A list, because registering adds modules while the loop goes through them.
     for name, layer in list(pipeline.unet.named_modules()):
         if isinstance(layer, (nn.Linear, nn.Conv2d)) and f".{name}".endswith(endings):
-            # Where the layer is: torch runs it as soon as it is registered.
+            # On the layer's device already, because registering calls forward once.
             oft = OFT(layer.weight).to(layer.weight.device)
             # torch's way to say "this weight is computed": whoever reads layer.weight from now on
             # gets oft(the frozen weight).

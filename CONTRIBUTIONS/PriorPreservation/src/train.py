@@ -28,7 +28,7 @@ def class_of(caption):
 def base_answer(pipeline, layers, noisy_latents, timesteps, input_ids):
     """Return what the base predicts, (B, 4, H/8, W/8): with every layer's strength at 0.
 
-    The caption is read again, because an adapter may sit in the text encoder, too.
+    Captions are encoded in here, so that an adapter in the text encoder is switched off, too.
     """
     for layer in layers:
         layer.lora_scale = 0.0

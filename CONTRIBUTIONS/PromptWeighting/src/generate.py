@@ -2,6 +2,7 @@
 
     row = empty + weight * (row - empty)        for each word's row of encoder_hidden_states
 
+`empty` is the row that the empty prompt has in that place.
 The rule is ComfyUI's (the README has the link).
 """
 

@@ -1,8 +1,11 @@
 """Schedule-free AdamW: the gradient is taken between the newest weights and their average.
 
-    y = (1 - BETA) z + BETA x      z <- z - lr * adam(gradient at y)      x <- mean of all z
+    y = (1 - BETA) z + BETA x                 where the gradient g is taken
+    z <- z - lr * g / (sqrt(mean of g^2) + EPS)      Adam's step without its momentum
+    x <- (1 - c) x + c z                      c = lr^2 / (sum of lr^2 so far)
 
-The model holds y while it trains, and x in the end.
+With a constant lr, c is 1/t and x the mean of all z; steps of the warm-up count less. Weight decay
+is subtracted from z, too. The model holds y while it trains, and x in the end.
 Defazio et al. 2024, "The Road Less Scheduled", arXiv:2405.15682, algorithm 1.
 """
 
@@ -22,7 +25,7 @@ class ScheduleFreeAdamW:
 
     def __init__(self, parameters, learning_rate, weight_decay):
         self.parameters, self.learning_rate = parameters, learning_rate
-        self.weight_decay, self.steps, self.weights = weight_decay, 0, 0.0
+        self.weight_decay, self.steps, self.squared_rates = weight_decay, 0, 0.0
         self.z = [p.detach().clone() for p in parameters]
         self.x = [p.detach().clone() for p in parameters]
         self.squares = [torch.zeros_like(p) for p in parameters]  # mean of gradient ** 2
@@ -31,8 +34,8 @@ class ScheduleFreeAdamW:
     def step(self):
         self.steps += 1
         lr = self.learning_rate * min(1.0, self.steps / WARMUP)
-        self.weights += lr**2
-        share = lr**2 / self.weights  # c: 1/t once the warm-up is over, for lr is constant then
+        self.squared_rates += lr**2
+        share = lr**2 / self.squared_rates  # c
         for y, z, x, square in zip(self.parameters, self.z, self.x, self.squares, strict=True):
             if y.grad is None:
                 continue

@@ -16,7 +16,7 @@ D_INITIAL = 0.1  # the paper's choice
 
 
 def random_matrix(rows, columns, number):
-    """Return the same uniform matrix of variance 1 / columns on every machine."""
+    """Return the same uniform matrix of variance 1 / columns on every machine; 1 is A, 2 is B."""
     generator = torch.Generator("cpu").manual_seed(SEED + number)
     bound = (3 / columns) ** 0.5
     return (torch.rand(rows, columns, generator=generator) * 2 - 1) * bound
@@ -28,7 +28,7 @@ class VeRA(nn.Module):
     def __init__(self, weight, rank):
         super().__init__()
         rows, columns = weight.flatten(1).shape  # (out, in), a convolution's kernel laid flat
-        # Layers of one size share their random matrices, as the paper does.
+        # Layers of one size have equal random matrices, as in the paper.
         self.register_buffer("random_A", random_matrix(rank, columns, 1), persistent=False)
         self.register_buffer("random_B", random_matrix(rows, rank, 2), persistent=False)
         self.d = nn.Parameter(torch.full((rank, 1), D_INITIAL))
@@ -49,7 +49,7 @@ def make_lora(pipeline, config):
     # A list, because registering adds modules while the loop goes through them.
     for name, layer in list(pipeline.unet.named_modules()):
         if isinstance(layer, (nn.Linear, nn.Conv2d)) and f".{name}".endswith(endings):
-            # Where the layer is: torch runs it as soon as it is registered.
+            # On the layer's device already, because registering calls forward once.
             vera = VeRA(layer.weight, config.rank).to(layer.weight.device)
             # torch's way to say "this weight is computed": whoever reads layer.weight from now on
             # gets vera(the frozen weight).
