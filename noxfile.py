@@ -5,6 +5,7 @@ same words, so whatever works here works without nox, and in CI.
 """
 
 import sys
+from pathlib import Path
 
 import nox
 
@@ -277,18 +278,26 @@ def ray(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
-def equality(session: nox.Session) -> None:
-    """Hold own implementations to LyCORIS and schedulefree: installs them, the extra `equality`.
+def extras(session: nox.Session) -> None:
+    """Run the tests that need packages the hub does without: LyCORIS, ImageHash, onnxruntime.
 
-    In the tests these comparisons are skipped where the packages are missing; here they are not.
+    In ``nox -s tests`` they are skipped; here they are not. The packages go into a folder beside
+    the hub's environment, for all programs that load a model would import some of them.
     """
-    session.env["HUB_REQUIRE_EQUALITY"] = "1"
-    extras = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]
-    python(session, "-m", "pip", "install", "--quiet", "--no-deps", *extras["equality"])
-    files = ("test_equal_to_lycoris.py", "test_trainers.py")
-    names = (f"tests/contributions/{file}" for file in files)
+    groups = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]
+    folder = Path(".nox", "extras").absolute()
+    packages = (*groups["equality"], *groups["scraping"])
+    python(session, "-m", "pip", "install", "-q", "--no-deps", "-U", "-t", str(folder), *packages)
+    session.env.update(HUB_REQUIRE_EXTRAS="1", PYTHONPATH=str(folder))
+    files = (
+        "contributions/test_equal_to_lycoris.py",
+        "contributions/test_trainers.py",
+        "scrapers/test_captions.py",
+        "scrapers/test_pictures.py",
+    )
     # Their own warnings are not ours.
-    words = ("-W", "ignore", "-k", "lycoris or schedule_free")
+    words = ("-W", "ignore", "-k", "lycoris or schedule_free or imagehash or filter or tagger")
+    names = (f"tests/{file}" for file in files)
     python(session, "-m", "pytest", *words, *names, *session.posargs)
 
 

@@ -26,7 +26,7 @@ class Used:
     said: str
 
 
-def use(command: Sequence[str], log: Path, home: Path | None = None) -> Used:
+def use(command: Sequence[str], log: Path, home: Path | None = None, extra_path: str = "") -> Used:
     """Run a command in the repository's root with one thread, and wait for its end.
 
     Args:
@@ -34,10 +34,13 @@ def use(command: Sequence[str], log: Path, home: Path | None = None) -> Used:
         log: Where its output goes: a pipe that nobody reads would hold it up.
         home: Where Hugging Face's libraries keep what they have seen, for a program that is to be
             as on its first day.
+        extra_path: A folder of packages for it alone.
     """
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     if home is not None:
         environment["HF_HOME"] = str(home)
+    if extra_path:
+        environment["PYTHONPATH"] = extra_path
     with log.open("w+b") as file:
         began = time.time()
         process = subprocess.Popen(  # noqa: S603 - the benchmark's own command

@@ -12,11 +12,14 @@ import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
+from benchmarks.processes import Used, use
 from harness import atomic, paths
 from harness.machine import describe_machine
 
@@ -25,17 +28,18 @@ PAGE = paths.ROOT / "docs" / "profile.md"
 ROUNDS, TOP = 5, 8
 BASE = "models/tiny-sd"
 
-# What a program that trains imports, and what of it diffusers and torch bring along unasked.
+# What a program that trains imports, and what of it others bring along unasked.
 IMPORTS = {
     "torch": "torch",
-    "diffusers' U-Net": "diffusers.models.unets.unet_2d_condition",
-    "of that: torch._dynamo": "torch._dynamo",
-    "of that: PEFT, because it is installed": "peft",
-    "scipy, for diffusers' schedulers": "scipy.stats",
-    "everything: src.main": "src.main",
+    "torch._dynamo, which diffusers and transformers wake": "torch._dynamo",
+    "transformers": "transformers",
+    "PEFT, because it is installed": "peft",
+    "all that src.main imports at its start": "src.main",
 }
 
-IMPORT = "import src.main; from diffusers import UNet2DConditionModel"
+IMPORT = "import src.main; from diffusers import StableDiffusionPipeline"
+# Where `nox -s extras` puts scipy and onnxruntime.
+EXTRAS = paths.ROOT / ".nox" / "extras"
 
 LEAVE = """
 import sys, time, atexit, gc
@@ -49,6 +53,13 @@ print(time.time(), flush=True)
 
 def main() -> int:
     """Measure, write."""
+    if not all((EXTRAS / one).is_dir() for one in ("scipy", "onnxruntime")):
+        raise SystemExit(
+            "error: .nox/extras lacks scipy or onnxruntime, whose cost is measured.\n"
+            "  fix  nox -s extras"
+        )
+    # First: a child's peak is never below what its parent had in memory when it was started.
+    apart = unwanted()
     import torch
 
     torch.set_num_threads(1)
@@ -58,6 +69,7 @@ def main() -> int:
         "kernel": kernel(),
         "leaving": leaving(),
         "imports": imports(),
+        "unwanted": apart,
         "rounds": ROUNDS,
         "machine": describe_machine(1, "none").model_dump(),
     }
@@ -170,6 +182,26 @@ def imports() -> dict[str, float]:
     return {what: round(took.get(module, 0.0)) for what, module in IMPORTS.items()}
 
 
+def unwanted() -> dict[str, dict[str, float]]:
+    """Return what the imports cost with scipy and onnxruntime at hand, and without them."""
+    found: dict[str, list[Used]] = {"with": [], "without": []}
+    with tempfile.TemporaryDirectory(prefix="hub-benchmark-") as folder:
+        for _ in range(ROUNDS):
+            for what, used in found.items():
+                path = str(EXTRAS) if what == "with" else ""
+                command = [sys.executable, "-c", IMPORT]
+                used.append(use(command, Path(folder, "log"), extra_path=path))
+                if used[-1].code:
+                    raise SystemExit(used[-1].said)
+    return {
+        what: {
+            "wall_ms": round(1e3 * statistics.median(one.wall_s for one in used)),
+            "peak_mib": round(statistics.median(one.peak_mib for one in used)),
+        }
+        for what, used in found.items()
+    }
+
+
 def render(known: dict[str, Any]) -> str:
     """Return the page."""
     machine = known["machine"]
@@ -194,6 +226,15 @@ def render(known: dict[str, Any]) -> str:
     lines += ["Of one program that trains; what an import brings along is counted in.", ""]
     lines += ["| import | ms |", "|---|---:|"]
     lines += [f"| {what} | {ms:,.0f} |" for what, ms in known["imports"].items()]
+    costs = [
+        f"{one['wall_ms']:,} ms and {one['peak_mib']} MiB" for one in known["unwanted"].values()
+    ]
+    lines += [
+        "",
+        "Where scipy and onnxruntime are installed, transformers and torch import them, too. A "
+        "process that imports all this, and the class of the pipeline, takes "
+        f"{costs[0]} with them, {costs[1]} without: so they are no part of the hub.",
+    ]
     for case, forms in known["step"].items():
         lines += ["", f"## A step on the embedded base, {case}", ""]
         lines += ["| form | operations | nodes backward |", "|---|---:|---:|"]

@@ -118,3 +118,11 @@ def test_a_killed_call_leaves_no_lock_behind(tmp_path):
     killed.kill()
     killed.wait()
     assert subprocess.run(command, timeout=30, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("package", ["scipy", "onnxruntime", "pandas", "scikit-learn"])
+def test_the_lock_has_nothing_that_torch_and_transformers_import_unasked(package):
+    """They do where they find it, in every program that loads a model, for up to a second."""
+    lines = (environment.ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    assert lines
+    assert not [line for line in lines if line.startswith(f"{package}==")]

