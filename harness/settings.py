@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -173,8 +174,19 @@ class GenerateSettings(Record):
     negative_prompt: str = Field(default="", description="what the picture should not show")
     lora_scale: float = Field(default=1.0, description="strength of the adapter; 0 is the base")
     scheduler: SchedulerName | None = Field(
-        default=None, description="the sampler; left out, the one that the base brings along"
+        default=None,
+        description="the sampler; left out, the one that the base brings along; lms needs scipy",
     )
+
+    @field_validator("scheduler")
+    @classmethod
+    def _has_what_it_needs(cls, name: SchedulerName | None) -> SchedulerName | None:
+        # No part of the hub: transformers would import it in every program that loads a model.
+        if name == "lms" and find_spec("scipy") is None:
+            raise ValueError(
+                "lms needs the package scipy: python tools/environment.py -m pip install scipy"
+            )
+        return name
 
 
 class GenerateConfig(GenerateSettings):
