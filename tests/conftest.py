@@ -13,6 +13,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 LONG_FILES = (
     "test_main_job.py",
     "test_main_job_others.py",
+    "test_hostile.py",
     "test_board.py",
     "test_kill_anywhere.py",
     "test_trainers.py",

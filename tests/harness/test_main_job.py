@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -15,25 +14,17 @@ from base_models.identity import base_hash
 from base_models.load import load_pipeline
 from drawings.loras import tensors_hash
 from drawings.metadata import read_drawing
-from harness import paths
 from harness.results import read_row
 from lora_files.memory import Lora, LoraLayer
 from lora_files.write import write_lora
+from tests.clone import clone
 
 BUDGET = ("--seeds", "1")
 
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory):
-    """A copy of the repository as a clone would have it, with a small budget."""
-    root = tmp_path_factory.mktemp("clone") / "hub"
-    ignore = shutil.ignore_patterns(".git", ".nox", "runs", "__pycache__", ".*_cache", "venv")
-    shutil.copytree(paths.ROOT, root, ignore=ignore)
-    track = root / "tracks" / "robot" / "track.toml"
-    text, count = re.subn(r"(?m)^steps = \d+", "steps = 4", track.read_text(encoding="utf-8"))
-    assert count == 1
-    track.write_text(text, encoding="utf-8")
-    return root
+    return clone(tmp_path_factory.mktemp("clone"))
 
 
 def harness(hub, *arguments):

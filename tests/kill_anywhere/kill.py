@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -16,10 +15,10 @@ from pathlib import Path
 
 import psutil
 
-from harness import paths
 from harness.leaderboard.blocks import BEGIN
 from harness.results import read_row
 from lora_files.header import read_header
+from tests.clone import clone
 
 NAME = "Example1"
 PATIENCE_S = 900
@@ -28,7 +27,6 @@ SMALL = {
     "steps": "2",
     "base_model": '"models/random"',
     "timesteps": "[100, 500, 900]",
-    "noises_per_picture": "1",
     "num_inference_steps": "2",
 }
 
@@ -56,16 +54,8 @@ def small_hub(root: Path) -> Path:
     """Copy the repository as a clone has it, with a base and a budget that take seconds."""
     from tests.src.support import build_pipeline
 
-    skip = shutil.ignore_patterns(".git", ".nox", "runs", "__pycache__", ".*_cache", "venv")
-    hub = root / "hub"
-    shutil.copytree(paths.ROOT, hub, ignore=skip)
+    hub = clone(root, **SMALL)
     build_pipeline().save_pretrained(hub / "models" / "random")
-    track = hub / "tracks" / "robot" / "track.toml"
-    text = track.read_text(encoding="utf-8")
-    for field, value in SMALL.items():
-        text, changed = re.subn(rf"(?m)^{field} = .*", f"{field} = {value}", text)
-        assert changed == 1, field
-    track.write_text(text, encoding="utf-8")
     return hub
 
 

@@ -15,6 +15,7 @@ import pytest
 from harness import paths
 from harness.cli import main
 from harness.results import read_row
+from tests.clone import clone
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="sends signals")
 
@@ -23,13 +24,8 @@ BOARD = ("contribution", "--all", "--only", "Small,Raises", "--seeds", "0,", "--
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory):
-    """A copy of the repository with a budget of three steps and two contributions of its own."""
-    root = tmp_path_factory.mktemp("clone") / "hub"
-    ignore = shutil.ignore_patterns(".git", ".nox", "runs", "__pycache__", ".*_cache", "venv")
-    shutil.copytree(paths.ROOT, root, ignore=ignore)
-    track = root / "tracks" / "robot" / "track.toml"
-    text = track.read_text(encoding="utf-8")
-    track.write_text(re.sub(r"(?m)^steps = \d+", "steps = 3", text), encoding="utf-8")
+    """A clone with a small budget and two contributions of its own."""
+    root = clone(tmp_path_factory.mktemp("clone"))
     assert run(root, "new", "Small")[0] == 0
     fixture = paths.ROOT / "tests" / "fixtures" / "contributions" / "RaisesInTrain"
     folder = root / "CONTRIBUTIONS" / "Raises"
