@@ -6,11 +6,19 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness import paths
 from harness.errors import BaseModelError, EnvironmentFault
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
     from torch import nn
+
+# Where the bases of tracks come from that are too large for the repository, in safetensors only.
+ORIGINS = {
+    "stable-diffusion-v1-4": "4 GB, once: hf download CompVis/stable-diffusion-v1-4 "
+    "--local-dir models/stable-diffusion-v1-4 --exclude '*.ckpt' --exclude '*.bin' "
+    "--exclude '*fp16*' --exclude '*non_ema*'",
+}
 
 COMPONENTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
 
@@ -25,7 +33,7 @@ def check_folder(folder: Path) -> None:
         raise BaseModelError(
             "The base model is not there.",
             where=str(folder),
-            fix="The embedded one is models/tiny-sd in the repository: git checkout -- models",
+            fix=how_to_get(folder),
         )
     missing = [part for part in COMPONENTS if not (folder / part).is_dir()]
     if not (folder / "model_index.json").is_file():
@@ -39,6 +47,18 @@ def check_folder(folder: Path) -> None:
             where=str(folder),
             fix="Restore the folder, or download the model again in diffusers layout.",
         )
+
+
+def is_embedded(folder: Path) -> bool:
+    """Tell whether a base comes with the repository."""
+    return folder == paths.ROOT / "models" / "tiny-sd"
+
+
+def how_to_get(folder: Path) -> str:
+    """Return what to do about a base that is not there."""
+    if is_embedded(folder):
+        return "It is part of the repository: git checkout -- models"
+    return f"Put a model in diffusers layout there. {ORIGINS.get(folder.name, '')}".strip()
 
 
 def load_pipeline(folder: Path, device: str = "cpu") -> StableDiffusionPipeline:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -122,9 +123,17 @@ def disk() -> Line:
 
 
 def models() -> list[Line]:
-    """The base models that the tracks name."""
+    """The base models that the tracks name. Only the embedded one has to be there."""
     lines = []
-    for folder in sorted({load_track(name).base_model for name in track_names()}):
+    tracks: dict[Path, list[str]] = {}
+    for name in track_names():
+        tracks.setdefault(load_track(name).base_model, []).append(name)
+    for folder, names in sorted(tracks.items()):
+        if not folder.exists() and not base_model.is_embedded(folder):
+            place = folder.relative_to(paths.ROOT).as_posix()
+            found = f"{place} is not here; only the track {', '.join(names)} needs it"
+            lines.append(Line(True, "base model", found))
+            continue
         try:
             base_model.check_folder(folder)
         except BaseModelError as error:

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from harness import paths
 from harness.base_model import check_folder, load_pipeline, model_hash, with_models
 from harness.errors import BaseModelError, EnvironmentFault
 
@@ -15,10 +16,19 @@ def own_base(random_base, tmp_path):
     return shutil.copytree(random_base, tmp_path / "base")
 
 
-def test_a_missing_folder_says_how_to_get_it_back(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("tiny-sd", "git checkout -- models"),
+        ("stable-diffusion-v1-4", "hf download CompVis/stable-diffusion-v1-4 --local-dir models/"),
+        ("somebodys", "Put a model in diffusers layout there."),
+    ],
+)
+def test_a_missing_folder_says_how_to_get_it(name, remedy, tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
     with pytest.raises(BaseModelError, match="not there") as caught:
-        check_folder(tmp_path / "none")
-    assert "git checkout -- models" in str(caught.value)
+        check_folder(tmp_path / "models" / name)
+    assert remedy in caught.value.fix
 
 
 def test_all_missing_parts_are_named_at_once(own_base):

@@ -155,6 +155,22 @@ def test_doctor_reports_an_incomplete_base_model(monkeypatch, tmp_path):
     (line,) = doctor.models()
     assert not line.ok
     assert "not there" in line.found
+    assert line.remedy == "It is part of the repository: git checkout -- models"
+
+
+def test_doctor_does_not_miss_a_base_that_is_no_part_of_the_repository(monkeypatch, tmp_path):
+    from harness.commands import doctor
+
+    monkeypatch.setattr(doctor, "track_names", lambda: ["sd14-robot"])
+    monkeypatch.setattr("harness.track.paths.ROOT", tmp_path)
+    (line,) = doctor.models()
+    assert line.ok
+    place = "models/stable-diffusion-v1-4"
+    assert line.found == f"{place} is not here; only the track sd14-robot needs it"
+    (tmp_path / place).mkdir(parents=True)  # half a download is another matter
+    (line,) = doctor.models()
+    assert not line.ok
+    assert "incomplete" in line.found
 
 
 def test_options_out_of_range_are_refused_with_their_name():
