@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 # Where the bases of tracks come from that are too large for the repository, in safetensors only.
 ORIGINS = {
-    "stable-diffusion-v1-4": "4 GB, once: hf download CompVis/stable-diffusion-v1-4 "
+    "stable-diffusion-v1-4": "5 GB, once: python tools/environment.py "
+    "-m huggingface_hub.cli.hf download CompVis/stable-diffusion-v1-4 "
     "--local-dir models/stable-diffusion-v1-4 --exclude '*.ckpt' --exclude '*.bin' "
     "--exclude '*fp16*' --exclude '*non_ema*'",
 }
