@@ -91,7 +91,7 @@ def load_pipeline(folder: Path, device: str = "cpu") -> StableDiffusionPipeline:
         raise BaseModelError(
             f"The base model cannot be loaded: {error}",
             where=str(folder),
-            fix="Restore the folder: git checkout -- models (git lfs is not used).",
+            fix=f"Restore the folder. {how_to_get(folder)}",
         ) from error
     pipeline.set_progress_bar_config(disable=True)
     pipeline = pipeline.to(device)

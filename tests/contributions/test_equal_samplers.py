@@ -40,7 +40,7 @@ def drawn(name: str, pipeline: Any, prompts: list[str], config: GenerateConfig =
 
 @torch.no_grad()
 @pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")  # diffusers, on new numpy
-@pytest.mark.parametrize("steps", [1, 2, 20])
+@pytest.mark.parametrize("steps", [1, 2, 8, 20])
 def test_dpm_solver_takes_the_steps_of_diffusers(pipeline: Any, steps: int) -> None:
     config = CONFIG.model_copy(update={"num_inference_steps": steps})
     own = module("DPMSolver").draw(pipeline, "a red robot", 3, config)

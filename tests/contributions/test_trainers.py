@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from harness.records import LoraConfig, TrainConfig
 from src.lora import make_lora
-from tests.optional import optional
 from tests.src.support import build_pipeline
 
 RATE = 1e-2
@@ -266,8 +265,9 @@ def quadratic(parameter: Tensor, step: int) -> Tensor:
     return parameter.detach() - centre
 
 
+@pytest.mark.needs("schedulefree")
 def test_schedule_free_is_the_authors_package_step_by_step() -> None:
-    schedulefree = optional("schedulefree")
+    schedulefree = importlib.import_module("schedulefree")
     own, theirs = nn.Parameter(torch.zeros(3)), nn.Parameter(torch.zeros(3))
     warmup = module("ScheduleFree").WARMUP
     optimizer = module("ScheduleFree").ScheduleFreeAdamW([own], 0.1, 0.01)

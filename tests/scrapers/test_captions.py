@@ -19,7 +19,6 @@ from scrapers.captions.compose import CaptionRules, compose, describe
 from scrapers.captions.writers import make_captioner
 from scrapers.errors import WrongOptions
 from scrapers.hits import ImageHit
-from tests.optional import optional
 from tests.scrapers.server import picture_bytes
 
 WD14 = Path(__file__).parent / "fixtures" / "wd14"
@@ -140,9 +139,9 @@ def test_one_caption_for_all_comes_with_a_warning(archive, scrape):
     assert {s["caption_by"] for s in result.folder.lines("sources.jsonl")} == {"query"}
 
 
+@pytest.mark.needs("onnxruntime")
 def test_a_tagger_looks_at_the_pictures(archive, scrape, tmp_path):
     """The model is three nodes: its tags are how blue, green and red a picture is."""
-    optional("onnxruntime")
     red = picture_bytes(1)
     with Image.open(io.BytesIO(red)) as image:
         channels = image.split()
@@ -161,8 +160,8 @@ def test_a_tagger_looks_at_the_pictures(archive, scrape, tmp_path):
     assert re.fullmatch(r"wd14 wd14 sha256:[0-9a-f]{12}", source["caption_by"])
 
 
+@pytest.mark.needs("onnxruntime")
 def test_a_tagger_and_tags_that_do_not_fit_are_refused(tmp_path):
-    optional("onnxruntime")
     shutil.copytree(WD14, tmp_path / "model")
     with (tmp_path / "model" / "selected_tags.csv").open("a") as file:
         file.write("7,one_more,0,1\n")

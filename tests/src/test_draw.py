@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 
 import numpy as np
@@ -17,7 +16,6 @@ from src.draw import main, parse_options
 from src.files import save_adapter
 from src.generate import SCHEDULERS
 from src.lora import make_lora
-from tests.optional import optional
 from tests.src.support import build_pipeline
 from tests.src.test_lora import perturb
 from tests.src.test_main import run_python
@@ -193,21 +191,22 @@ def test_it_runs_as_a_program_and_help_does_not_wake_torch():
 
 
 def test_a_sampler_whose_package_is_missing_is_refused_with_the_way_to_get_it(draw, monkeypatch):
-    found = importlib.util.find_spec
-    monkeypatch.setattr(
-        "harness.settings.find_spec", lambda name: None if name == "scipy" else found(name)
-    )
+    monkeypatch.setattr("harness.settings.find_spec", lambda name: None)
     said = draw("--prompt", "a", "--scheduler", "lms", code=2)
     assert "lms needs the package scipy: python tools/environment.py -m pip install scipy" in said
 
 
-@pytest.mark.parametrize("name", SCHEDULERS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.needs("scipy")) if name == "lms" else name
+        for name in SCHEDULERS
+    ],
+)
 def test_every_scheduler_draws_and_keeps_the_bases_noise(name, pipeline):
     from harness.records import GenerateConfig
     from src.generate import generate, sampling
 
-    if name == "lms":
-        optional("scipy")
     # A base that does not mention clip_sample: DDIM's own default would be True.
     pipeline.scheduler.register_to_config(prediction_type="v_prediction")
     config = GenerateConfig(num_inference_steps=3, scheduler=name, seed=2)
