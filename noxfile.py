@@ -1,6 +1,6 @@
 """What can be done here: ``nox -l`` lists it, ``nox -s <session>`` does it.
 
-All sessions share one environment (tools/environment.py) and call ``python -m harness`` with the
+All sessions share one environment (harness/environment.py) and call ``python -m harness`` with the
 same words, so whatever works here works without nox, and in CI.
 """
 
@@ -20,7 +20,7 @@ def python(session: nox.Session, *arguments: str) -> None:
     """Run the hub's Python on ``arguments``, setting its environment up first when needed."""
     session.run(
         sys.executable,
-        "tools/environment.py",
+        "harness/environment.py",
         *arguments,
         external=True,
         interrupt_timeout=PATIENCE,
@@ -156,7 +156,7 @@ def scrape(session: nox.Session) -> None:
 @nox.session(python=False)
 def dataset(session: nox.Session) -> None:
     """Look at a folder of pictures before training: nox -s dataset -- check DIR (or preview)."""
-    python(session, "-m", "picture_sets", *session.posargs)
+    python(session, "-m", "toolkit.picture_sets", *session.posargs)
 
 
 @nox.session(python=False)
@@ -192,7 +192,7 @@ def ci(session: nox.Session) -> None:
 @nox.session(python=False)
 def lora(session: nox.Session) -> None:
     """Look at or change a LoRA file of any trainer: nox -s lora -- inspect FILE."""
-    python(session, "-m", "lora_files", *session.posargs)
+    python(session, "-m", "toolkit.lora_files", *session.posargs)
 
 
 @nox.session(python=False)
@@ -230,7 +230,7 @@ def lint(session: nox.Session) -> None:
     python(session, "-m", "ruff", "check", ".")
     python(session, "-m", "ruff", "format", "--check", ".")
     python(session, "-m", "mypy")
-    python(session, "tools/lint_workflows.py")
+    python(session, "harness/commands/ci/lint_workflows.py")
 
 
 @nox.session(python=False)
@@ -274,7 +274,7 @@ def ray(session: nox.Session) -> None:
         "-W",
         "ignore::pytest.PytestUnraisableExceptionWarning",
     )
-    python(session, "-m", "pytest", *quiet, "tests/harness/executors/test_ray.py", *session.posargs)
+    python(session, "-m", "pytest", *quiet, "tests/harness/runs/many/test_ray.py", *session.posargs)
 
 
 @nox.session(python=False)
@@ -295,11 +295,11 @@ def extras(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def mutants(session: nox.Session) -> None:
-    """Show what the correctness gate catches: write docs/contract/matrix.md anew (ten minutes)."""
-    python(session, "-m", "harness.contract.matrix", *session.posargs)
+    """Show what the correctness gate catches: write docs/gate/matrix.md anew (ten minutes)."""
+    python(session, "-m", "tests.mutants.__main__", *session.posargs)
 
 
 @nox.session(python=False)
 def lock(session: nox.Session) -> None:
     """Write requirements.txt anew from pyproject.toml."""
-    python(session, "tools/lock.py")
+    python(session, "harness/commands/ci/lock.py")

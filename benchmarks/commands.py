@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.processes import Used, use
-from harness import atomic, paths
-from harness.machine import describe_machine
+from harness import paths
+from harness.protocol.machine import describe_machine
+from toolkit.core import atomic
 
 FIGURES = paths.ROOT / "benchmarks" / "results" / "commands.json"
 ROUNDS = 5
-LOAD = "from base_models.load import load_pipeline; load_pipeline('models/tiny-sd')"
+LOAD = "from toolkit.base_models.load import load_pipeline; load_pipeline('models/tiny-sd')"
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def harness(what: str, *words: str, first: Iterable[str] = ()) -> Command:
     return Command(what, ("-m", "harness", *words), tuple(first))
 
 
-ENVIRONMENT = "tools/environment.py"
+ENVIRONMENT = "harness/environment.py"
 EXAMPLE = ("contribution", "Example1")
 COMMANDS = (
     python("an interpreter that does nothing", "pass"),
@@ -65,9 +66,11 @@ COMMANDS = (
     harness("`harness check Example1`", "check", "Example1"),
     harness("`harness check --all`", "check", "--all"),
     harness("`harness plan`", "plan"),
-    Command("`dataset check` of twelve pictures", ("-m", "picture_sets", "check", "src/Dataset")),
+    Command(
+        "`dataset check` of twelve pictures", ("-m", "toolkit.picture_sets", "check", "src/Dataset")
+    ),
     harness("`contribution Example1`, unchanged", *EXAMPLE, first=("-m", "harness", *EXAMPLE)),
-    Command("`tools/environment.py -m harness list`", (ENVIRONMENT, "-m", "harness", "list")),
+    Command("`harness/environment.py -m harness list`", (ENVIRONMENT, "-m", "harness", "list")),
     Command("`nox -s list`", ("-m", "nox", "-s", "list")),
 )
 

@@ -15,8 +15,9 @@ from typing import Any
 
 from benchmarks import plots, training_step, whole_process
 from benchmarks.plots import FLOOR, OURS, THEIRS, Bar
-from harness import atomic, paths
-from training_runs.presets import fast_layers_for
+from harness import paths
+from toolkit.core import atomic
+from toolkit.training_runs.presets import fast_layers_for
 
 RESULTS = paths.ROOT / "benchmarks" / "results"
 PAGE = paths.ROOT / "docs" / "speed.md"

@@ -17,12 +17,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from harness import atomic, paths
-from harness.contract.records import ContractReport
-from harness.errors import ResultFileError, UsageError
-from harness.machine import describe_machine
-from harness.results import read_row
-from harness.worker.spent import read_spent
+from harness import paths
+from harness.gate.records import ContractReport
+from harness.protocol.machine import describe_machine
+from harness.protocol.row_files import read_row
+from harness.sandbox.resource_use import read_spent
+from toolkit.core import atomic
+from toolkit.core.errors import ResultFileError, UsageError
 
 RESULT = paths.ROOT / "benchmarks" / "results" / "board_costs.json"
 SCALING = paths.ROOT / "benchmarks" / "results" / "scaling_hub.json"

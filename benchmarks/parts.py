@@ -21,13 +21,14 @@ from typing import Any
 
 from benchmarks.paper_plan import RESULT as COSTS
 from benchmarks.processes import use
-from harness import atomic, paths
-from harness.machine import describe_machine
+from harness import paths
+from harness.protocol.machine import describe_machine
+from toolkit.core import atomic
 
 FIGURES = paths.ROOT / "benchmarks" / "results" / "parts.json"
 BASE = paths.ROOT / "models" / "tiny-sd"
 ROUNDS, PROMPTS, STEPS = 5, 8, 10
-LOAD = f"from base_models.load import load_pipeline; load_pipeline({str(BASE)!r})"
+LOAD = f"from toolkit.base_models.load import load_pipeline; load_pipeline({str(BASE)!r})"
 
 
 def main() -> int:
@@ -48,10 +49,10 @@ def drawing() -> dict[str, Any]:
     """Return the processor seconds of a grid drawn at once, one by one, and their ratio."""
     import torch
 
-    from base_models.load import load_pipeline
-    from harness.records import GenerateConfig, LoraConfig
     from src.generate import generate
     from src.lora import make_lora
+    from toolkit.base_models.load import load_pipeline
+    from toolkit.core.settings import GenerateConfig, LoraConfig
 
     torch.set_num_threads(1)
     pipeline = load_pipeline(BASE)
@@ -94,7 +95,7 @@ def starting() -> dict[str, Any]:
 
 def fork() -> None:
     """Load a base in children of a process that has imported everything; print their seconds."""
-    from base_models.load import load_pipeline
+    from toolkit.base_models.load import load_pipeline
 
     load_pipeline(BASE)  # what it imports on its way is there afterwards
     for _ in range(ROUNDS):

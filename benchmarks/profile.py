@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.processes import Used, use
-from harness import atomic, paths
-from harness.machine import describe_machine
+from harness import paths
+from harness.protocol.machine import describe_machine
+from toolkit.core import atomic
 
 FIGURES = paths.ROOT / "benchmarks" / "results" / "profile.json"
 PAGE = paths.ROOT / "docs" / "profile.md"
@@ -43,7 +44,7 @@ EXTRAS = paths.ROOT / ".nox" / "extras"
 
 LEAVE = """
 import sys, time, atexit, gc
-import base_models.load as load
+import toolkit.base_models.load as load
 pipeline = load.load_pipeline({base!r})
 if {before}:
     atexit.unregister(gc.freeze)
@@ -120,9 +121,9 @@ def milliseconds(work: Callable[[], object]) -> float:
 
 def memory_estimate() -> dict[str, float]:
     """Return the cost of the estimate on tensors without numbers, and on real ones."""
-    from base_models.load import load_pipeline
     from src.lora import apply_lora_to_model
-    from training_runs import memory
+    from toolkit.base_models.load import load_pipeline
+    from toolkit.training_runs import memory
 
     pipeline = load_pipeline(paths.ROOT / BASE)
     apply_lora_to_model(pipeline.unet, 4, 4, ["attention+mlp"])
@@ -141,14 +142,14 @@ def kernel() -> dict[str, float]:
     """Return the cost of reading a 3x3 kernel off a live layer of SD 1.4's middle size."""
     from torch import nn
 
-    from harness.artefact import effective
+    from toolkit.deltas import probing
 
     layer = nn.Conv2d(320, 320, 3, padding=1)
-    at_once = effective.shows_all_at_once
-    effective.shows_all_at_once = lambda original: False
-    before = milliseconds(lambda: effective.probe_conv(layer, layer))
-    effective.shows_all_at_once = at_once
-    after = milliseconds(lambda: effective.probe_conv(layer, layer))
+    at_once = probing.shows_all_at_once
+    probing.shows_all_at_once = lambda original: False
+    before = milliseconds(lambda: probing.probe_conv(layer, layer))
+    probing.shows_all_at_once = at_once
+    after = milliseconds(lambda: probing.probe_conv(layer, layer))
     return {"before_ms": before, "after_ms": after}
 
 

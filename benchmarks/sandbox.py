@@ -16,13 +16,15 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness import atomic, paths
-from harness.machine import processor_name, usable_cores
-from harness.registry import load_reference
+from harness import paths
+from harness.contributions.registry import load_reference
+from harness.protocol.machine import processor_name, usable_cores
 from harness.sandbox import layers, probe
+from harness.sandbox.child import Child, run_children
+from harness.sandbox.choose import why_not
+from harness.sandbox.resource_use import read_spent
 from harness.worker.jobs import Answer, TrainJob
-from harness.worker.process import Child, run_children
-from harness.worker.spent import read_spent
+from toolkit.core import atomic
 
 FIGURES = paths.ROOT / "benchmarks" / "results" / "sandbox.json"
 STARTS, TRAININGS, STEPS = 15, 3, 20
@@ -47,7 +49,7 @@ class Silent:
 
 def main() -> int:
     """Measure and write."""
-    found = [layer for layer in layers.LAYERS if layers.why_not(layer) is None]
+    found = [layer for layer in layers.LAYERS if why_not(layer) is None]
     starts: dict[str, list[float]] = {layer: [] for layer in found}
     trainings: dict[str, list[tuple[float, float]]] = {layer: [] for layer in found}
     with tempfile.TemporaryDirectory(prefix="hub-benchmark-") as name:

@@ -24,8 +24,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness import atomic, paths
-from harness.machine import describe_machine
+from harness import paths
+from harness.protocol.machine import describe_machine
+from toolkit.core import atomic
 
 # From the smallest to the largest size the cost of one may grow by this factor, no more.
 MOST_GROWTH = 2.0
@@ -53,21 +54,21 @@ def timed(work: Callable[[], object]) -> float:
 def measure_hub(count: int) -> dict[str, float]:
     """Return the processor seconds of each command over a hub of ``count`` contributions."""
     from benchmarks import synthetic_hub
-    from harness import registry
+    from harness.board.collect import collect
+    from harness.board.site import build
+    from harness.check.run import check_many
     from harness.commands.list import load_if_possible
     from harness.commands.seeds import chosen_seeds
-    from harness.executors.choose import choose
-    from harness.executors.shard import cut
-    from harness.executors.tasks import Task
-    from harness.leaderboard.collect import collect
-    from harness.leaderboard.site import build
-    from harness.statistics.ranks import tie_groups
-    from harness.structure.run import check_many
+    from harness.contributions import registry
+    from harness.protocol.statistics.ranks import tie_groups
+    from harness.runs.many.choose import choose
+    from harness.runs.many.shard import cut
+    from harness.runs.many.tasks import Task
 
     real = paths.TRACKS
     own = tempfile.TemporaryDirectory(prefix="hub-scaling-")
     with own as temporary, synthetic_hub.hub_at(Path(temporary) / "hub") as root:
-        for library in ("harness", *paths.LIBRARIES):  # a run key is over them, too
+        for library in ("harness", "toolkit"):  # a run key is over them, too
             (root / library).symlink_to(real.parent / library, target_is_directory=True)
         synthetic_hub.fill(real, count, tracks=1)
         names = registry.contribution_names()
@@ -94,9 +95,9 @@ def measure_cache(count: int) -> dict[str, float]:
     import torch
     from diffusers import AutoencoderKL
 
-    from harness.records import DatasetConfig
-    from picture_sets.latent_cache import encode_dataset
     from src.dataset import make_dataset
+    from toolkit.core.settings import DatasetConfig
+    from toolkit.picture_sets.latent_cache import encode_dataset
 
     torch.set_num_threads(1)
     vae = AutoencoderKL.from_pretrained(paths.ROOT / "models/tiny-sd", subfolder="vae")

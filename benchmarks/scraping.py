@@ -28,7 +28,7 @@ from typing import Any
 import psutil
 from PIL import Image
 
-from harness import atomic
+from toolkit.core import atomic
 
 ROOT = Path(__file__).resolve().parent.parent
 SIDE_PX = 1300

@@ -20,7 +20,8 @@ from typing import Any
 
 from PIL import Image
 
-from harness import atomic, paths
+from harness import paths
+from toolkit.core import atomic
 
 QUALITY = 82
 
@@ -56,7 +57,7 @@ def photograph(site: Path, out: Path, track: str, name: str, shots: tuple[Shot, 
     Raises:
         SystemExit: A page complains, or asks for something from elsewhere.
     """
-    from tests.harness.leaderboard.browser import browser
+    from tests.harness.board.browser import browser
 
     with tempfile.TemporaryDirectory(prefix="hub-screenshots-") as temporary:
         folder = Path(temporary)

@@ -16,10 +16,11 @@ import time
 from pathlib import Path
 
 from benchmarks import synthetic_hub
-from harness import atomic, paths
-from harness.leaderboard.collect import collect
-from harness.leaderboard.site import build
-from harness.machine import describe_machine
+from harness import paths
+from harness.board.collect import collect
+from harness.board.site import build
+from harness.protocol.machine import describe_machine
+from toolkit.core import atomic
 
 BUILD_LIMIT_S = 20.0
 VIEW_LIMIT_MS = 1000.0
@@ -65,7 +66,7 @@ def first_view(page: Path, folder: Path) -> dict[str, float | None]:
     The fastest of three openings: the others wait for whatever else the machine does.
     """
     # The driver is the tests' own; there is one way to talk to a browser here.
-    from tests.harness.leaderboard.browser import browser, find_browser
+    from tests.harness.board.browser import browser, find_browser
 
     if find_browser() is None:
         return {"first_view_ms": None, "ready_ms": None}

@@ -12,13 +12,15 @@ from typing import Any
 
 from PIL import Image
 
-from harness import paths, registry, results
+from harness import paths
 from harness.commands.new import write_folder
-from harness.hookspecs import HOOK_NAMES
-from harness.page import SHEET_SIDE_PX
-from harness.pictures import comparison_sheet
-from harness.records import Row
-from harness.track import load_track
+from harness.contributions import registry
+from harness.protocol import row_files
+from harness.protocol.row import Row
+from harness.protocol.track import load_track
+from harness.runs.page import SHEET_SIDE_PX
+from toolkit.core.settings import HOOK_NAMES
+from toolkit.images.sheet import comparison_sheet
 
 BASE_LOSS = 0.125
 REFERENCE_GAIN = 0.33
@@ -38,7 +40,7 @@ def hub_at(root: Path) -> Iterator[Path]:
     changed = {
         "ROOT": root,
         "CONTRIBUTIONS": root / "CONTRIBUTIONS",
-        "CONTROLS": root / "controls",
+        "CONTROLS": root / "tracks" / "controls",
         "TRACKS": root / "tracks",
         "RESULTS": root / "leaderboard" / "results",
         "REGISTRY": root / "registry.toml",
@@ -192,8 +194,8 @@ def protocol_hash(track: str) -> str:
 
 def record(row: Row, sheet: bytes | None = None) -> None:
     """Put a row, and a sheet, where the board looks for them."""
-    path = results.recorded_path(row)
-    results.write_row(path, row)
+    path = row_files.recorded_path(row)
+    row_files.write_row(path, row)
     if sheet is not None:
         path.with_suffix(".webp").write_bytes(sheet)
 

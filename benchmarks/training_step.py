@@ -25,10 +25,11 @@ from diffusers import UNet2DConditionModel
 from torch import nn
 from torch.nn import functional as F
 
-from fast_layers import fast_layers
-from harness import atomic, paths
-from harness.machine import describe_machine
+from harness import paths
+from harness.protocol.machine import describe_machine
 from src.lora import add_lora, apply_lora_to_model, lora_layers
+from toolkit.core import atomic
+from toolkit.fast_layers import fast_layers
 
 FIGURES = paths.ROOT / "benchmarks" / "results" / "training_step.json"
 FLOOR = "floor (PEFT)"

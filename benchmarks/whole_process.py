@@ -30,9 +30,10 @@ from typing import Any
 
 from benchmarks.peers import BASE, DIFFUSERS, PEERS, PICTURES, PROGRAMS, Program, peers
 from benchmarks.processes import use
-from harness import atomic, paths
-from harness.machine import describe_machine
-from lora_files.header import read_header
+from harness import paths
+from harness.protocol.machine import describe_machine
+from toolkit.core import atomic
+from toolkit.lora_files.header import read_header
 
 FIGURES = paths.ROOT / "benchmarks" / "results" / "whole_process.json"
 FLOOR = "floor (PEFT)"

@@ -19,7 +19,7 @@ except ModuleNotFoundError:
     ) from None
 
 if TYPE_CHECKING:
-    from harness.records import TrainResult
+    from toolkit.core.settings import TrainResult
 
 __all__ = ["PROJECT", "TrainResult", "hookimpl", "hookspec"]
 
@@ -32,7 +32,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 def __getattr__(name: str) -> Any:
     """Load the one record that contributions return only when somebody asks for it (PEP 562)."""
     if name == "TrainResult":
-        from harness.records import TrainResult
+        from toolkit.core.settings import TrainResult
 
         return TrainResult
     raise AttributeError(f"module 'harness' has no attribute {name!r}")

@@ -15,12 +15,13 @@ Rules that hold for all four:
 # Annotations stay strings here: naming torch's types must not cost an import of torch.
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 from harness import hookspec
+from toolkit.core.reporting import Reporter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from diffusers import StableDiffusionPipeline
@@ -28,53 +29,13 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.utils.data import Dataset
 
-    from harness.records import DatasetConfig, GenerateConfig, LoraConfig, TrainConfig, TrainResult
-
-HookName = Literal["make_dataset", "make_lora", "train", "generate"]
-HOOK_NAMES: tuple[HookName, ...] = ("make_dataset", "make_lora", "train", "generate")
-
-
-class Reporter(Protocol):
-    """What ``train`` is handed to say how far it is."""
-
-    def step(self, step: int, loss: float) -> None:
-        """Report one finished optimiser step.
-
-        Args:
-            step: Number of the finished step, starting at 1.
-            loss: Training loss of that step, a plain number.
-        """
-
-
-class TrainState(NamedTuple):
-    """What a training loop needs to go on where it stopped; kept as safetensors and JSON."""
-
-    tensors: dict[str, Tensor]
-    values: dict[str, Any]
-
-
-@runtime_checkable
-class ResumableReporter(Reporter, Protocol):
-    """A reporter of a long run. A loop that can be resumed asks for it with ``isinstance``.
-
-    Attributes:
-        cache_dir: Where latents and embeddings may be kept for later runs, or None.
-    """
-
-    cache_dir: Path | None
-
-    def resume(self) -> TrainState | None:
-        """Return what an earlier run of the same job handed to ``checkpoint``, or None."""
-
-    def checkpoint(self, step: int, make_state: Callable[[], TrainState]) -> None:
-        """Offer to keep the state after a step; call it after ``step``, every time.
-
-        The reporter decides whether a checkpoint is due, and only then calls ``make_state``. This
-        is also where Ctrl-C takes effect: the step is finished and its state is on disk.
-
-        Raises:
-            KeyboardInterrupt: The user wants to stop.
-        """
+    from toolkit.core.settings import (
+        DatasetConfig,
+        GenerateConfig,
+        LoraConfig,
+        TrainConfig,
+        TrainResult,
+    )
 
 
 @hookspec(firstresult=True)
@@ -86,7 +47,7 @@ def make_dataset(
     Args:
         data_dir: Folder with ``Images/*.png|jpg|jpeg|webp`` and ``ImageCaptions/<same stem>.txt``.
             On a track it is always that layout; on somebody's own pictures it may be another one of
-            docs/datasets.md, which ``picture_sets.layouts.read_folder`` reads for you.
+            docs/datasets.md, which ``toolkit.picture_sets.layouts.read_folder`` reads for you.
         resolution: Side of the square pictures to return, in pixels; a multiple of 8.
         config: Repeats, mirror images, shuffled captions, trigger word, buckets, seed. A hook that
             does not ask for it ignores ``[settings.dataset]``.

@@ -3,7 +3,7 @@
 Images/robot1.png  <->  ImageCaptions/robot1.txt
 
 That is this hub's layout. Other layouts, odd picture files, buckets and caches are what
-``picture_sets/`` is for; here is what happens to one picture and one caption.
+``toolkit/picture_sets/`` is for; here is what happens to one picture and one caption.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from harness import hookimpl
-from harness.records import DatasetConfig
-from picture_sets.buckets import target_of
-from picture_sets.captions import content_hash, vary
-from picture_sets.decode import load_rgb
-from picture_sets.folder import Picture
-from picture_sets.layouts import read_folder, read_pairs
-from picture_sets.problems import refuse_errors
+from toolkit.core.settings import DatasetConfig
+from toolkit.picture_sets.buckets import target_of
+from toolkit.picture_sets.captions import content_hash, vary
+from toolkit.picture_sets.decode import load_rgb
+from toolkit.picture_sets.folder import Picture
+from toolkit.picture_sets.layouts import read_folder, read_pairs
+from toolkit.picture_sets.problems import refuse_errors
 
 # Part of the key under which latents are kept: raise it when the same picture becomes other pixels.
 PIXELS_VERSION = 1
@@ -171,7 +171,7 @@ def make_dataset(
 
     Args:
         data_dir: Folder with ``Images/`` and ``ImageCaptions/``, or in one of the other layouts of
-            ``picture_sets/layouts.py``.
+            ``toolkit/picture_sets/layouts.py``.
         resolution: Side of the squares in pixels; with buckets, of the square of equal area.
         config: Repeats, mirror images, captions, buckets.
 

@@ -18,14 +18,14 @@ from accelerate.state import AcceleratorState
 from diffusers import ModelMixin
 from torch import Tensor, nn
 
-from fast_layers import fast_layers
+from toolkit.fast_layers import fast_layers
 
 from .lora import add_lora
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
 
-    from harness.records import TrainConfig
+    from toolkit.core.settings import TrainConfig
 
 
 def start_accelerator(pipeline: StableDiffusionPipeline, config: TrainConfig) -> Accelerator:

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from drawings.grid import save_grid
-from drawings.loras import check_unchanged, parse_lora
-from drawings.metadata import (
+from toolkit.core.errors import HubError, UsageError
+from toolkit.core.settings import GenerateConfig
+from toolkit.drawings.grid import save_grid
+from toolkit.drawings.loras import check_unchanged, parse_lora
+from toolkit.drawings.metadata import (
     SCHEDULERS,
     Drawing,
     LoraUse,
@@ -27,8 +29,6 @@ from drawings.metadata import (
     read_drawing,
     save_picture,
 )
-from harness.errors import HubError, UsageError
-from harness.records import GenerateConfig
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 def parse_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Return the options; the defaults are those of harness/settings.py."""
+    """Return the options; the defaults are those of toolkit/core/settings.py."""
     config = GenerateConfig()
     parser = argparse.ArgumentParser(
         prog="python -m src.generate", description="Draw pictures with a base and LoRA files."
@@ -157,7 +157,7 @@ def draw_again(options: argparse.Namespace) -> list[Path]:
 
 def load(base: str, device: str) -> StableDiffusionPipeline:
     """Load a base and move it to its device."""
-    from base_models.load import load_pipeline
+    from toolkit.base_models.load import load_pipeline
 
     return load_pipeline(base).to(device)
 
@@ -166,8 +166,8 @@ def add_to_base(
     pipeline: StableDiffusionPipeline, uses: tuple[LoraUse, ...], config: GenerateConfig
 ) -> str:
     """Add LoRA files to a pipeline's weights; return the hash of the weights before."""
-    from base_models.identity import base_hash
-    from drawings.loras import add_loras
+    from toolkit.base_models.identity import base_hash
+    from toolkit.drawings.loras import add_loras
 
     sha256 = base_hash(pipeline)
     scaled = [u.model_copy(update={"weight": u.weight * config.lora_scale}) for u in uses]

@@ -14,7 +14,7 @@ from diffusers import DDPMScheduler
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from harness.records import TrainConfig
+    from toolkit.core.settings import TrainConfig
 
 # What a generator is for: generators of different purposes never share their numbers.
 STEP, ORDER, TURNS, DROPOUT = range(4)

@@ -16,11 +16,11 @@ from pathlib import Path
 
 from torch import nn
 
-from lora_files.layout import LayerShape, Layout
-from lora_files.memory import Lora, LoraLayer
-from lora_files.names import TEXT_MODEL, Format
-from lora_files.read import read_lora
-from lora_files.write import DtypeName, write_lora
+from toolkit.lora_files.layout import LayerShape, Layout
+from toolkit.lora_files.memory import Lora, LoraLayer
+from toolkit.lora_files.names import TEXT_MODEL, Format
+from toolkit.lora_files.read import read_lora
+from toolkit.lora_files.write import DtypeName, write_lora
 
 from .lora import LoRAConv2d, LoRALayer
 

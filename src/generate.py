@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
     from PIL.Image import Image
 
-    from harness.records import GenerateConfig
+    from toolkit.core.settings import GenerateConfig
 
 # Pictures drawn at once: twice as fast as one by one, and memory grows with it.
 BATCH_SIZE = 4

@@ -25,7 +25,7 @@ from .targets import TEXT_ENCODER_TARGETS, choose_layers
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
 
-    from harness.records import LoraConfig
+    from toolkit.core.settings import LoraConfig
 
 
 class LoRALayer(nn.Module):
@@ -194,8 +194,8 @@ def make_lora(pipeline: StableDiffusionPipeline, config: LoraConfig) -> nn.Modul
 
 def attach_peft(pipeline: StableDiffusionPipeline, config: LoraConfig) -> nn.Module:
     """Attach one of PEFT's adapters instead of the LoRA above; docs/peft_methods.md lists them."""
-    from peft_adapters.adapter import attach  # peft takes a second to import: only when asked for
-    from peft_adapters.options import build_spec
+    from toolkit.peft_adapters.adapter import attach
+    from toolkit.peft_adapters.options import build_spec
 
     if config.train_text_encoder:
         raise ValueError("train_text_encoder works with the hub's own LoRA only.")

@@ -31,10 +31,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from harness.errors import HubError
-from harness.records import GenerateConfig, Settings
-from training_runs.options import add_options, resolve
-from training_runs.plan import RunPlan
+from toolkit.core.errors import HubError
+from toolkit.core.settings import GenerateConfig, Settings
+from toolkit.training_runs.options import add_options, resolve
+from toolkit.training_runs.plan import RunPlan
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -56,11 +56,11 @@ if __name__ == "__main__":
     # The imports below wake torch, which takes seconds: --help and misspelt options come first.
     parse_options()
 
-from base_models.identity import base_hash  # noqa: E402
-from base_models.load import load_pipeline  # noqa: E402
-from training_runs import memory  # noqa: E402
-from training_runs.line import Line  # noqa: E402
-from training_runs.run import (  # noqa: E402
+from toolkit.base_models.identity import base_hash  # noqa: E402
+from toolkit.base_models.load import load_pipeline  # noqa: E402
+from toolkit.training_runs import memory  # noqa: E402
+from toolkit.training_runs.line import Line  # noqa: E402
+from toolkit.training_runs.run import (  # noqa: E402
     Run,
     Stopped,
     announce,
@@ -68,7 +68,7 @@ from training_runs.run import (  # noqa: E402
     is_main_process,
     pick_device,
 )
-from training_runs.validation import split_dataset  # noqa: E402
+from toolkit.training_runs.validation import split_dataset  # noqa: E402
 
 # The harness registers this module and finds the four hooks by these names.
 from .dataset import make_dataset  # noqa: E402

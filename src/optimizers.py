@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from harness.errors import EnvironmentFault
-from harness.hookspecs import TrainState
+from toolkit.core.errors import EnvironmentFault
+from toolkit.core.reporting import TrainState
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
 
-    from harness.records import TrainConfig
+    from toolkit.core.settings import TrainConfig
 
 # Option -> module, class, what to install, and settings that differ from the class's own.
 LIBRARIES: dict[str, tuple[str, str, str, dict[str, Any]]] = {

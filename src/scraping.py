@@ -17,9 +17,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from toolkit.scrapers.ask import check_needs, make
+
 if TYPE_CHECKING:
-    from scrapers.settings import Settings
-    from scrapers.tally import Tally
+    from toolkit.scrapers.settings import Settings
+    from toolkit.scrapers.tally import Tally
 
 # What is collected when the command line names nothing else.
 QUERY = "red panda"
@@ -101,14 +103,13 @@ def collect(settings: Settings, tally: Tally) -> None:
     Raises:
         ScrapeError: A key is missing, the service refuses, the folder is damaged.
     """
-    from scrapers import providers
-    from scrapers.captions.compose import compose
-    from scrapers.download import Downloader
-    from scrapers.errors import Dropped
-    from scrapers.folder import opened
-    from scrapers.hits import ImageHit, worth_a_download
+    from toolkit.scrapers.captions.compose import compose
+    from toolkit.scrapers.download import Downloader
+    from toolkit.scrapers.errors import Dropped
+    from toolkit.scrapers.folder import opened
+    from toolkit.scrapers.hits import ImageHit, worth_a_download
 
-    base_url = providers.check_needs(settings)  # says what is missing before the first request
+    base_url = check_needs(settings)  # says what is missing before the first request
     with (
         settings.client() as client,
         opened(settings.out, settings.search) as folder,
@@ -121,7 +122,7 @@ def collect(settings: Settings, tally: Tally) -> None:
             tally.dropped[reason.reason] += 1
 
         def new_hits() -> Iterator[ImageHit]:
-            provider = providers.make(settings, client, base_url)
+            provider = make(settings, client, base_url)
             for hit in provider.search(settings.search):
                 if folder.is_known(hit.url, retry_dropped=settings.retry_dropped):
                     continue
@@ -155,9 +156,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     options = parse_options(argv)
     # After --help and misspelt options, because these take a moment.
-    from scrapers.errors import ScrapeError
-    from scrapers.settings import settings_from
-    from scrapers.tally import Tally
+    from toolkit.scrapers.errors import ScrapeError
+    from toolkit.scrapers.settings import settings_from
+    from toolkit.scrapers.tally import Tally
 
     tally = Tally(options.count)
     try:

@@ -1,6 +1,6 @@
 """Which layers get a LoRA: those whose name ends with a target, or all that a preset stands for.
 
-The presets are in harness/settings.py, where contributions find them too.
+The presets are in toolkit/core/settings.py, where contributions find them too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TypeGuard
 
 from torch import nn
 
-from harness.records import TARGET_PRESETS
+from toolkit.core.settings import TARGET_PRESETS
 
 # Every linear layer in the blocks of CLIP's text encoder: 6 x 12 in SD 1.x.
 TEXT_ENCODER_TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from torch.utils.data import Dataset
 
 from harness import TrainResult, hookimpl
-from harness.hookspecs import ResumableReporter
+from toolkit.core.reporting import ResumableReporter
 
 from .devices import check_finite, own_rows, start_accelerator, sum_up, training_mode
 from .draws import DROPOUT, draw_step, seed_of
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
     from transformers import CLIPTextModel
 
-    from harness.hookspecs import Reporter
-    from harness.records import TrainConfig
+    from toolkit.core.reporting import Reporter
+    from toolkit.core.settings import TrainConfig
 
 MAX_GRAD_NORM = 1.0  # of train_loop, whose signature has no room for it
 

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from harness import paths
-from harness.cli import build_parser
+from harness.commands.cli import build_parser
 
 GUIDE = (paths.ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 STEPS = GUIDE[: GUIDE.index("## What is merged")]

@@ -9,16 +9,26 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness import atomic, calibration_page, paths, registry
-from harness.calibration import FOLDER, REFERENCE, VARIANTS, Calibration, Variant, summarise
+from harness import paths
+from harness.board import calibration_page
 from harness.commands.isolation import add_isolation_arguments, settle
-from harness.errors import HubError
-from harness.progress import Progress, create_progress
-from harness.run_key import run_key
+from harness.contributions import registry
+from harness.protocol.track import DEFAULT_TRACK, Track, load_track
+from harness.runs.key import run_key
+from harness.runs.studies.calibration import (
+    FOLDER,
+    REFERENCE,
+    VARIANTS,
+    Calibration,
+    Variant,
+    summarise,
+)
+from harness.sandbox.child import Child, run_children
 from harness.scoring.jobs import Entry, ScoreAnswer, ScoreJob
-from harness.track import DEFAULT_TRACK, Track, load_track
 from harness.worker.jobs import DELTA_FILE, Answer, TrainJob, seed_folder
-from harness.worker.process import Child, run_children
+from toolkit.core import atomic
+from toolkit.core.errors import HubError
+from toolkit.core.progress import Progress, create_progress
 
 GAINS_FILE = "gains.json"
 

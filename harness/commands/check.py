@@ -7,11 +7,13 @@ import os
 import subprocess
 from pathlib import Path
 
-from harness import paths, registry
-from harness.errors import EnvironmentFault, UsageError
-from harness.records import Finding
-from harness.structure import render
-from harness.structure.run import check_folder, fix_folder
+from harness import paths
+from harness.check import render
+from harness.check.run import check_folder, fix_folder
+from harness.contributions import registry
+from harness.errors import Finding
+from toolkit.core.errors import EnvironmentFault, UsageError
+from toolkit.core.text import neutral
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -130,7 +132,7 @@ def _mend(folder: Path) -> list[Finding]:
 def _print_text(results: list[tuple[Path, list[Finding]]], mended: list[Finding]) -> None:
     colour = render.wants_colour()
     for finding in mended:
-        print(f"mended {finding.rule}  {render.neutral(finding.path)}")
+        print(f"mended {finding.rule}  {neutral(finding.path)}")
     for folder, findings in results:
         if findings:
             print(render.render_text(findings, colour=colour) + "\n")

@@ -11,9 +11,9 @@ import psutil
 from filelock import FileLock, Timeout
 
 from harness import paths
-from harness.run_folders import KEPT_RUNS, ROW_FILE, newest_first
-from harness.worker.sweep import remove_tree
-from harness.worker.watch import folder_size
+from harness.runs.folders import KEPT_RUNS, ROW_FILE, newest_first
+from harness.sandbox.tidy import remove_tree
+from harness.sandbox.watch import folder_size
 
 GENERATED = "generated"
 # How run_folders.run_folder names a run.

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from harness import paths
-from harness.executors.store import collect
+from harness.runs.many.store import collect
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,19 +9,20 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from harness import paths, registry
+from harness import paths
 from harness.commands.contribution import chosen_options
 from harness.commands.isolation import add_isolation_arguments, settle
 from harness.commands.seeds import DEVICES, parse_seeds
-from harness.compare_page import Side, write_compare_page
-from harness.errors import HubError, UsageError
-from harness.figure_table import figure_lines
-from harness.pair import compare_pair
-from harness.pipeline import Options, Run, run_contribution
-from harness.progress import Progress, create_progress
-from harness.records import Contribution
-from harness.steps.columns import scored_pictures
-from harness.track import DEFAULT_TRACK, Track, load_track
+from harness.contributions import registry
+from harness.contributions.record import Contribution
+from harness.protocol.figure_table import figure_lines
+from harness.protocol.pair import compare_pair
+from harness.protocol.track import DEFAULT_TRACK, Track, load_track
+from harness.runs.compare_page import Side, write_compare_page
+from harness.runs.pipeline import Options, Run, run_contribution
+from harness.runs.steps.columns import scored_pictures
+from toolkit.core.errors import HubError, UsageError
+from toolkit.core.progress import Progress, create_progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,25 +11,28 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from harness import atomic, registry, results
-from harness.commands.board import add_board_arguments, run_board
+from harness.check.render import render_text, wants_colour
+from harness.commands.everybody import add_board_arguments, run_board
 from harness.commands.isolation import add_isolation_arguments, settle
 from harness.commands.seeds import DEVICES, chosen_seeds, parse_seeds
-from harness.contract.catalogue import choose
-from harness.contract.render import render_report, summary_line
-from harness.errors import UsageError
-from harness.figures import Figures
-from harness.gate_track import gate_track
-from harness.mixing.command_line import add_mix_arguments, load_mixed
-from harness.mixing.render import keep_command, show_origins
-from harness.next_step import draw_command
-from harness.pipeline import Options, Run, check, require_clean, run_contribution
-from harness.progress import create_progress
-from harness.records import Contribution, Row
-from harness.run_folders import PAGE_FILE, SHEET_FILE
-from harness.steps.gate import run_gates
-from harness.structure.render import render_text, wants_colour
-from harness.track import DEFAULT_TRACK, Track, load_track
+from harness.contributions import registry
+from harness.contributions.recipes.command_line import add_mix_arguments, load_mixed
+from harness.contributions.recipes.render import keep_command, show_origins
+from harness.contributions.record import Contribution
+from harness.gate.catalogue import choose
+from harness.gate.render import render_report, summary_line
+from harness.protocol import row_files
+from harness.protocol.figures import Figures
+from harness.protocol.gate_track import gate_track
+from harness.protocol.next_step import draw_command
+from harness.protocol.row import Row
+from harness.protocol.track import DEFAULT_TRACK, Track, load_track
+from harness.runs.folders import PAGE_FILE, SHEET_FILE
+from harness.runs.pipeline import Options, Run, check, require_clean, run_contribution
+from harness.runs.steps.gate import run_gates
+from toolkit.core import atomic
+from toolkit.core.errors import UsageError
+from toolkit.core.progress import create_progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -160,8 +163,8 @@ def record(finished: Run) -> None:
 
     A run that drew nothing takes the pictures of an earlier one away.
     """
-    path = results.recorded_path(finished.row)
-    results.write_row(path, finished.row)
+    path = row_files.recorded_path(finished.row)
+    row_files.write_row(path, finished.row)
     sheet = finished.folder / SHEET_FILE
     if sheet.is_file():
         atomic.write_bytes(path.with_suffix(".webp"), sheet.read_bytes())

@@ -7,14 +7,14 @@ import argparse
 from rich.console import Console
 from rich.markup import escape
 
-from harness import registry
-from harness.board_check import control_faults
+from harness.board.board_check import control_faults
 from harness.commands.contribution import record, show
 from harness.commands.isolation import add_isolation_arguments, settle
 from harness.commands.seeds import DEVICES
-from harness.pipeline import Options, run_contribution
-from harness.progress import create_progress
-from harness.track import DEFAULT_TRACK, load_track
+from harness.contributions import registry
+from harness.protocol.track import DEFAULT_TRACK, load_track
+from harness.runs.pipeline import Options, run_contribution
+from toolkit.core.progress import create_progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from harness import paths
-from harness.errors import ResultFileError
+from toolkit.core.errors import ResultFileError
 
 DEFAULT_OUT = Path("runs") / "docs"
 
@@ -23,8 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the generated pages and build the site, or only compare."""
-    from harness.documentation import reference
-    from harness.documentation.build import build
+    from harness.commands.documentation import reference
+    from harness.commands.documentation.build import build
 
     if args.check:
         if wrong := reference.outdated():

@@ -6,10 +6,11 @@ import argparse
 import math
 from pathlib import Path
 
-from base_models.load import locate
-from harness import paths, registry
-from harness.errors import UsageError
-from harness.track import DEFAULT_TRACK, load_track
+from harness import paths
+from harness.contributions import registry
+from harness.protocol.track import DEFAULT_TRACK, load_track
+from toolkit.base_models.load import locate
+from toolkit.core.errors import UsageError
 
 FORMATS = ("kohya", "diffusers", "peft", "merged", "svd-lora")
 OF_KOHYA = "diffusers has just loaded it; A1111 and ComfyUI know all its keys."
@@ -70,7 +71,7 @@ def share(text: str) -> float:
 
 def run(args: argparse.Namespace) -> int:
     """Find the training, write, prove, and say what it is worth."""
-    from harness.export.source import find_source
+    from harness.runs.export.source import find_source
 
     contribution = registry.load_any(args.name)
     track = load_track(args.track)
@@ -82,8 +83,8 @@ def run(args: argparse.Namespace) -> int:
             f"{out.name} does not end in .safetensors; other programs go by that.",
             fix=f"Write --out {out.with_suffix('.safetensors')}",
         )
-    from harness.export.run import Wish, export
-    from harness.export.writing import refuse_existing
+    from harness.runs.export.run import Wish, export
+    from harness.runs.export.writing import refuse_existing
 
     refuse_existing(out, force=args.force)
     wish = Wish(

@@ -10,11 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from rich.console import Console
 
-from base_models.load import locate
-from drawings.grid import save_grid
-from drawings.loras import parse_lora, tensors_hash
-from drawings.metadata import Drawing, package_versions, picture_name, save_picture
-from harness import paths, registry
+from harness import paths
 from harness.commands.contribution import show
 from harness.commands.isolation import (
     add_isolation_arguments,
@@ -24,19 +20,25 @@ from harness.commands.isolation import (
     settle,
 )
 from harness.commands.seeds import DEVICES
-from harness.errors import UsageError
-from harness.mixing.command_line import add_mix_arguments, load_mixed
-from harness.pictures import open_picture
-from harness.pipeline import Options, run_contribution
-from harness.progress import Progress, create_progress
-from harness.records import Contribution, GenerateConfig
-from harness.run_folders import newest_adapter
+from harness.contributions import registry
+from harness.contributions.recipes.command_line import add_mix_arguments, load_mixed
+from harness.contributions.record import Contribution
+from harness.protocol.track import DEFAULT_TRACK, Track, load_track
+from harness.runs.folders import newest_adapter
+from harness.runs.pipeline import Options, run_contribution
+from harness.runs.steps.attempt import THREADS
+from harness.sandbox.allowance import allowance
+from harness.sandbox.child import Child, run_children
 from harness.sandbox.limits import Limits
-from harness.steps.attempt import THREADS
-from harness.track import DEFAULT_TRACK, Track, load_track
-from harness.worker.allowance import allowance
 from harness.worker.jobs import Answer, DrawnWith, GenerateJob, picture_file
-from harness.worker.process import Child, run_children
+from toolkit.base_models.load import locate
+from toolkit.core.errors import UsageError
+from toolkit.core.progress import Progress, create_progress
+from toolkit.core.settings import GenerateConfig
+from toolkit.drawings.grid import save_grid
+from toolkit.drawings.loras import parse_lora, tensors_hash
+from toolkit.drawings.metadata import Drawing, package_versions, picture_name, save_picture
+from toolkit.images.sheet import open_picture
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,13 +9,14 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from harness.errors import HubError
-from harness.records import Contribution
-from harness.sandbox.layers import LAYERS, PROMISES, WANTED, LayerName, choose
+from harness.contributions.record import Contribution
+from harness.sandbox.choose import choose
+from harness.sandbox.layers import LAYERS, PROMISES, WANTED, LayerName
 from harness.sandbox.limits import GIB, Limits
+from harness.sandbox.outcome import Outcome
 from harness.sandbox.trust import require_trust
 from harness.worker.jobs import Answer
-from harness.worker.outcome import Outcome
+from toolkit.core.errors import HubError
 
 
 def add_isolation_arguments(parser: argparse.ArgumentParser) -> None:

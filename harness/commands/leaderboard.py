@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from harness import paths
-from harness.errors import ResultFileError
+from toolkit.core.errors import ResultFileError
 
 DEFAULT_OUT = Path("runs") / "site"
 
@@ -32,9 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Build everything, or compare it with what is there."""
-    from harness.leaderboard import blocks, readmes
-    from harness.leaderboard.collect import collect
-    from harness.leaderboard.site import build
+    from harness.board import blocks, readmes
+    from harness.board.collect import collect
+    from harness.board.site import build
 
     board = collect()
     for fault in readmes.wanted(board)[1]:
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     blocks.write(board)
     count = build(board, out.resolve(), docs=args.docs)
     if args.docs:
-        from harness.documentation.build import build as build_docs
+        from harness.commands.documentation.build import build as build_docs
 
         build_docs(out / "docs", board="../index.html")
     print(f"{len(board.entries)} lines on {len(board.tracks)} tracks, {count} files.")

@@ -9,16 +9,18 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
-from harness import atomic, paths, registry
+from harness import paths
 from harness.commands.isolation import add_isolation_arguments, settle
-from harness.errors import ResultFileError
-from harness.matrix.jobs import Outcome
-from harness.matrix.plan import all_tries, current, unknown
-from harness.matrix.running import run_tries
-from harness.matrix.table import render
-from harness.progress import create_progress
-from harness.records import Contribution
+from harness.contributions import registry
+from harness.contributions.record import Contribution
+from harness.runs.studies.compatibility.jobs import Outcome
+from harness.runs.studies.compatibility.plan import all_tries, current, unknown
+from harness.runs.studies.compatibility.running import run_tries
+from harness.runs.studies.compatibility.table import render
 from harness.sandbox.trust import require_trust
+from toolkit.core import atomic
+from toolkit.core.errors import ResultFileError
+from toolkit.core.progress import create_progress
 
 FOLDER = paths.ROOT / "docs"
 JSON_NAME, PAGE_NAME = "compatibility.json", "compatibility.md"

@@ -13,13 +13,14 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness import paths, registry
-from harness.copying import first_file, source_of, write_copy
-from harness.errors import UsageError
-from harness.hookspecs import HookName
-from harness.mixing.command_line import add_mix_arguments, parse
-from harness.records import NAME_PATTERN, TrainSettings
-from harness.structure import limits
+from harness import paths
+from harness.check import limits
+from harness.contributions import registry
+from harness.contributions.copying import first_file, source_of, write_copy
+from harness.contributions.recipes.command_line import add_mix_arguments, parse
+from harness.contributions.record import NAME_PATTERN
+from toolkit.core.errors import UsageError
+from toolkit.core.settings import HookName, TrainSettings
 
 SCAFFOLDS = {
     "code": paths.ROOT / "harness" / "scaffold",

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from harness import paths
-from harness.commands.board import (
+from harness.commands.everybody import (
     add_board_arguments,
     announce,
     conclude,
@@ -19,16 +19,16 @@ from harness.commands.board import (
 )
 from harness.commands.isolation import add_isolation_arguments
 from harness.commands.seeds import DEVICES, chosen_seeds, parse_seeds
-from harness.errors import UsageError
-from harness.executors.choose import ALL, Choice, choose
-from harness.executors.estimates import typical
-from harness.executors.listener import Listener, Storing
-from harness.executors.local import run_local
-from harness.executors.plan import without_settled
-from harness.executors.queue import Planned
-from harness.executors.shard import cut, parse_shard
-from harness.executors.tasks import Task, TaskResult
-from harness.executors.view import Account, clock, create_view
+from harness.runs.many.choose import ALL, Choice, choose
+from harness.runs.many.estimates import typical
+from harness.runs.many.listener import Listener, Storing
+from harness.runs.many.local import run_local
+from harness.runs.many.plan import without_settled
+from harness.runs.many.queue import Planned
+from harness.runs.many.shard import cut, parse_shard
+from harness.runs.many.tasks import Task, TaskResult
+from harness.runs.many.view import Account, clock, create_view
+from toolkit.core.errors import UsageError
 
 EXECUTORS = ("local", "shard", "ray")
 
@@ -131,7 +131,7 @@ def execute(
     """Carry the runs out."""
     jobs = args.jobs or local_jobs(pattern)
     if args.executor == "ray":
-        from harness.executors.ray_cluster import connected
+        from harness.runs.many.ray_cluster import connected
 
         with connected(args.address) as cluster:
             account = Account(planned, cluster.places(planned))

@@ -8,12 +8,13 @@ import statistics
 from rich.console import Console
 from rich.table import Table
 
-from harness import registry, results
-from harness.board import places
-from harness.errors import UsageError
-from harness.page import times
-from harness.run_folders import PAGE_FILE, newest_row
-from harness.track import DEFAULT_TRACK, load_track
+from harness.contributions import registry
+from harness.protocol import row_files
+from harness.protocol.order import places
+from harness.protocol.track import DEFAULT_TRACK, load_track
+from harness.runs.folders import PAGE_FILE, newest_row
+from harness.runs.page import times
+from toolkit.core.errors import UsageError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     row, folder = newest
     others = [
         other
-        for other in results.recorded_rows(row.track)
+        for other in row_files.recorded_rows(row.track)
         if other.protocol_hash == row.protocol_hash and other.contribution != row.contribution
     ]
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
@@ -61,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         )
     console.print(table)
     console.print("The same rank: no clear difference (docs/protocol.md).", style="dim")
-    for name, why in results.outdated_rows(row.track, row.protocol_hash).items():
+    for name, why in row_files.outdated_rows(row.track, row.protocol_hash).items():
         console.print(f"not shown: {name}, {why}", style="yellow")
     console.print(f"Page: {folder / PAGE_FILE}", soft_wrap=True)
     return 0

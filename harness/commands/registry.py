@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from harness import registry
-from harness.errors import UsageError
+from harness.contributions import registry
+from toolkit.core.errors import UsageError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

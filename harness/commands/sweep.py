@@ -11,12 +11,13 @@ from typing import Any
 
 from rich.console import Console
 
-from harness import atomic, paths, registry
+from harness import paths
 from harness.commands.isolation import add_isolation_arguments, settle
-from harness.dependencies import require_installed
-from harness.errors import HubError
-from harness.progress import Progress, create_progress
-from harness.rate_sweep import (
+from harness.contributions import registry
+from harness.contributions.dependencies import require_installed
+from harness.contributions.record import Contribution
+from harness.protocol.track import DEFAULT_TRACK, Track, load_track
+from harness.runs.studies.rate_sweep import (
     RATES,
     Sweep,
     Trial,
@@ -29,11 +30,13 @@ from harness.rate_sweep import (
     sweep_file,
     with_rate,
 )
-from harness.records import Contribution
+from harness.sandbox.child import POLL_S, Child
+from harness.sandbox.files import ANSWER_FILE, JOB_FILE
 from harness.scoring.jobs import Entry, ScoreAnswer, ScoreJob
-from harness.track import DEFAULT_TRACK, Track, load_track
-from harness.worker.jobs import ANSWER_FILE, DELTA_FILE, JOB_FILE, Answer, TrainJob, seed_folder
-from harness.worker.process import POLL_S, Child
+from harness.worker.jobs import DELTA_FILE, Answer, TrainJob, seed_folder
+from toolkit.core import atomic
+from toolkit.core.errors import HubError
+from toolkit.core.progress import Progress, create_progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

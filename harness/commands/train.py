@@ -13,9 +13,8 @@ import psutil
 from pydantic import ValidationError
 from rich.console import Console
 
-from base_models.load import is_hub_id
-from harness import paths, registry
-from harness.cli import INTERRUPTED
+from harness import paths
+from harness.commands.cli import INTERRUPTED
 from harness.commands.isolation import (
     add_isolation_arguments,
     add_limit_arguments,
@@ -23,19 +22,21 @@ from harness.commands.isolation import (
     fault_of,
     settle,
 )
-from harness.dependencies import require_installed
-from harness.errors import UsageError
-from harness.mixing.command_line import add_mix_arguments, load_mixed
-from harness.pipeline import check, require_clean
-from harness.progress import Progress, create_progress
+from harness.contributions import registry
+from harness.contributions.dependencies import require_installed
+from harness.contributions.recipes.command_line import add_mix_arguments, load_mixed
+from harness.runs.pipeline import check, require_clean
+from harness.sandbox.child import POLL_S, Child
 from harness.sandbox.limits import GIB, Limits
 from harness.worker.jobs import Answer, FinetuneJob
-from harness.worker.process import POLL_S, Child
-from training_runs.checkpoints import Checkpoints, damage
-from training_runs.options import add_options, resolve
-from training_runs.plan import RunPlan
-from training_runs.presets import TINY_BELOW_PX
-from training_runs.stopping import StopRequest
+from toolkit.base_models.load import is_hub_id
+from toolkit.core.errors import UsageError
+from toolkit.core.progress import Progress, create_progress
+from toolkit.training_runs.checkpoints import Checkpoints, damage
+from toolkit.training_runs.options import add_options, resolve
+from toolkit.training_runs.plan import RunPlan
+from toolkit.training_runs.presets import TINY_BELOW_PX
+from toolkit.training_runs.stopping import StopRequest
 
 LONGEST_S = 30 * 24 * 3600.0
 # What a finished job leaves for people, copied out of its folder.
@@ -111,7 +112,7 @@ def likely_device() -> str:
 def fetch_base(args: argparse.Namespace) -> None:
     """Replace a Hugging Face id by the folder it is fetched to: the worker has no network."""
     if is_hub_id(args.base) and not Path(args.base).exists():
-        from base_models.hub import fetch
+        from toolkit.base_models.hub import fetch
 
         args.base = str(fetch(args.base))
 

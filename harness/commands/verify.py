@@ -8,15 +8,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness import paths, registry
+from harness import paths
 from harness.commands.isolation import add_isolation_arguments, settle
 from harness.commands.seeds import DEVICES
-from harness.errors import UsageError
-from harness.pipeline import Options, run_contribution
-from harness.progress import create_progress
-from harness.records import Contribution, Row
-from harness.results import read_row
-from harness.track import DEFAULT_TRACK, Track, load_track
+from harness.contributions import registry
+from harness.contributions.record import Contribution
+from harness.protocol.row import Row
+from harness.protocol.row_files import read_row
+from harness.protocol.track import DEFAULT_TRACK, Track, load_track
+from harness.runs.pipeline import Options, run_contribution
+from toolkit.core.errors import UsageError
+from toolkit.core.progress import create_progress
 
 # Gains, as shares of the base's loss. On one machine with one set of packages a run repeats itself.
 SAME_MACHINE = 1e-6

@@ -9,11 +9,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from harness import registry, results
-from harness.records import Contribution
-from harness.run_folders import PARTS_FILE, newest_row
-from harness.run_key import run_parts
-from harness.track import DEFAULT_TRACK, Track, load_track
+from harness.contributions import registry
+from harness.contributions.record import Contribution
+from harness.protocol import row_files
+from harness.protocol.track import DEFAULT_TRACK, Track, load_track
+from harness.runs.folders import PARTS_FILE, newest_row
+from harness.runs.key import run_parts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     contribution = registry.load(args.name)
     newest = newest_row(track.file.name, contribution.name)
     reasons = changed_since(contribution, track, newest[1]) if newest else ["it was never run here"]
-    old = results.outdated_rows(track.file.name, track.protocol_hash())
+    old = row_files.outdated_rows(track.file.name, track.protocol_hash())
     if contribution.name in old:
         reasons.append(f"the recorded row is old: {old[contribution.name]}")
     if not reasons:

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from harness import atomic, paths
+from harness import paths
 from harness.sandbox import layers
 from harness.sandbox.limits import Limits
+from toolkit.core import atomic
 
 PROGRAM = paths.ROOT / "harness" / "sandbox" / "inside.py"
 PATIENCE_S = 20

@@ -18,10 +18,10 @@ import subprocess
 from typing import Literal
 
 from harness import paths
-from harness.errors import UsageError
-from harness.records import Contribution
-from harness.registry import is_reference
+from harness.contributions.record import Contribution
+from harness.contributions.registry import is_reference
 from harness.sandbox.layers import LayerName
+from toolkit.core.errors import UsageError
 
 Origin = Literal["reviewed", "own", "stranger"]
 

@@ -7,26 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from drawings.metadata import LoraUse
-from harness.records import (
-    Contribution,
-    DatasetConfig,
-    ErrorReport,
-    GenerateConfig,
-    LoraConfig,
-    Record,
-    Settings,
-    TrainConfig,
-)
-from training_runs.plan import RunPlan
-
-JOB_FILE = "job.json"
-ANSWER_FILE = "answer.json"
-EVENTS_FILE = "events.jsonl"
-LOG_FILE = "log.txt"
-
-# In the log: what follows is the whole traceback; a row shows the contribution's own lines of it.
-TRACE_MARK = "--- the whole traceback ---"
+from harness.contributions.record import Contribution
+from harness.protocol.row import ErrorReport
+from toolkit.core.record import Record
+from toolkit.core.settings import DatasetConfig, GenerateConfig, LoraConfig, Settings, TrainConfig
+from toolkit.drawings.metadata import LoraUse
+from toolkit.training_runs.plan import RunPlan
 
 MOST_PARAMETERS = 10**12  # more than any model has: a number from a stranger's process
 

@@ -19,11 +19,13 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from harness import atomic, paths, registry
-from harness.cli import main as hub
-from harness.record_base import Record
-from harness.records import Contribution
-from lora_files.header import read_header
+from harness import paths
+from harness.commands.cli import main as hub
+from harness.contributions import registry
+from harness.contributions.record import Contribution
+from toolkit.core import atomic
+from toolkit.core.record import Record
+from toolkit.lora_files.header import read_header
 
 RESULT = paths.ROOT / "recipes" / "exports" / "result.json"
 PAGE = paths.ROOT / "docs" / "export_everybody.md"

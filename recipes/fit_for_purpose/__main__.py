@@ -20,15 +20,19 @@ from typing import Any
 
 from rich.console import Console
 
-from harness import atomic, machine, paths, registry
-from harness.errors import HubError
-from harness.progress import Progress, create_progress
-from harness.records import Contribution, LoraConfig, Settings
+from harness import paths
+from harness.contributions import registry
+from harness.contributions.record import Contribution
+from harness.protocol import machine
+from harness.protocol.statistics.intervals import t_interval
+from harness.protocol.track import DEFAULT_TRACK, Track, load_track
+from harness.sandbox.child import Child, run_children
 from harness.scoring.jobs import Entry, ScoreAnswer, ScoreJob
-from harness.statistics.intervals import t_interval
-from harness.track import DEFAULT_TRACK, Track, load_track
 from harness.worker.jobs import DELTA_FILE, Answer, TrainJob, seed_folder
-from harness.worker.process import Child, run_children
+from toolkit.core import atomic
+from toolkit.core.errors import HubError
+from toolkit.core.progress import Progress, create_progress
+from toolkit.core.settings import LoraConfig, Settings
 
 RANKS = (1, 4, 16)
 SEEDS = (0, 1, 2, 3, 4)

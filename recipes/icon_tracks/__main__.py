@@ -19,11 +19,12 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from harness import atomic, paths
+from harness import paths
 from recipes.tiny_sd.composite import recolour
 from recipes.tiny_sd.corpus import render
 from recipes.tiny_sd.packages import IconSet, read_icon_set, read_packages
 from recipes.tiny_sd.vocabulary import BACKGROUNDS, STYLES, spoken, with_article
+from toolkit.core import atomic
 
 SIDE_PX: Final = 128
 RENDER_PX: Final = 256

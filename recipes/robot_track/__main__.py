@@ -21,8 +21,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from harness import atomic, paths
+from harness import paths
 from recipes.tiny_sd.vocabulary import BACKGROUNDS, with_article
+from toolkit.core import atomic
 
 WHEEL_SHA256 = "25f4e0e5b8bcbe7a7d087c0a23b19e9f423b0c70ec00945c8712c9a3e541ebd2"
 POSES = "arcade/resources/assets/images/animated_characters/robot/robot_{}.png"

@@ -16,8 +16,9 @@ from typing import Any
 
 import psutil
 
-from harness import atomic, paths
+from harness import paths
 from recipes.sd14_size.everybody import everybody
+from toolkit.core import atomic
 
 GIB = 2**30
 
@@ -50,14 +51,14 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     """
     import torch
 
-    from harness.records import DatasetConfig, GenerateConfig, LoraConfig, TrainConfig
     from recipes.sd14_size.models import build_pipeline
     from src.dataset import make_dataset
     from src.files import load_adapter, save_adapter
     from src.generate import generate
     from src.lora import make_lora
     from src.train import train
-    from training_runs import memory
+    from toolkit.core.settings import DatasetConfig, GenerateConfig, LoraConfig, TrainConfig
+    from toolkit.training_runs import memory
 
     torch.set_num_threads(options.threads)
     seconds: dict[str, float] = {}

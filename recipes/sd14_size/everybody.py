@@ -18,10 +18,12 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
-from harness import atomic, paths, registry
-from harness.record_base import Record
-from harness.records import Contribution
-from lora_files.header import read_header
+from harness import paths
+from harness.contributions import registry
+from harness.contributions.record import Contribution
+from toolkit.core import atomic
+from toolkit.core.record import Record
+from toolkit.lora_files.header import read_header
 
 FOLDER = paths.ROOT / "runs" / "sd14_size"
 RESULT = paths.ROOT / "recipes" / "sd14_size" / "everybody.json"

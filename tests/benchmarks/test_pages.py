@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import commands, page, parts, plots, profile
 from benchmarks.plots import Bar
-from harness.cli import build_parser
+from harness.commands.cli import build_parser
 
 
 @pytest.mark.parametrize("module", [commands, parts], ids=lambda module: module.__name__)

@@ -10,14 +10,14 @@ import pytest
 import torch
 from PIL import Image
 
-from base_models.identity import base_hash
-from base_models.load import load_pipeline
-from drawings.loras import tensors_hash
-from drawings.metadata import read_drawing
-from harness.results import read_row
-from lora_files.memory import Lora, LoraLayer
-from lora_files.write import write_lora
+from harness.protocol.row_files import read_row
 from tests.clone import clone
+from toolkit.base_models.identity import base_hash
+from toolkit.base_models.load import load_pipeline
+from toolkit.drawings.loras import tensors_hash
+from toolkit.drawings.metadata import read_drawing
+from toolkit.lora_files.memory import Lora, LoraLayer
+from toolkit.lora_files.write import write_lora
 
 BUDGET = ("--seeds", "1")
 

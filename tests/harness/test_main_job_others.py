@@ -6,8 +6,8 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-from drawings.metadata import read_drawing
 from tests.harness.test_main_job import BUDGET, harness, hub, row_of
+from toolkit.drawings.metadata import read_drawing
 
 __all__ = ["hub"]
 
@@ -38,7 +38,7 @@ def test_a_folder_with_faults_is_not_run_and_all_faults_are_shown(hub):
     result = harness(hub, "contribution", "Broken", *BUDGET)
     assert result.returncode == 1
     assert result.stdout.count("HUB") + result.stderr.count("HUB") >= 2
-    assert row_of(hub, "Broken").error.kind == "StructureError"
+    assert row_of(hub, "Broken").error.kind == "CheckError"
     assert not list((hub / "runs" / "robot" / "Broken").glob("*/train"))
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import psutil
 
-from harness.leaderboard.blocks import BEGIN
-from harness.results import read_row
-from lora_files.header import read_header
+from harness.board.blocks import BEGIN
+from harness.protocol.row_files import read_row
 from tests.clone import clone
+from toolkit.lora_files.header import read_header
 
 NAME = "Example1"
 PATIENCE_S = 900

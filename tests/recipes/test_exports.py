@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness import registry
+from harness.contributions import registry
 from recipes.exports import __main__ as exports
 
 

@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file, save_file
 
-from harness.track import DEFAULT_TRACK, load_track
+from harness.protocol.track import DEFAULT_TRACK, load_track
 from harness.worker.jobs import DELTA_FILE, seed_folder
 from recipes.fit_for_purpose import __main__ as fit
 

@@ -10,8 +10,6 @@ import torch
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from drawings.metadata import read_drawing
-from harness.records import LoraConfig
 from src.draw import main, parse_options
 from src.files import save_adapter
 from src.generate import SCHEDULERS
@@ -19,6 +17,8 @@ from src.lora import make_lora
 from tests.src.support import build_pipeline
 from tests.src.test_lora import perturb
 from tests.src.test_main import run_python
+from toolkit.core.settings import LoraConfig
+from toolkit.drawings.metadata import read_drawing
 
 # LMS and Heun hand NumPy a tensor in a way that NumPy 2 will stop supporting.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -121,9 +121,9 @@ def test_loras_and_their_weights_count(draw, loras):
 
 
 def test_a_lora_file_draws_what_the_trained_adapter_draws(draw, loras, base, tmp_path):
-    from harness.records import GenerateConfig
     from src.files import load_adapter
     from src.generate import generate
+    from toolkit.core.settings import GenerateConfig
 
     pipeline = build_pipeline()
     adapter = make_lora(pipeline, LoraConfig(train_text_encoder=True))
@@ -146,7 +146,7 @@ def test_a_changed_lora_or_base_is_refused_when_drawing_again(draw, loras, tmp_p
     (path,) = draw("--prompt", "a")
     assert "would replace" in draw("--again", path, code=2)
     text = read_drawing(path).model_copy(update={"base_sha256": "0" * 64})
-    from drawings.metadata import save_picture
+    from toolkit.drawings.metadata import save_picture
 
     save_picture(Image.new("RGB", (8, 8)), path, text)
     assert "is not the one that" in draw("--again", path, out="again", code=2)
@@ -191,9 +191,9 @@ def test_it_runs_as_a_program_and_help_does_not_wake_torch():
 
 
 def test_a_sampler_whose_package_is_missing_is_refused_with_the_way_to_get_it(draw, monkeypatch):
-    monkeypatch.setattr("harness.settings.find_spec", lambda name: None)
+    monkeypatch.setattr("toolkit.core.settings.find_spec", lambda name: None)
     said = draw("--prompt", "a", "--scheduler", "lms", code=2)
-    assert "lms needs the package scipy: python tools/environment.py -m pip install scipy" in said
+    assert "lms needs the package scipy: python harness/environment.py -m pip install scipy" in said
 
 
 @pytest.mark.parametrize(
@@ -204,8 +204,8 @@ def test_a_sampler_whose_package_is_missing_is_refused_with_the_way_to_get_it(dr
     ],
 )
 def test_every_scheduler_draws_and_keeps_the_bases_noise(name, pipeline):
-    from harness.records import GenerateConfig
     from src.generate import generate, sampling
+    from toolkit.core.settings import GenerateConfig
 
     # A base that does not mention clip_sample: DDIM's own default would be True.
     pipeline.scheduler.register_to_config(prediction_type="v_prediction")

@@ -11,12 +11,12 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import nn
 
-from harness.errors import HubError
-from harness.records import LoraConfig
-from lora_files.programs import accepted_by_a1111, accepted_by_comfyui
 from src.files import load_adapter, save_adapter
 from src.lora import make_lora
 from tests.src.test_lora import perturb, sd14
+from toolkit.core.errors import HubError
+from toolkit.core.settings import LoraConfig
+from toolkit.lora_files.programs import accepted_by_a1111, accepted_by_comfyui
 
 CONFIG = LoraConfig(rank=4, alpha=6, target_modules=("all",), train_text_encoder=True)
 __all__ = ["sd14"]

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from harness.hookspecs import HOOK_NAMES
-from harness.records import GenerateConfig
 from tests.src.support import IMPLEMENTATIONS, Steps, open_dataset
+from toolkit.core.settings import HOOK_NAMES, GenerateConfig
 
 CONFIG = GenerateConfig(num_inference_steps=3, guidance_scale=3.0, height=64, width=48, seed=7)
 

@@ -11,8 +11,6 @@ from diffusers import UNet2DConditionModel
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from harness.records import TARGET_PRESETS, LoraConfig
-from lora_files.layout import SD1_TEXT_ENCODER, SD1_UNET
 from src.lora import (
     LoRALayer,
     apply_lora_to_model,
@@ -21,6 +19,8 @@ from src.lora import (
 )
 from src.targets import TEXT_ENCODER_TARGETS
 from tests.src.support import snapshot
+from toolkit.core.settings import TARGET_PRESETS, LoraConfig
+from toolkit.lora_files.layout import SD1_TEXT_ENCODER, SD1_UNET
 
 ATTENTION = TARGET_PRESETS["attention"]
 

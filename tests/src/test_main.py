@@ -16,8 +16,6 @@ from diffusers import DDPMScheduler
 from PIL import Image
 
 from harness import hookspecs
-from harness.hookspecs import HOOK_NAMES
-from harness.records import LoraConfig, TrainConfig
 from src.dataset import make_dataset
 from src.encode import EncodedCaptions, encode_pictures
 from src.files import load_adapter
@@ -27,6 +25,7 @@ from src.strength import set_lora_scale
 from src.train import diffusion_loss, train
 from src.utils import replacing, seed_everything
 from tests.src.support import IMPLEMENTATIONS, build_pipeline, open_dataset
+from toolkit.core.settings import HOOK_NAMES, LoraConfig, TrainConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL_BASE = ROOT / "models" / "tiny-sd"

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import nn
 
-from harness.records import LoraConfig
 from src.lora import apply_lora_to_model, make_lora
 from src.strength import (
     disable_lora,
@@ -18,6 +17,7 @@ from src.strength import (
 )
 from tests.src.support import snapshot
 from tests.src.test_lora import perturb
+from toolkit.core.settings import LoraConfig
 
 
 @pytest.fixture

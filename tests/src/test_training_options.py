@@ -19,9 +19,6 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from transformers import get_cosine_schedule_with_warmup, get_linear_schedule_with_warmup
 
-from harness.errors import DataSetError, EnvironmentFault
-from harness.hookspecs import TrainState
-from harness.records import LoraConfig, TrainConfig
 from src.dataset import make_dataset
 from src.draws import draw_step, group_by_size, pictures_of
 from src.encode import EncodedCaptions, encode_pictures
@@ -29,6 +26,9 @@ from src.lora import apply_lora_to_model, make_lora
 from src.optimizers import LIBRARIES, build_optimizer, lr_factor
 from src.train import diffusion_loss, min_snr_weights, train
 from tests.src.support import Steps, copy_pipeline, open_dataset
+from toolkit.core.errors import DataSetError, EnvironmentFault
+from toolkit.core.reporting import TrainState
+from toolkit.core.settings import LoraConfig, TrainConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 SD_BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}

@@ -1,0 +1,153 @@
+"""What came out, in each contribution's README: a table between two marks, written by the hub.
+
+A README does not count for what a row was measured on, so writing here makes no row stale. Whoever
+wants to say it in other words leaves the marks out.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from harness import paths
+from harness.board.collect import Board
+from harness.board.entries import Entry
+from toolkit.core.settings import REFERENCE_NAME
+
+BEGIN = "<!-- results: begin. Written by `nox -s leaderboard`; do not edit. -->"
+END = "<!-- results: end -->"
+# Whatever else stands in a mark: the hub that writes it next says it in its own words. Not at any
+# length: looking for the end of each of ten thousand torn marks would take for ever.
+_MARK = re.compile(r"<!-- results: (begin|end)\b[^\n]{0,200}?-->")
+
+EMPTY = "Not measured yet. The hub fills this in when a row is recorded."
+
+
+def block(text: str) -> str:
+    """Put a text between the marks."""
+    return f"{BEGIN}\n{text}\n{END}"
+
+
+def without_block(readme: str) -> str:
+    """Return a README without the hub's own lines, for a page that shows them already.
+
+    A heading that had nothing else below it goes with them.
+    """
+    place = _place(readme)
+    if place is None:
+        return readme
+    before, after = readme[: place[0]], readme[place[1] :]
+    above, _, last = before.rstrip().rpartition("\n")
+    if last.startswith("#") and (not after.strip() or after.lstrip().startswith("#")):
+        before = f"{above}\n"
+    return before + after
+
+
+def _with(readme: str, text: str) -> str:
+    """Return a README with a text in the place of the hub's own lines, marks included."""
+    place = _place(readme)
+    return readme if place is None else readme[: place[0]] + text + readme[place[1] :]
+
+
+def _place(readme: str) -> tuple[int, int] | None:
+    """Return where the hub's own lines begin and end; None where a mark is missing."""
+    begin = None
+    for mark in _MARK.finditer(readme):
+        if mark[1] == "begin" and begin is None:
+            begin = mark.start()
+        elif mark[1] == "end" and begin is not None:
+            return begin, mark.end()
+    return None
+
+
+def is_marked(readme: str) -> bool:
+    """Tell whether a README has the marks, once each and in their order."""
+    return [mark[1] for mark in _MARK.finditer(readme)] == ["begin", "end"]
+
+
+def wanted(board: Board) -> tuple[dict[Path, str], list[str]]:
+    """Return what each README with marks should say, and which of them cannot be written.
+
+    A stranger's slip must not stop the board of everybody else, so it is told, not raised.
+
+    Returns:
+        The texts of the READMEs, and a sentence for each whose marks are doubled or torn.
+    """
+    texts: dict[Path, str] = {}
+    faults = []
+    for name, entries in board.by_name.items():
+        file = paths.CONTRIBUTIONS / name / "README.md"
+        if not file.is_file() or file.is_symlink():
+            continue
+        old = file.read_text(encoding="utf-8", errors="surrogateescape")
+        if is_marked(old):
+            texts[file] = _with(old, block(results_text(entries)))
+        elif _MARK.search(old):
+            faults.append(
+                f"CONTRIBUTIONS/{name}/README.md: the marks of its results are doubled or torn; "
+                f"it needs one line each, in this order: {BEGIN} and {END}"
+            )
+    return texts, faults
+
+
+def results_text(entries: list[Entry]) -> str:
+    """Return the table of one contribution: a line for each track that has a row."""
+    rows = [entry for entry in entries if entry.state != "pending"]
+    if not rows:
+        return EMPTY
+    lines = [
+        "| track | verdict | gain % | vs reference | time | kB | seeds | measured |",
+        "|---|---|---:|---|---:|---:|---:|---|",
+        *(_line(entry) for entry in rows),
+        "",
+        "*Gain*: by how much the held-out loss falls below the untouched base's. *vs reference*: "
+        "difference of the gains in points, with its 95 % interval over seeds. *time*: of "
+        f"training, as a multiple of the reference's. {_protocols(rows)}",
+    ]
+    pending = [entry.track for entry in entries if entry.state == "pending"]
+    if pending:
+        lines[-1] += f" Not measured yet: {', '.join(pending)}."
+    return "\n".join(lines)
+
+
+def _line(entry: Entry) -> str:
+    cells = [
+        entry.track,
+        verdict(entry),
+        "" if entry.gain is None else f"{100 * entry.gain:.1f}",
+        difference(entry),
+        "" if entry.time_ratio is None else f"{entry.time_ratio:.2f}",
+        "" if entry.adapter_bytes is None else f"{entry.adapter_bytes / 1000:,.0f}",
+        str(len(entry.seeds) or ""),
+        entry.measured_at[:10],
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def difference(entry: Entry) -> str:
+    """Return the difference to the reference in points: ``+0.4 (-0.1 to +0.9)``."""
+    if entry.difference is None or entry.name == REFERENCE_NAME:
+        return ""
+    text = f"{100 * entry.difference:+.1f}"
+    if entry.interval:
+        text += f" ({100 * entry.interval[0]:+.1f} to {100 * entry.interval[1]:+.1f})"
+    return text
+
+
+def verdict(entry: Entry) -> str:
+    """Return one of the hub's own words for what became of a contribution on a track."""
+    if entry.state == "measured":
+        return entry.outcome
+    if entry.state in {"stale", "pending"}:
+        return f"{entry.state}: {'; '.join(entry.reasons)}"
+    return entry.status
+
+
+def _protocols(entries: list[Entry]) -> str:
+    """Say which rules and files the figures belong to."""
+    said = [
+        f"{entry.track} `{entry.protocol_hash.removeprefix('sha256:')[:12]}`"
+        for entry in entries
+        if entry.protocol_hash
+    ]
+    return f"Protocol: {', '.join(said)}." if said else ""

@@ -1,0 +1,1 @@
+"""One file per probe. See harness/gate/probe.py."""

@@ -1,0 +1,89 @@
+"""The gate's report as text for a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+
+from harness.gate.records import ContractFinding, ContractReport
+from toolkit.core.text import neutral
+
+_RED, _YELLOW, _GREEN, _BOLD, _DIM, _OFF = (
+    "\033[31m",
+    "\033[33m",
+    "\033[32m",
+    "\033[1m",
+    "\033[2m",
+    "\033[0m",
+)
+WIDTH = 100
+
+
+def render_report(report: ContractReport, *, colour: bool = False) -> str:
+    """Return findings, each as what was seen, what it means, where, how to fix; then a summary."""
+
+    def paint(text: str, code: str) -> str:
+        return f"{code}{text}{_OFF}" if colour else text
+
+    lines: list[str] = []
+    causes = [f for f in report.findings if f.because_of is None]
+    for finding in causes:
+        code = _RED if finding.severity == "error" else _YELLOW
+        head = f"{finding.severity} {finding.probe}"
+        lines.append(f"{paint(head, code)}  {paint(neutral(finding.title), _BOLD)}")
+        lines += labelled("seen", finding.observed) + labelled("means", finding.meaning)
+        lines += labelled("at", finding.where) + labelled("fix", finding.fix)
+        lines += labelled("more", f"nox -s explain -- {finding.probe}")
+        lines += [paint(line, _DIM) for line in followers(report, finding)]
+        lines.append("")
+    for outcome in report.outcomes:
+        if outcome.state == "exempt":
+            lines.append(
+                f"exempt {outcome.probe}  {neutral(outcome.title)}: {neutral(outcome.note)}"
+            )
+    lines.append(paint(summary_line(report), _RED if report.errors else _GREEN))
+    return "\n".join(lines)
+
+
+def labelled(label: str, text: str) -> list[str]:
+    """Return a text as indented lines under a label."""
+    body = textwrap.wrap(neutral(text), WIDTH - 8, break_long_words=False, break_on_hyphens=False)
+    return [f"  {label if i == 0 else '':<5} {line}" for i, line in enumerate(body or [""])]
+
+
+def followers(report: ContractReport, cause: ContractFinding) -> list[str]:
+    """Return one line for each finding that follows from this one, directly or not."""
+    probes = {cause.probe}
+    lines: list[str] = []
+    first = next(f for f in report.findings if f.probe == cause.probe)
+    if first is not cause:
+        return []  # they stand under the first finding of that probe
+    while True:
+        new = [f for f in report.findings if f.because_of in probes and f.probe not in probes]
+        if not new:
+            return lines
+        for finding in new:
+            text = f"because of {finding.because_of}: {finding.probe} {finding.observed}"
+            lines += labelled("", text)
+        probes |= {f.probe for f in new}
+
+
+def summary_line(report: ContractReport) -> str:
+    """Return the last line: how many probes ended how."""
+    states = [outcome.state for outcome in report.outcomes]
+    parts = [
+        f"{states.count(state)} {word}"
+        for state, word in (
+            ("passed", "passed"),
+            ("failed", "failed"),
+            ("hint", "with hints"),
+            ("exempt", "exempt"),
+            ("not applicable", "not applicable"),
+            ("not run", "not run"),
+        )
+        if state in states
+    ]
+    cpu = sum(report.cpu_seconds.values())
+    return (
+        f"{neutral(report.contribution)}: {', '.join(parts)} "
+        f"({report.wall_seconds:.0f} s, {cpu:.0f} s of it in experiments)"
+    )

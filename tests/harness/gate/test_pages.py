@@ -1,0 +1,62 @@
+"""Every probe has a page, the pages tell the truth, and `explain` finds them without torch."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+from harness import paths
+from harness.check.python_source import Module
+from harness.gate.catalogue import all_probes, choose
+from harness.gate.experiments import EXPERIMENTS
+from toolkit.core.errors import UsageError
+
+PAGES = sorted(paths.GATE_DOCS.glob("HUB-C*.md"))
+
+
+def test_every_probe_has_a_page_and_every_page_a_probe():
+    assert [page.stem for page in PAGES] == [probe.id for probe in all_probes()]
+
+
+@pytest.mark.parametrize("probe", all_probes(), ids=lambda probe: probe.id)
+def test_a_page_agrees_with_its_probe(probe):
+    text = (paths.GATE_DOCS / f"{probe.id}.md").read_text(encoding="utf-8")
+    assert text.startswith(f"# {probe.id}: {probe.title}\n")
+    assert ("An error:" in text) == (probe.severity == "error")
+    assert ("[contract]" in text) == probe.exemptible
+    wrong, right = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    for code in (wrong, right):
+        assert Module("example.py", code).fault is None
+    for toml in re.findall(r"```toml\n(.*?)```", text, re.DOTALL):
+        assert tomllib.loads(toml)["contract"]["exempt"].keys() == {probe.id}
+
+
+def test_every_probe_names_an_experiment_and_known_causes():
+    known = {probe.id for probe in all_probes()}
+    for probe in all_probes():
+        assert probe.experiment in EXPERIMENTS or probe.id == "HUB-C00"
+        assert probe.id not in probe.because
+        assert set(probe.because) <= known
+
+
+def test_explain_knows_probes_without_waking_torch():
+    code = (
+        "import sys; from harness.commands.cli import main; main(['explain', 'hub-c07']); "
+        "main(['explain']); "
+        "assert 'torch' not in sys.modules"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code], cwd=paths.ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert shown.startswith("# HUB-C07: Latents are not scaled")
+    assert "HUB-C20  The untrained adapter changes the base  (error, exemptible)" in shown
+
+
+def test_an_unknown_probe_is_a_wrong_call():
+    with pytest.raises(UsageError, match="HUB-C99"):
+        choose(("HUB-C99",))
+    assert [probe.id for probe in choose(("hub-c07",))] == ["HUB-C07"]

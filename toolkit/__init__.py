@@ -1,0 +1,1 @@
+"""The libraries of the hub: what ``src/`` and every contribution may import besides packages."""

@@ -1,0 +1,1 @@
+"""What every room needs: errors, files, records, settings, hashes, words. No torch."""

@@ -1,0 +1,99 @@
+"""Which picture has which caption, in the four layouts that people have.
+
+    images    Images/robot.png  ImageCaptions/robot.txt    the layout of this hub
+    metadata  robot.png         metadata.jsonl             Hugging Face's imagefolder
+    sidecars  robot.png         robot.txt                  what kohya and most trainers read
+    pictures  robot.png                                    no captions; needs a trigger word
+
+Nothing is decoded here, and what is wrong inside a folder becomes a Problem instead of an
+exception, so that all of it can be told at once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from toolkit.core.errors import DataSetError
+
+from .captions import read_caption
+from .folder import (
+    CAPTIONS,
+    IMAGES,
+    METADATA,
+    Layout,
+    Picture,
+    PictureSet,
+    files_in,
+    is_caption,
+    is_picture,
+    stem_key,
+)
+from .layout_problems import caption_missing, clashes, no_captions, orphan, unused
+from .metadata import read_metadata
+from .problems import Problem, shown
+
+
+def read_folder(data_dir: Path, trigger_word: str = "") -> PictureSet:
+    """Find out a folder's layout and read it.
+
+    Args:
+        data_dir: In any of the four layouts.
+        trigger_word: Pictures without any captions are an error unless there is one.
+
+    Raises:
+        DataSetError: There is no such folder.
+    """
+    images, captions = data_dir / IMAGES, data_dir / CAPTIONS
+    if images.is_dir() and captions.is_dir():
+        return read_pairs(images, captions, data_dir, "images")
+    if (data_dir / METADATA).is_file():
+        return read_metadata(data_dir)
+    home = images if images.is_dir() else data_dir
+    files = files_in(home)
+    stems = {stem_key(path) for path in files if is_caption(path)}
+    if any(is_picture(path) and stem_key(path) in stems for path in files):
+        return read_pairs(home, home, data_dir, "sidecars")
+    found = read_pairs(home, None, data_dir, "pictures")
+    if found.pictures and not trigger_word:
+        return found._replace(problems=(*found.problems, no_captions(found)))
+    return found
+
+
+def read_pairs(img_dir: Path, caption_dir: Path | None, folder: Path, layout: Layout) -> PictureSet:
+    """Read pictures and caption files that belong together by their stems.
+
+    Args:
+        img_dir: Where the pictures are.
+        caption_dir: Where ``<stem>.txt`` are; None for pictures without captions.
+        folder: What people know the set by.
+        layout: What it is called.
+
+    Raises:
+        DataSetError: There is no folder ``img_dir``.
+    """
+    files = files_in(img_dir)
+    paths = [path for path in files if is_picture(path)]
+    problems = [*unused(img_dir, files, paths, folder)]
+    if caption_dir is None:
+        pictures = [Picture(path, "", "") for path in paths]
+        return PictureSet(folder, layout, tuple(pictures), tuple(problems))
+
+    problems += clashes(paths, folder)
+    there = files_in(caption_dir) if caption_dir.is_dir() else []
+    captions = {stem_key(path): path for path in there if is_caption(path)}
+    pictures = []
+    for path in paths:
+        source = captions.get(stem_key(path))
+        if source is None:
+            problems.append(caption_missing(path, caption_dir, folder))
+            pictures.append(Picture(path, "", ""))  # so that it is looked at all the same
+            continue
+        try:
+            pictures.append(Picture(path, read_caption(source), shown(source, folder)))
+        except DataSetError as error:
+            fix = error.fix or ""
+            problems.append(Problem("error", "caption-unreadable", source, error.what, fix))
+            pictures.append(Picture(path, "", ""))
+    stems = {stem_key(path) for path in paths}
+    problems += [orphan(path, folder) for key, path in captions.items() if key not in stems]
+    return PictureSet(folder, layout, tuple(pictures), tuple(problems))
