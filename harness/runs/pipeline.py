@@ -52,6 +52,7 @@ from harness.runs.steps.score import score
 from harness.runs.steps.train import train
 from harness.check import check_folder
 from harness.protocol.track import Track
+from toolkit.core.settings import REFERENCE_NAME
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def run_locked(attempt: Attempt, findings: tuple[Finding, ...], options: Options
             if known is not None and passed and known.contract == summary and not attempt.fresh:
                 return Run(known, attempt.folder, findings, reused=True, report=report)
             row = run_attempt(attempt, findings, report)
-            for name in {attempt.contribution.name, registry.REFERENCE_NAME}:
+            for name in {attempt.contribution.name, REFERENCE_NAME}:
                 prune(attempt.track.file.name, name)
     except Busy as error:
         raise UsageError(
