@@ -219,6 +219,12 @@ def exports(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def elsewhere(session: nox.Session) -> None:
+    """Run other programs on the hub's files and the hub on theirs: -- --programs FOLDER."""
+    python(session, "-m", "recipes.elsewhere", *session.posargs)
+
+
+@nox.session(python=False)
 def bench(session: nox.Session) -> None:
     """Measure speed, an hour: nox -s bench, or nox -s bench -- training_step; writes results."""
     python(session, "-m", "benchmarks", *session.posargs)
