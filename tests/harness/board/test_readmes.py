@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.synthetic_hub import make_row, record
 from harness import paths
 from harness.board import readmes
 from harness.commands.cli import main
 from harness.contributions import registry
+from tests.harness.board.synthetic_hub import make_row, record
 
 
 def readme(root, name):

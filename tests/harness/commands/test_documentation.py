@@ -9,7 +9,6 @@ import shutil
 
 import pytest
 
-from benchmarks import synthetic_hub
 from harness import hookspecs, paths, records
 from harness.board import site as board
 from harness.board.collect import collect
@@ -17,6 +16,7 @@ from harness.check.rules import hub224_harness_import
 from harness.commands.cli import main
 from harness.commands.documentation import build, reference
 from harness.commands.documentation.docstrings import markdown
+from tests.harness.board import synthetic_hub
 from tests.harness.board.browser import browser, find_browser
 from toolkit.core.errors import HubError, UsageError
 

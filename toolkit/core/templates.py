@@ -1,0 +1,24 @@
+"""Pages from templates: what is shown comes from strangers, so everything but markdown is escaped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+
+def environment(folder: Path) -> Environment:
+    """Return what reads a folder of templates; a name that a template is not handed is an error."""
+    return Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=lambda name: not (name or "").endswith(".md"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def render(template: Path, **values: Any) -> str:
+    """Return a template, filled, without a line end at its end."""
+    return environment(template.parent).get_template(template.name).render(**values)
