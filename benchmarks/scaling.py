@@ -24,6 +24,7 @@ from typing import Any
 from benchmarks.page import record
 from benchmarks.processes import cpu_seconds
 from harness import paths
+from toolkit.core.settings import REFERENCE_NAME
 
 # From the smallest to the largest size the cost of one may grow by this factor, no more.
 MOST_GROWTH = 2.0
@@ -54,7 +55,7 @@ def measure_hub(count: int) -> dict[str, float]:
         synthetic_hub.fill(real, count, tracks=1)
         names = registry.contribution_names()
         folders = [paths.CONTRIBUTIONS / name for name in names]
-        pattern = Task(contribution=registry.REFERENCE_NAME, track="")
+        pattern = Task(contribution=REFERENCE_NAME, track="")
         seeds = partial(chosen_seeds, None, every=True)
         choices: list[Any] = []
         found = {

@@ -1,4 +1,4 @@
-"""Pages from templates: what is shown comes from strangers, so everything but markdown is escaped."""
+"""Pages from templates. Strangers' words are in them, so all but markdown is escaped."""
 
 from __future__ import annotations
 
