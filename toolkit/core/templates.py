@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,16 @@ def environment(folder: Path) -> Environment:
     """Return what reads a folder of templates; a name that a template is not handed is an error."""
     return Environment(
         loader=FileSystemLoader(folder),
-        autoescape=lambda name: not (name or "").endswith(".md"),  # noqa: S701 - markdown is no HTML
+        autoescape=lambda name: not (name or "").endswith(".md"),  # noqa: S701 - it is no HTML
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
 
 
+_shared = cache(environment)  # compiled templates are kept: a board has hundreds of pages
+
+
 def render(template: Path, **values: Any) -> str:
     """Return a template, filled, without a line end at its end."""
-    return environment(template.parent).get_template(template.name).render(**values)
+    return _shared(template.parent).get_template(template.name).render(**values)
