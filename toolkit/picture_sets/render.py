@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-
-from toolkit.core.templates import render
+from collections.abc import Iterator
 
 from .buckets import mean_cut
 from .folder import CAPTIONS, IMAGES, METADATA, Layout
@@ -24,18 +22,7 @@ MOST_BUCKETS = 12
 
 def as_text(report: Report) -> str:
     """Return the report as lines of text."""
-    uses = report.buckets()
-    return render(
-        Path(__file__).with_name("templates") / "report.md",
-        report=report,
-        headline=headline(report),
-        problems=[(problem, place(problem, report)) for problem in report.problems],
-        uses=uses,
-        cut=mean_cut(uses),
-        most=MOST_BUCKETS,
-        words=report.words()[:MOST_WORDS],
-        verdict=verdict(report),
-    )
+    return "\n".join(_lines(report))
 
 
 def headline(report: Report) -> str:
@@ -59,6 +46,31 @@ def verdict(report: Report) -> str:
     return f"Ready to train{'; ' + words[0] if words else ''}."
 
 
+def _lines(report: Report) -> Iterator[str]:
+    yield f"{report.found.folder}: {headline(report)}"
+    for problem in report.problems:
+        yield ""
+        yield f"{problem.severity}[{problem.kind}] {problem.message}"
+        yield f"  at   {place(problem, report)}"
+        yield f"  fix  {problem.fix}"
+    if report.facts:
+        yield ""
+        uses = report.buckets()
+        kind = "buckets" if report.config.buckets else "squares"
+        yield f"{kind} at {report.resolution} px, {mean_cut(uses):.0%} of the area is cut off:"
+        for use in uses[:MOST_BUCKETS]:
+            width, height = use.size
+            yield f"  {width:>4}x{height:<4}  {use.pictures:>5}  {use.cut:4.0%} cut"
+        if len(uses) > MOST_BUCKETS:
+            yield f"  and {len(uses) - MOST_BUCKETS} more"
+    words = report.words()[:MOST_WORDS]
+    if words:
+        yield ""
+        yield "words: " + ", ".join(f"{word} {count}" for word, count in words)
+    yield ""
+    yield verdict(report)
+
+
 def place(problem: Problem, report: Report) -> str:
     """Return where a problem is: a file, with its line if it has one."""
     name = shown(problem.path, report.found.folder)
@@ -79,9 +91,11 @@ def as_json(report: Report) -> str:
             "errors": report.errors,
             "problems": [
                 {
-                    **{word: getattr(problem, word) for word in ("severity", "kind")},
+                    "severity": problem.severity,
+                    "kind": problem.kind,
                     "at": place(problem, report),
-                    **{word: getattr(problem, word) for word in ("message", "fix")},
+                    "message": problem.message,
+                    "fix": problem.fix,
                     "others": [shown(path, folder) for path in problem.others],
                 }
                 for problem in report.problems
