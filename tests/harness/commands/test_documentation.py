@@ -68,9 +68,7 @@ def test_every_hook_argument_and_setting_has_its_place():
                    records.GenerateConfig, ContributionFile):  # fmt: skip
         for field in set(record.model_fields) - {"settings", *reference.OTHER_TABLES}:
             assert f"| `{field}` |" in settings, (record.__name__, field)
-    tables = {f"## {name}" for name in ContributionFile.model_fields} & set(
-        settings.splitlines()
-    )
+    tables = {f"## {name}" for name in ContributionFile.model_fields} & set(settings.splitlines())
     assert tables == {f"## {name}" for name in reference.OTHER_TABLES}
     assert "| `rank` | whole number | ≥ 1, ≤ 256 | `4` |" in settings
     assert "HUB204" in checks
