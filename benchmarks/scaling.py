@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import subprocess
 import sys
 import tempfile
 from functools import partial
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.page import record
-from benchmarks.processes import cpu_seconds
+from benchmarks.processes import cpu_seconds, use
 from harness import paths
 from toolkit.core.settings import REFERENCE_NAME
 
@@ -128,8 +127,7 @@ COUNTS = {"hub": (10, 100, 1000), "cache": (1000, 10_000, 100_000)}
 def measured(what: str, count: int) -> dict[str, float]:
     """Measure one size in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.scaling", what, "--one", str(count)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)  # noqa: S603
-    found: dict[str, float] = json.loads(done.stdout)
+    found: dict[str, float] = json.loads(use(command, f"{what} {count}").said.splitlines()[-1])
     return found
 
 
