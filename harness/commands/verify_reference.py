@@ -7,7 +7,6 @@ import datetime
 from rich.console import Console
 
 from harness import paths
-from harness.commands.verify import judge
 from harness.contributions import registry
 from harness.protocol.equal_references import (
     Equality,
@@ -19,6 +18,7 @@ from harness.protocol.equal_references import (
     same_code,
     state,
 )
+from harness.protocol.repeated import judge
 from harness.protocol.row import Row
 from harness.protocol.row_files import read_row
 from harness.protocol.track import load_track, track_names
