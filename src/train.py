@@ -115,16 +115,13 @@ def train_loop(
             with torch.no_grad():
                 posterior = vae.encode(pixel_values.to(device)).latent_dist
                 latents = posterior.sample() * vae.config.scaling_factor  # (B, 4, h, w)
-                encoder_hidden_states = text_encoder(input_ids.to(device))[0]  # (B, S, D)
+                embeddings = text_encoder(input_ids.to(device))[0]  # (B, S, D)
             noise = torch.randn_like(latents)  # (B, 4, h, w)
-            timesteps = torch.randint(
-                noise_scheduler.config.num_train_timesteps, (len(latents),), device=device
-            )  # (B,)
+            most = noise_scheduler.config.num_train_timesteps  # 1000
+            timesteps = torch.randint(most, (len(latents),), device=device)  # (B,)
 
             optimizer.zero_grad()
-            loss = diffusion_loss(
-                unet, noise_scheduler, latents, encoder_hidden_states, noise, timesteps
-            )
+            loss = diffusion_loss(unet, noise_scheduler, latents, embeddings, noise, timesteps)
             loss.backward()  # type: ignore[no-untyped-call]  # torch has no type for it
             nn.utils.clip_grad_norm_(parameters, MAX_GRAD_NORM)
             optimizer.step()
@@ -206,16 +203,18 @@ def train(
         ValueError: The settings do not go with the base, the device or the number of processes.
     """
     noise_scheduler = DDPMScheduler.from_config(pipeline.scheduler.config)  # with SD's betas
-    unet = pipeline.unet
     # 0.18215 in SD 1.4: brings latents to a deviation of about 1, which the U-Net expects.
     scaling_factor = pipeline.vae.config.scaling_factor
-    loop = Loop(pipeline, adapter, config, reporter)  # device, precision, optimiser, checkpoints
+    # Device, precision, AdamW (or another optimiser) of the adapter's parameters, checkpoints.
+    loop = Loop(pipeline, adapter, config, reporter)
+    unet, device = pipeline.unet, loop.device
     # The VAE and the text encoder are frozen, so each picture and caption passes them only once.
     # The VAE answers with a mean and a deviation for each latent; every step draws from them anew.
     pictures = encode_pictures(pipeline.vae, dataset, loop.cache_dir)
     texts = EncodedCaptions(pipeline, pictures.captions, loop.cache_dir)
 
-    with loop.training(add_lora, trains_text=texts.is_trained):  # goes on where a run stopped
+    # Goes on where an earlier run stopped; may compute `add_lora` in a faster form.
+    with loop.training(add_lora, trains_text=texts.is_trained):
         for step in loop.steps():  # from 1 to config.steps
             # Choose pictures, their noise and how much of it; now and then hide a caption.
             draw = draw_step(step, pictures.shapes, noise_scheduler, config)
@@ -224,11 +223,11 @@ def train(
             loop.optimizer.zero_grad()
             for part in loop.parts(draw):  # all B at once, unless memory or processes split them
                 sampled = pictures.sample(part.pictures, part.posterior_noise)  # (B, 4, h, w)
-                latents = (sampled * scaling_factor).to(loop.device)  # (B, 4, h, w)
-                noise, timesteps = part.noise.to(loop.device), part.timesteps.to(loop.device)
+                latents = (sampled * scaling_factor).to(device)  # (B, 4, h, w)
+                noise, timesteps = part.noise.to(device), part.timesteps.to(device)
                 with loop.autocast():  # the precision that the U-Net computes in
-                    embeddings = texts(part.pictures, part.caption_dropped).to(loop.device)
-                    inputs = (latents, embeddings, noise, timesteps)  # embeddings: (B, S, D)
+                    embeddings = texts(part.pictures, part.caption_dropped).to(device)  # (B, S, D)
+                    inputs = (latents, embeddings, noise, timesteps)
                     loss = diffusion_loss(unet, noise_scheduler, *inputs, config.min_snr_gamma)
                 loop.backward(loss, part)  # loss.backward(): the gradients of every A and B
 
