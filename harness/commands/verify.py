@@ -20,6 +20,7 @@ from harness.protocol.track import DEFAULT_TRACK, Track, load_track
 from harness.runs.pipeline import Options, run_contribution
 from toolkit.core.errors import UsageError
 from toolkit.core.progress import create_progress
+from toolkit.core.settings import REFERENCE_NAME
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run again with the row's seeds; return 0 when both agree."""
     console = Console(highlight=False)
-    if args.row == registry.REFERENCE_NAME:
+    if args.row == REFERENCE_NAME:
         return run_reference(args, console)
     if args.write or args.first_seed:
         raise UsageError("--write and --first-seed go with the reference only.")

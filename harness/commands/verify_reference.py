@@ -26,6 +26,7 @@ from harness.runs.pipeline import Options, Run, run_contribution
 from harness.worker.jobs import DELTA_FILE, seed_folder
 from toolkit.core.errors import UsageError
 from toolkit.core.progress import Progress
+from toolkit.core.settings import REFERENCE_NAME
 from toolkit.drawings.loras import tensors_hash
 
 
@@ -90,7 +91,7 @@ def verify_reference(
 
 def recorded_tracks() -> list[str]:
     """Return the tracks that have a row of the reference."""
-    name = f"{registry.REFERENCE_NAME}.json"
+    name = f"{REFERENCE_NAME}.json"
     return [track for track in track_names() if (paths.RESULTS / track / name).is_file()]
 
 
@@ -100,7 +101,7 @@ def row_of(track: str) -> Row:
     Raises:
         UsageError: The track is another one since, or the row has no figures.
     """
-    row = read_row(paths.RESULTS / track / f"{registry.REFERENCE_NAME}.json")
+    row = read_row(paths.RESULTS / track / f"{REFERENCE_NAME}.json")
     if row.status != "ok":
         raise UsageError(f"The reference's row on {track} has the status {row.status}.")
     if row.protocol_hash != load_track(track).protocol_hash():

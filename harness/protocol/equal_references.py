@@ -16,7 +16,8 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from harness import paths
-from harness.protocol.row import Machine, Row, SeedScores
+from harness.protocol.figures import SeedScores
+from harness.protocol.row import Machine, Row
 from toolkit.core import atomic
 from toolkit.core.errors import ResultFileError
 from toolkit.core.record import Record
