@@ -67,6 +67,7 @@ def diffusion_loss(
     noise_pred = unet(
         noisy_latents, timesteps, encoder_hidden_states=encoder_hidden_states
     ).sample  # (B, 4, h, w)
+    # The noise itself in SD 1.x; in SD 2.x a mixture of noise and latents, the velocity.
     target = training_target(noise_scheduler, latents, noise, timesteps)  # (B, 4, h, w)
     errors = F.mse_loss(noise_pred.float(), target.float(), reduction="none")  # (B, 4, h, w)
     if min_snr_gamma is None:
@@ -215,7 +216,7 @@ def train(
 
     # Goes on where an earlier run stopped; may compute `add_lora` in a faster form.
     with loop.training(add_lora, trains_text=texts.is_trained):
-        for step in loop.steps():  # from 1 to config.steps
+        for step in loop.steps():  # from 1 to config.steps, each with its learning rate
             # Choose pictures, their noise and how much of it; now and then hide a caption.
             draw = draw_step(step, pictures.shapes, noise_scheduler, config)
 
