@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from harness import paths
@@ -17,11 +18,23 @@ BUDGET = {
 }
 
 
+def ignored_below(root: Path) -> Callable[[str, list[str]], set[str]]:
+    """Return what leaves out of a copy of ``root`` what git ignores.
+
+    ``runs`` at the top is what commands leave; ``harness/runs`` is code.
+    """
+    anywhere = shutil.ignore_patterns(".git", ".nox", "__pycache__", ".*_cache", "venv")
+
+    def ignored(folder: str, names: list[str]) -> set[str]:
+        return anywhere(folder, names) | ({"runs"} if Path(folder) == root else set())
+
+    return ignored
+
+
 def clone(folder: Path, **budget: str) -> Path:
     """Copy the repository to ``folder / "hub"``; ``budget`` changes more lines of the track."""
     hub = folder / "hub"
-    skip = shutil.ignore_patterns(".git", ".nox", "runs", "__pycache__", ".*_cache", "venv")
-    shutil.copytree(paths.ROOT, hub, ignore=skip)
+    shutil.copytree(paths.ROOT, hub, ignore=ignored_below(paths.ROOT))
     track = hub / "tracks" / "robot" / "track.toml"
     text = track.read_text(encoding="utf-8")
     for field, value in {**BUDGET, **budget}.items():
