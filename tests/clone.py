@@ -21,12 +21,16 @@ BUDGET = {
 def ignored_below(root: Path) -> Callable[[str, list[str]], set[str]]:
     """Return what leaves out of a copy of ``root`` what git ignores.
 
-    ``runs`` at the top is what commands leave; ``harness/runs`` is code.
+    ``runs`` at the top is what commands leave; ``harness/runs`` is code. Bytecode is copied, too:
+    children write none, so each of them would compile the hub anew.
     """
-    anywhere = shutil.ignore_patterns(".git", ".nox", "__pycache__", ".*_cache", "venv")
+    anywhere = shutil.ignore_patterns(".git", ".nox", ".*_cache", "venv")
+    at_the_top = shutil.ignore_patterns("runs")
 
     def ignored(folder: str, names: list[str]) -> set[str]:
-        return anywhere(folder, names) | ({"runs"} if Path(folder) == root else set())
+        return anywhere(folder, names) | (
+            at_the_top(folder, names) if Path(folder) == root else set()
+        )
 
     return ignored
 
@@ -41,4 +45,13 @@ def clone(folder: Path, **budget: str) -> Path:
         text, changed = re.subn(rf"(?m)^{field} = .*", f"{field} = {value}", text)
         assert changed == 1, field
     track.write_text(text, encoding="utf-8")
+    return hub
+
+
+def small_clone(folder: Path, **budget: str) -> Path:
+    """Clone with a random base of a few kilobytes: a worker then only takes its start."""
+    from tests.src.support import build_pipeline
+
+    hub = clone(folder, base_model='"models/random"', **budget)
+    build_pipeline().save_pretrained(hub / "models" / "random")
     return hub
