@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 from harness import paths
@@ -18,27 +17,24 @@ BUDGET = {
 }
 
 
-def ignored_below(root: Path) -> Callable[[str, list[str]], set[str]]:
-    """Return what leaves out of a copy of ``root`` what git ignores.
+def copy_hub(source: Path, target: Path) -> None:
+    """Copy a repository without what machines make: environment, history, caches, ``runs/``.
 
-    ``runs`` at the top is what commands leave; ``harness/runs`` is code. Bytecode is copied, too:
-    children write none, so each of them would compile the hub anew.
+    Bytecode is copied: children write none, so each of them would compile the hub anew.
     """
-    anywhere = shutil.ignore_patterns(".git", ".nox", ".*_cache", "venv")
-    at_the_top = shutil.ignore_patterns("runs")
+    made = shutil.ignore_patterns(".git", ".nox", ".*_cache", "venv")
 
-    def ignored(folder: str, names: list[str]) -> set[str]:
-        return anywhere(folder, names) | (
-            at_the_top(folder, names) if Path(folder) == root else set()
-        )
+    def skip(folder: str, names: list[str]) -> set[str]:
+        # Only at the top: harness/runs/ is code.
+        return made(folder, names) | ({"runs"} if Path(folder) == source else set())
 
-    return ignored
+    shutil.copytree(source, target, ignore=skip)
 
 
 def clone(folder: Path, **budget: str) -> Path:
     """Copy the repository to ``folder / "hub"``; ``budget`` changes more lines of the track."""
     hub = folder / "hub"
-    shutil.copytree(paths.ROOT, hub, ignore=ignored_below(paths.ROOT))
+    copy_hub(paths.ROOT, hub)
     track = hub / "tracks" / "robot" / "track.toml"
     text = track.read_text(encoding="utf-8")
     for field, value in {**BUDGET, **budget}.items():
@@ -49,7 +45,12 @@ def clone(folder: Path, **budget: str) -> Path:
 
 
 def small_clone(folder: Path, **budget: str) -> Path:
-    """Clone with a random base of a few kilobytes: a worker then only takes its start."""
+    """Clone with a random base of a few kilobytes: a worker then takes little more than its start.
+
+    Args:
+        folder: Where the clone is made, as ``folder / "hub"``.
+        budget: More lines of the track, as for ``clone``.
+    """
     from tests.src.support import build_pipeline
 
     hub = clone(folder, base_model='"models/random"', **budget)

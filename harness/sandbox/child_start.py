@@ -32,7 +32,7 @@ def die_with_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def boot(module: str, job: str, settings_file: str) -> None:
+def start(module: str, job: str, settings_file: str) -> None:
     """Confine this process, then run one of the known child programs on a job file."""
     if module not in MODULES:
         raise SystemExit(f"unknown child program {module!r}")
@@ -52,4 +52,4 @@ def boot(module: str, job: str, settings_file: str) -> None:
 
 
 if __name__ == "__main__":
-    boot(*sys.argv[1:])
+    start(*sys.argv[1:])

@@ -40,8 +40,8 @@ def test_the_pages_about_imports_name_all_that_the_check_lets_through():
         assert f"`{name.rpartition('.')[2]}`" in agents, name
         assert f"`{name.rpartition('.')[2]}`" in inner, name
     for library in paths.LIBRARIES:
-        assert f"`{library}`" in agents
-        assert f"`{library}`" in packages
+        assert f"`toolkit.{library}`" in agents
+        assert f"`toolkit.{library}`" in packages
 
 
 def test_a_page_that_differs_is_named(tmp_path, monkeypatch, capsys):
@@ -134,7 +134,7 @@ def test_a_folder_of_somebody_elses_is_not_emptied(tmp_path):
 
 
 def test_the_script_for_the_search_is_the_published_one():
-    folder = paths.ROOT / "harness" / "documentation" / "static"
+    folder = paths.ROOT / "harness" / "commands" / "documentation" / "static"
     digest = hashlib.sha256((folder / "iframe-worker.js").read_bytes()).hexdigest()
     assert digest in (folder / "licences.txt").read_text(encoding="utf-8")
 
