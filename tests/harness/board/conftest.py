@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import synthetic_hub
 from harness import paths
 from harness.board.collect import collect
 from harness.board.site import build
+from tests.harness.board import synthetic_hub
 
 
 @pytest.fixture(scope="session")

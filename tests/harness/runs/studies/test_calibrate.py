@@ -40,9 +40,7 @@ def test_variants_are_trained_scored_and_summed_up(random_base, runs, monkeypatc
 def test_the_committed_page_is_what_the_files_say():
     calibrations = calibration_page.read_all()
     assert {one.track for one in calibrations} >= {"robot"}
-    assert calibration_page.FILE.read_text(encoding="utf-8") == calibration_page.render(
-        calibrations
-    )
+    assert calibration_page.FILE.read_text(encoding="utf-8") == calibration_page.text(calibrations)
 
 
 def test_every_order_that_an_expert_expects_was_found():
