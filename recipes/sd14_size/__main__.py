@@ -56,11 +56,11 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
     from recipes.sd14_size.models import build_pipeline
     from src.dataset import make_dataset
-    from src.files import load_adapter, save_adapter
     from src.generate import generate
     from src.lora import make_lora
     from src.train import train
     from toolkit.core.settings import DatasetConfig, GenerateConfig, LoraConfig, TrainConfig
+    from toolkit.lora_files.adapters import load_adapter, save_adapter
     from toolkit.training_runs import memory
 
     torch.set_num_threads(options.threads)

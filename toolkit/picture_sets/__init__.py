@@ -17,8 +17,10 @@
     bring_in.py       the commands fix and import
     tensor_store.py   tensors on disk or in memory, atomic and checked
     ahead.py          decode the next pictures while one is in use
+    variants.py       several items of each picture: repeats, mirror images, shuffled captions
+    encoded.py        the pictures as latents and the captions as embeddings, for a training loop
     latent_cache.py   what the frozen VAE and text encoder answer, by content
     cli.py            python -m toolkit.picture_sets check|preview|fix|import
 
-Only tensor_store and latent_cache need torch, and only who imports them wakes it.
+Only tensor_store, variants, encoded and latent_cache need torch, and nobody else wakes it.
 """

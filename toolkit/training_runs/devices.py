@@ -8,7 +8,7 @@ Shapes in comments: B batch.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +19,6 @@ from diffusers import ModelMixin
 from torch import Tensor, nn
 
 from toolkit.fast_layers import fast_layers
-
-from .lora import add_lora
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -44,7 +42,7 @@ def start_accelerator(pipeline: StableDiffusionPipeline, config: TrainConfig) ->
     accelerator = Accelerator(
         cpu=on_cpu,
         mixed_precision=config.mixed_precision,
-        gradient_accumulation_steps=1,  # `train` sums up its parts itself
+        gradient_accumulation_steps=1,  # the loop sums up its parts itself
     )
     parts = accelerator.num_processes * config.gradient_accumulation_steps
     if config.batch_size < parts:
@@ -59,9 +57,19 @@ def start_accelerator(pipeline: StableDiffusionPipeline, config: TrainConfig) ->
 
 @contextmanager
 def training_mode(
-    pipeline: StableDiffusionPipeline, trains_text: bool, config: TrainConfig
+    pipeline: StableDiffusionPipeline,
+    trains_text: bool,
+    config: TrainConfig,
+    lora_hook: Callable[..., Any],
 ) -> Iterator[None]:
-    """Let the trained models train inside the block, and keep the others out of the way."""
+    """Let the trained models train inside the block, and keep the others out of the way.
+
+    Args:
+        pipeline: The base with the adapter attached.
+        trains_text: Whether the text encoder is trained, too.
+        config: Gradient checkpointing, precision, fast layers.
+        lora_hook: The forward hook that adds ``layer.lora``, for ``fast_layers``.
+    """
     trained = [pipeline.unet, *([pipeline.text_encoder] if trains_text else [])]
     done = [pipeline.vae, *([] if trains_text else [pipeline.text_encoder])]
     device = pipeline.unet.device
@@ -76,7 +84,7 @@ def training_mode(
             if config.fast_layers != "off" and config.mixed_precision == "no":
                 packed = config.fast_layers == "all"
                 for model in trained:  # the same numbers in fewer operations
-                    stack.enter_context(fast_layers(model, add_lora, pack_convolutions=packed))
+                    stack.enter_context(fast_layers(model, lora_hook, pack_convolutions=packed))
             yield
     finally:
         for model in trained:

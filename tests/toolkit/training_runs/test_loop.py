@@ -1,4 +1,6 @@
-"""The settings of train.py: each does what it says, and how a step is computed changes nothing."""
+"""What stands around the loop of src/train.py: each setting does what it says, and how a step is
+computed changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -20,17 +22,18 @@ from safetensors.torch import load_file
 from transformers import get_cosine_schedule_with_warmup, get_linear_schedule_with_warmup
 
 from src.dataset import make_dataset
-from src.draws import draw_step, group_by_size, pictures_of
-from src.encode import EncodedCaptions, encode_pictures
 from src.lora import apply_lora_to_model, make_lora
-from src.optimizers import LIBRARIES, build_optimizer, lr_factor
-from src.train import diffusion_loss, min_snr_weights, train
+from src.train import diffusion_loss, draw_step, train
 from tests.src.support import Steps, copy_pipeline, open_dataset
 from toolkit.core.errors import DataSetError, EnvironmentFault
 from toolkit.core.reporting import TrainState
 from toolkit.core.settings import LoraConfig, TrainConfig
+from toolkit.picture_sets.encoded import EncodedCaptions, encode_pictures
+from toolkit.training_runs.draws import group_by_size, pictures_of
+from toolkit.training_runs.objective import min_snr_weights
+from toolkit.training_runs.optimizers import LIBRARIES, build_optimizer, lr_factor
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SD_BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 
 
@@ -147,7 +150,7 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 from safetensors.torch import save_file
-from harness.records import LoraConfig, TrainConfig
+from toolkit.core.settings import LoraConfig, TrainConfig
 from src.dataset import make_dataset
 from src.lora import make_lora
 from src.train import train
@@ -454,5 +457,6 @@ def test_a_finished_training_is_not_made_again(trained):
 
 @pytest.mark.parametrize("field", sorted(TrainConfig.model_fields))
 def test_every_setting_is_read_somewhere(field):
-    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "src").glob("*.py")]
+    files = [*(ROOT / "src").glob("*.py"), *(ROOT / "toolkit" / "training_runs").glob("*.py")]
+    sources = [path.read_text(encoding="utf-8") for path in files]
     assert any(f"config.{field}" in source for source in sources), field

@@ -1,4 +1,4 @@
-"""files.py: what is saved comes back, here and in diffusers."""
+"""adapters.py: what is saved comes back, here and in diffusers."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import nn
 
-from src.files import load_adapter, save_adapter
 from src.lora import make_lora
+from tests.src.conftest import _pristine, other_pipeline, pipeline, unet_inputs
 from tests.src.test_lora import perturb, sd14
 from toolkit.core.errors import HubError
 from toolkit.core.settings import LoraConfig
+from toolkit.lora_files.adapters import load_adapter, save_adapter
 from toolkit.lora_files.programs import accepted_by_a1111, accepted_by_comfyui
 
 CONFIG = LoraConfig(rank=4, alpha=6, target_modules=("all",), train_text_encoder=True)
-__all__ = ["sd14"]
+__all__ = ["_pristine", "other_pipeline", "pipeline", "sd14", "unet_inputs"]
 
 
 @pytest.fixture

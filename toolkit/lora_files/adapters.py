@@ -1,4 +1,4 @@
-"""LoRA files: what is trained here loads in diffusers, A1111 and ComfyUI, and theirs loads here.
+"""Between an adapter and a file: what is trained here loads in diffusers, A1111 and ComfyUI.
 
 kohya's format, which all of them read, has three tensors for each adapted layer:
 
@@ -7,22 +7,30 @@ kohya's format, which all of them read, has three tensors for each adapted layer
     lora_unet_<layer>.alpha              a single number; the scale is alpha / r
 
 <layer> is its name with dots as underscores; of the text encoder it begins with lora_te_text_model.
-Names, formats, hashes and other trainers' spellings are the business of the package lora_files.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Protocol, TypeGuard
 
-from torch import nn
+from torch import Tensor, nn
 
-from toolkit.lora_files.layout import LayerShape, Layout
-from toolkit.lora_files.memory import Lora, LoraLayer
-from toolkit.lora_files.names import TEXT_MODEL, Format
-from toolkit.lora_files.read import read_lora
-from toolkit.lora_files.write import DtypeName, write_lora
+from .layout import LayerShape, Layout
+from .memory import Lora, LoraLayer
+from .names import TEXT_MODEL, Format
+from .read import read_lora
+from .write import DtypeName, write_lora
 
-from .lora import LoRAConv2d, LoRALayer
+
+class TrainedLayer(Protocol):
+    """One layer of an adapter that these files can hold, such as ``src.lora.LoRALayer``."""
+
+    lora_A: Tensor  # noqa: N815  # (r, in); of a convolution (r, C * k * k)
+    lora_B: Tensor  # noqa: N815  # (out, r)
+    rank: int
+    scale: float
+    layer_name: str  # unet.<name of the layer it corrects>, or text_encoder.<name>
 
 
 def save_adapter(
@@ -82,38 +90,39 @@ def to_memory(adapter: nn.Module, metadata: dict[str, str]) -> Lora:
     layers = {}
     for name, layer in named_layers(adapter).items():
         down, up = layer.lora_A.detach().cpu(), layer.lora_B.detach().cpu()  # (r, in), (out, r)
-        if isinstance(layer, LoRAConv2d):
-            down, up = down.view(layer.down_shape), up[:, :, None, None]  # 4-D, 1x1 kernels too
+        patch = patch_of(layer)
+        if patch:
+            down, up = down.view(-1, *patch), up[:, :, None, None]  # 4-D, 1x1 kernels too
         # Without its alpha a file is read as alpha = rank: another strength, and no warning.
         layers[name] = LoraLayer(down, up, alpha=layer.scale * layer.rank)
     return Lora(layers, metadata)
 
 
-def layout_of(layers: dict[str, LoRALayer]) -> Layout:
+def layout_of(layers: dict[str, Any]) -> Layout:
     """Return the shapes of the layers beside which these LoRAs sit."""
-    return Layout(
-        {
-            name: LayerShape(
-                out_features=layer.lora_B.shape[0],
-                in_features=layer.down_shape[1]
-                if isinstance(layer, LoRAConv2d)
-                else layer.lora_A.shape[1],
-                kernel=layer.down_shape[2] if isinstance(layer, LoRAConv2d) else 0,
-            )
-            for name, layer in layers.items()
-        }
-    )
+    return Layout({name: shape_of(layer) for name, layer in layers.items()})
 
 
-def named_layers(adapter: nn.Module) -> dict[str, LoRALayer]:
+def shape_of(layer: TrainedLayer) -> LayerShape:
+    """Return the shape of the layer that a LoRA corrects."""
+    channels, kernel = (patch_of(layer) or (layer.lora_A.shape[1], 0))[:2]
+    return LayerShape(out_features=layer.lora_B.shape[0], in_features=channels, kernel=kernel)
+
+
+def patch_of(layer: Any) -> tuple[int, ...]:
+    """Return (C, k, k) of a convolution, whose LoRA says so; () of a linear layer."""
+    return tuple(getattr(layer, "down_shape", ())[1:])
+
+
+def named_layers(adapter: nn.Module) -> dict[str, Any]:
     """Return the adapter's layers by the name of the layer that each corrects.
 
     Raises:
-        TypeError: It has other parts than LoRALayer, which these files cannot hold.
+        TypeError: It has other parts than ``TrainedLayer``, which these files cannot hold.
     """
     layers = {}
     for key, layer in adapter.named_children():
-        if not isinstance(layer, LoRALayer):
+        if not is_lora(layer):
             raise TypeError(f"{key} is a {type(layer).__name__}; LoRA files hold LoRALayer only.")
         part, _, name = layer.layer_name.partition(".")
         if part == "text_encoder":
@@ -121,3 +130,9 @@ def named_layers(adapter: nn.Module) -> dict[str, LoRALayer]:
             name = TEXT_MODEL + name.removeprefix(TEXT_MODEL)
         layers[f"{part}.{name}"] = layer
     return layers
+
+
+def is_lora(layer: Any) -> TypeGuard[TrainedLayer]:
+    """Tell whether a module is B A with a scale, beside a layer whose name it knows."""
+    needed = ("lora_A", "lora_B", "rank", "scale", "layer_name")
+    return all(hasattr(layer, name) for name in needed)

@@ -1,16 +1,15 @@
-"""Everything random about one training step, drawn so that steps do not depend on each other.
+"""Whose turn it is in a training step, and the random numbers that belong to it alone.
 
-Shapes in comments: B batch, h w rows and columns of the latents (an eighth of the pixels).
+Shapes in comments: B batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from diffusers import DDPMScheduler
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -18,55 +17,6 @@ if TYPE_CHECKING:
 
 # What a generator is for: generators of different purposes never share their numbers.
 STEP, ORDER, TURNS, DROPOUT = range(4)
-
-
-class Draw(NamedTuple):
-    """Everything random about one step, on the CPU."""
-
-    pictures: Tensor  # (B,) indices into the dataset, all of one size
-    caption_dropped: Tensor  # (B,) bool
-    posterior_noise: Tensor  # (B, 4, h, w)
-    noise: Tensor  # (B, 4, h, w)
-    timesteps: Tensor  # (B,)
-
-    def part(self, rows: Tensor) -> Draw:
-        """Return some rows of the batch."""
-        return Draw(*(values[rows] for values in self))
-
-
-def draw_step(
-    step: int,
-    shapes: Sequence[tuple[int, ...]],
-    noise_scheduler: DDPMScheduler,
-    config: TrainConfig,
-) -> Draw:
-    """Draw everything random about one step, for the whole batch.
-
-    It depends on (seed, step) alone and not on the steps before, so a resumed run draws what an
-    uninterrupted one does, several processes agree on the batch that they share, and two trainers
-    with the same seed can be compared step by step.
-
-    Args:
-        step: Number of the step, from 1.
-        shapes: (4, h, w) of each picture of the dataset.
-        noise_scheduler: For the number of timesteps.
-        config: Batch size, seed, share of hidden captions, noise offset.
-    """
-    generator = generator_of(config.seed, STEP, step)
-    pictures = pictures_of(step, shapes, config)
-    batch_shape = (config.batch_size, *shapes[int(pictures[0])])  # (B, 4, h, w)
-    caption_dropped = torch.rand(config.batch_size, generator=generator) < config.caption_dropout
-    posterior_noise = torch.randn(batch_shape, generator=generator)
-    noise = torch.randn(batch_shape, generator=generator)
-    timesteps = torch.randint(
-        noise_scheduler.config.num_train_timesteps, (config.batch_size,), generator=generator
-    )
-    if config.noise_offset:
-        # The base never sees a picture that is dark or bright all over, and so never draws one.
-        # https://www.crosslabs.org/blog/diffusion-with-offset-noise
-        offset = torch.randn((*batch_shape[:2], 1, 1), generator=generator)  # (B, 4, 1, 1)
-        noise = noise + config.noise_offset * offset  # (B, 4, h, w)
-    return Draw(pictures, caption_dropped, posterior_noise, noise, timesteps)
 
 
 def pictures_of(step: int, shapes: Sequence[tuple[int, ...]], config: TrainConfig) -> Tensor:

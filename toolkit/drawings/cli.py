@@ -1,4 +1,4 @@
-r"""The command line of generate.py: any base, any LoRA files, any number of pictures.
+r"""The command line of drawing: any base, any LoRA files, any number of pictures.
 
     python -m src.generate --lora robot.safetensors:0.8 --lora style.safetensors \
         --prompt "a sks robot on a beach" --count 4
@@ -9,14 +9,12 @@ Each picture is a PNG that says how it was made; ``--again PICTURE`` draws it on
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from pydantic import ValidationError
-
-from toolkit.core.errors import HubError, UsageError
+from toolkit.core.command_line import exit_code
+from toolkit.core.errors import UsageError
 from toolkit.core.settings import GenerateConfig
 from toolkit.drawings.grid import save_grid
 from toolkit.drawings.loras import check_unchanged, parse_lora
@@ -33,6 +31,7 @@ from toolkit.drawings.metadata import (
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
     from PIL.Image import Image
+    from torch import nn
 
 
 def parse_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -65,29 +64,42 @@ def parse_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return options
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Draw; return 0, or a message and 1 (something failed) or 2 (a wrong call)."""
+class Generate(Protocol):
+    """The ``generate`` hook, whose code is not the toolkit's."""
+
+    def __call__(
+        self,
+        *,
+        pipeline: StableDiffusionPipeline,
+        adapter: nn.Module,
+        prompts: Sequence[str],
+        config: GenerateConfig,
+    ) -> list[Image]:
+        """Draw one picture per prompt."""
+
+
+def main(generate: Generate, batch_size: int, argv: Sequence[str] | None = None) -> int:
+    """Draw; return 0, or a message and 1 (something failed) or 2 (a wrong call).
+
+    Args:
+        generate: Draws one picture per prompt.
+        batch_size: How many it draws at once; those beside a picture change its last bits.
+        argv: The words of the command line; None takes the program's own.
+    """
     options = parse_options(argv)
-    try:
-        paths = draw_again(options) if options.again else draw_new(options)
-    except ValidationError as error:
-        for fault in error.errors():
-            print(f"error: {'.'.join(map(str, fault['loc']))}: {fault['msg']}", file=sys.stderr)
-        return 2
-    except HubError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nstopped; nothing half-written is left behind", file=sys.stderr)
-        return 130
-    print("\n".join(map(str, paths)))
-    return 0
+
+    def command() -> int:
+        if options.again:
+            paths = draw_again(options, generate)
+        else:
+            paths = draw_new(options, generate, batch_size)
+        print("\n".join(map(str, paths)))
+        return 0
+
+    return exit_code(command, stopped="stopped; nothing half-written is left behind")
 
 
-def draw_new(options: argparse.Namespace) -> list[Path]:
+def draw_new(options: argparse.Namespace, generate: Generate, batch_size: int) -> list[Path]:
     """Draw what the options ask for; return the files, the grid last when there are several."""
     uses = tuple(parse_lora(text) for text in options.lora)
     # Checked before anything is loaded; the size follows from the base.
@@ -116,8 +128,8 @@ def draw_new(options: argparse.Namespace) -> list[Path]:
         loras=uses,
         versions=package_versions(),
     )
-    pictures = draw(pipeline, prompts, config)
-    drawings = [batch_of(drawing, place) for place in range(len(prompts))]
+    pictures = draw(generate, pipeline, prompts, config)
+    drawings = [batch_of(drawing, place, batch_size) for place in range(len(prompts))]
     paths = [options.out / picture_name(one) for one in drawings]
     for picture, path, one in zip(pictures, paths, drawings, strict=True):
         save_picture(picture, path, one)
@@ -127,7 +139,7 @@ def draw_new(options: argparse.Namespace) -> list[Path]:
     return paths
 
 
-def draw_again(options: argparse.Namespace) -> list[Path]:
+def draw_again(options: argparse.Namespace, generate: Generate) -> list[Path]:
     """Draw a picture once more from what its PNG says; return the new file.
 
     Raises:
@@ -147,7 +159,7 @@ def draw_again(options: argparse.Namespace) -> list[Path]:
             f"The base {drawing.base} is not the one that the picture was drawn with.",
             fix=f"That one's weights have the SHA-256 {drawing.base_sha256}.",
         )
-    picture = draw(pipeline, drawing.prompts, drawing.config)[drawing.place]
+    picture = draw(generate, pipeline, drawing.prompts, drawing.config)[drawing.place]
     path = options.out / picture_name(drawing)
     if path.resolve() == options.again.resolve():
         raise UsageError("The new picture would replace the old one.", fix="Name another --out.")
@@ -176,12 +188,13 @@ def add_to_base(
 
 
 def draw(
-    pipeline: StableDiffusionPipeline, prompts: Sequence[str], config: GenerateConfig
+    generate: Generate,
+    pipeline: StableDiffusionPipeline,
+    prompts: Sequence[str],
+    config: GenerateConfig,
 ) -> list[Image]:
     """Call ``generate``; the LoRAs are in the weights, so there is no adapter to scale."""
     from torch import nn
-
-    from .generate import generate
 
     at_full_strength = config.model_copy(update={"lora_scale": 1.0})
     return generate(
@@ -189,15 +202,13 @@ def draw(
     )
 
 
-def batch_of(drawing: Drawing, place: int) -> Drawing:
+def batch_of(drawing: Drawing, place: int, batch_size: int) -> Drawing:
     """Return the same picture as one of its own batch alone: batches do not touch each other."""
-    from .generate import BATCH_SIZE
-
-    first = place - place % BATCH_SIZE
+    first = place - place % batch_size
     seed = drawing.config.seed + first
     return drawing.model_copy(
         update={
-            "prompts": drawing.prompts[first : first + BATCH_SIZE],
+            "prompts": drawing.prompts[first : first + batch_size],
             "place": place - first,
             "config": drawing.config.model_copy(update={"seed": seed}),
         }

@@ -1,4 +1,4 @@
-"""draw.py: python -m src.generate, from a call to pictures that can be made again."""
+"""python -m src.generate, from a call to pictures that can be made again."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ import torch
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from src.draw import main, parse_options
-from src.files import save_adapter
-from src.generate import SCHEDULERS
+from src.generate import BATCH_SIZE, generate
 from src.lora import make_lora
+from tests.src.conftest import _pristine, pipeline
 from tests.src.support import build_pipeline
 from tests.src.test_lora import perturb
 from tests.src.test_main import run_python
-from toolkit.core.settings import LoraConfig
-from toolkit.drawings.metadata import read_drawing
+from toolkit.core.settings import GenerateConfig, LoraConfig
+from toolkit.drawings import cli
+from toolkit.drawings.metadata import SCHEDULERS, read_drawing, save_picture
+from toolkit.drawings.sampling import sampling
+from toolkit.lora_files.adapters import load_adapter, save_adapter
+
+__all__ = ["_pristine", "pipeline"]
 
 # LMS and Heun hand NumPy a tensor in a way that NumPy 2 will stop supporting.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -52,7 +56,7 @@ def draw(base, tmp_path, capsys):
         options = ["--base", str(base), "--steps", "2", "--out", str(tmp_path / out)]
         if "--again" in arguments:
             options = ["--out", str(tmp_path / out)]
-        assert main([*options, *map(str, arguments)]) == code
+        assert cli.main(generate, BATCH_SIZE, [*options, *map(str, arguments)]) == code
         captured = capsys.readouterr()
         if code:
             return captured.err
@@ -121,10 +125,6 @@ def test_loras_and_their_weights_count(draw, loras):
 
 
 def test_a_lora_file_draws_what_the_trained_adapter_draws(draw, loras, base, tmp_path):
-    from src.files import load_adapter
-    from src.generate import generate
-    from toolkit.core.settings import GenerateConfig
-
     pipeline = build_pipeline()
     adapter = make_lora(pipeline, LoraConfig(train_text_encoder=True))
     load_adapter(adapter, loras / "lora1.safetensors")
@@ -146,8 +146,6 @@ def test_a_changed_lora_or_base_is_refused_when_drawing_again(draw, loras, tmp_p
     (path,) = draw("--prompt", "a")
     assert "would replace" in draw("--again", path, code=2)
     text = read_drawing(path).model_copy(update={"base_sha256": "0" * 64})
-    from toolkit.drawings.metadata import save_picture
-
     save_picture(Image.new("RGB", (8, 8)), path, text)
     assert "is not the one that" in draw("--again", path, out="again", code=2)
     save_picture(Image.new("RGB", (8, 8)), path, text.model_copy(update={"contribution": "Foo"}))
@@ -166,14 +164,14 @@ def test_a_changed_lora_or_base_is_refused_when_drawing_again(draw, loras, tmp_p
     ],
 )
 def test_mistakes_are_named(options, code, message, capsys):
-    assert main(options) == code
+    assert cli.main(generate, BATCH_SIZE, options) == code
     assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("options", [[], ["--prompt", "a", "--count", "0"]])
 def test_a_call_without_anything_to_draw_says_how_to_call(options, capsys):
     with pytest.raises(SystemExit) as stop:
-        parse_options(options)
+        cli.parse_options(options)
     assert stop.value.code == 2
     assert "error: " in capsys.readouterr().err
 
@@ -204,16 +202,13 @@ def test_a_sampler_whose_package_is_missing_is_refused_with_the_way_to_get_it(dr
     ],
 )
 def test_every_scheduler_draws_and_keeps_the_bases_noise(name, pipeline):
-    from src.generate import generate, sampling
-    from toolkit.core.settings import GenerateConfig
-
     # A base that does not mention clip_sample: DDIM's own default would be True.
     pipeline.scheduler.register_to_config(prediction_type="v_prediction")
     config = GenerateConfig(num_inference_steps=3, scheduler=name, seed=2)
     own = pipeline.scheduler
     with sampling(pipeline, config):
         used = pipeline.scheduler
-        assert type(used) is SCHEDULERS[name]
+        assert type(used).__name__ == SCHEDULERS[name]
         assert torch.equal(used.betas, own.betas)
         assert used.config.prediction_type == "v_prediction"
         assert not getattr(used.config, "clip_sample", False)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from toolkit.picture_sets import latent_cache
+from . import latent_cache
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL, StableDiffusionPipeline
@@ -31,18 +31,6 @@ def tokenize(tokenizer: CLIPTokenizer, captions: Sequence[str]) -> Tensor:
         return_tensors="pt",
     ).input_ids
     return input_ids
-
-
-def collate(items: Sequence[tuple[Tensor, str]], tokenizer: CLIPTokenizer) -> tuple[Tensor, Tensor]:
-    """Make one batch of dataset items, for ``train_loop``.
-
-    ``DataLoader(dataset, batch_size, collate_fn=functools.partial(collate, tokenizer=tokenizer))``
-
-    Returns:
-        pixel_values (B, 3, H, W) and input_ids (B, S).
-    """
-    pixel_values = torch.stack([pixels for pixels, _ in items])  # (B, 3, H, W)
-    return pixel_values, tokenize(tokenizer, [caption for _, caption in items])
 
 
 class EncodedPictures(NamedTuple):
