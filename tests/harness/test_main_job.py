@@ -137,14 +137,11 @@ def test_generate_uses_the_newest_adapter_and_trains_first_when_there_is_none(hu
     with Image.open(out / names[1]) as picture:
         assert "Sampler: PLMS, CFG scale: 3, Seed: 6" in picture.info["parameters"]
 
-    again = harness(hub, "generate", "Example1", *arguments, "--out", str(out))
-    assert "training it first" not in again.stdout
-    assert (out / names[0]).read_bytes() == first  # same adapter, same seed, same picture
-
     base = harness(
         hub, "generate", "Example1", *arguments, "--scale", "0", "--out", str(hub / "base")
     )
     assert base.returncode == 0
+    assert "training it first" not in base.stdout
     assert (hub / "base" / names[0]).read_bytes() != first
 
     # A LoRA file of anybody's, beside the contribution's own adapter.

@@ -23,10 +23,18 @@ class Silent:
     def finish(self, label, *, ok): ...
 
 
+def drawing_little(contribution):
+    """The contribution with two steps a picture instead of twenty."""
+    file = contribution.file
+    generate = file.settings.generate.model_copy(update={"num_inference_steps": 2})
+    settings = file.settings.model_copy(update={"generate": generate})
+    return contribution.model_copy(update={"file": file.model_copy(update={"settings": settings})})
+
+
 def start(name, base, out, timeout_s=120, steps=3, kind=Child, **options):
     contribution = load(str(FIXTURES / name)) if name != "reference" else load_reference()
     job = TrainJob(
-        contribution=contribution,
+        contribution=drawing_little(contribution),
         reference=load_reference(),
         base_model=str(base),
         out=out,
@@ -146,9 +154,9 @@ def test_a_worker_that_ends_without_a_true_answer_has_crashed(name, random_base,
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
 def test_the_time_limit_ends_the_worker_and_its_children(random_base, tmp_path):
-    outcome = run("Hangs", random_base, tmp_path / "out", timeout_s=25)
+    outcome = run("Hangs", random_base, tmp_path / "out", timeout_s=12)
     assert outcome.status == "timeout"
-    assert "25 s" in outcome.error.what
+    assert "12 s" in outcome.error.what
     assert any("child" in line for line in outcome.error.log_tail)
     assert not processes_naming(tmp_path)
 
