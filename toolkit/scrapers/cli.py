@@ -6,8 +6,6 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from toolkit.core.command_line import exit_code
-
 
 def main(query: str, out: Path, argv: Sequence[str] | None = None) -> int:
     """Run ``collect`` with the options of the command line.
@@ -23,6 +21,8 @@ def main(query: str, out: Path, argv: Sequence[str] | None = None) -> int:
     """
     options = parse_options(query, out, argv)
     # After --help and misspelt options, because these take a moment.
+    from toolkit.core.command_line import exit_code
+
     from .collect import collect
     from .settings import settings_from
     from .tally import Tally
