@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness import paths
-from toolkit.core.settings import HOOK_NAMES
-from harness.protocol.machine import installed_versions
 from harness.contributions.record import Contribution
-from toolkit.core.hashing import content_hash
+from harness.protocol.machine import installed_versions
 from harness.protocol.track import Track
+from toolkit.core.hashing import content_hash
+from toolkit.core.settings import HOOK_NAMES
 
 LOCK = paths.ROOT / "requirements.txt"
 

@@ -47,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="nox -s elsewhere --", description=__doc__)
     parser.add_argument("--programs", type=Path, default=PROGRAMS, help="(default: %(default)s)")
     parser.add_argument("--contributions", nargs="*", default=list(SAMPLE), metavar="NAME")
-    parser.add_argument("--only", choices=("produced", "consumed"), help="keep the other table")
+    parser.add_argument("--only", choices=("produced", "consumed"), help="one table")
+    parser.add_argument("--in", nargs="*", dest="chosen", metavar="PROGRAM", help="some programs")
     parsed = parser.parse_args(argv)
     programs = found_in(parsed.programs)
     ran = [
@@ -62,12 +63,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         for one in produced(programs):
             result.produced.append(one)
             print(f"{one.name}: {one.outcome} {one.said}", flush=True)
-            page.write(result, keep=parsed.only)
+            page.write(result)
     if parsed.only != "produced":
-        for found in consumed(programs, parsed.contributions):
+        for found in consumed(programs, parsed.contributions, parsed.chosen):
             result.consumed.append(found)
             print(f"{found.what} in {found.program} as {found.form}: {found.outcome}", flush=True)
-            page.write(result, keep=parsed.only)
+            page.write(result)
     wrong = [one for one in result.produced if one.outcome == "differs"]
     return int(bool(wrong) or any(one.outcome == "differs" for one in result.consumed))
 
@@ -85,7 +86,9 @@ def ready(programs: dict[str, Program]) -> Iterator[Ready]:
     yield "peft", ("peft",), lambda: consumers.in_peft
 
 
-def consumed(programs: dict[str, Program], names: Sequence[str]) -> Iterator[Consumed]:
+def consumed(
+    programs: dict[str, Program], names: Sequence[str], chosen: Sequence[str] | None
+) -> Iterator[Consumed]:
     """Yield what each program makes of each file."""
     embedded = load_pipeline(paths.ROOT / "models" / "tiny-sd")
     with tempfile.TemporaryDirectory(prefix="elsewhere-") as temporary:
@@ -101,6 +104,8 @@ def consumed(programs: dict[str, Program], names: Sequence[str]) -> Iterator[Con
             if said:
                 yield Consumed(what=name, program="export", form="", outcome="refused", said=said)
         for program, forms, make in ready(programs):
+            if chosen and program not in chosen:
+                continue
             consume = make()
             for (what, base, found), form in itertools.product(sets, forms):
                 if form in found:

@@ -126,18 +126,15 @@ def a1111(program: Program) -> Consumer:
     """Merge as AUTOMATIC1111's web UI does, with ``extensions-builtin/Lora``."""
     folder = program.code / "extensions-builtin" / "Lora"
     stand_ins = ["modules", "gradio", "lora_patches", *missing(["einops"])]
-    before = set(sys.modules)
+    # kohya's folder of the same name may be there already, and must be again.
+    others = {n: sys.modules.pop(n) for n in list(sys.modules) if n.partition(".")[0] == "networks"}
     with importable([folder], stand_ins):
         networks = importlib.import_module("networks")
         modules: Any = importlib.import_module("modules")
-    for name in set(sys.modules) - before:
-        if name == "networks" or name.partition(".")[0] == "modules":
-            del sys.modules[name]  # kohya's folder has the same name
+    for name in [n for n in sys.modules if n.partition(".")[0] in ("networks", "modules")]:
+        del sys.modules[name]
+    sys.modules.update(others)
     modules.devices.cpu, modules.devices.dtype = torch.device("cpu"), torch.float32
-    networks.devices = modules.devices
-    for one in [m for m in sys.modules.values() if getattr(m, "devices", None) is not None]:
-        if one.__name__.startswith("network"):
-            one.devices = modules.devices  # type: ignore[attr-defined]
     networks.sd_models.read_state_dict = load_file
     networks.shared.sd_model = types.SimpleNamespace()
     networks.shared.opts = types.SimpleNamespace(lora_functional=False)
@@ -151,9 +148,10 @@ def a1111(program: Program) -> Consumer:
         net.te_multiplier = net.unet_multiplier = strength
         networks.loaded_networks[:] = [net]
         networks.extra_network_lora.errors.clear()
-        for name, module in layers.items():
-            module.network_layer_name = name  # type: ignore[assignment]
-            networks.network_apply_weights(module)
+        with torch.no_grad():
+            for name, module in layers.items():
+                module.network_layer_name = name  # type: ignore[assignment]
+                networks.network_apply_weights(module)
         if networks.extra_network_lora.errors:
             raise ValueError(f"A1111 counts faults: {networks.extra_network_lora.errors}")
         names = {one.network_key.partition(".")[0] for one in net.modules.values()}

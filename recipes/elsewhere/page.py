@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from harness import paths
 from toolkit.core import atomic
 
@@ -54,17 +52,18 @@ KNOW = """
 """
 
 
-def write(found: Elsewhere, keep: Literal["produced", "consumed"] | None = None) -> None:
-    """Write both; call it as often as you like.
-
-    Args:
-        found: The result.
-        keep: The only table that was made anew; the other stays as it is in the file.
-    """
-    if keep is not None and RESULT.is_file():
+def write(found: Elsewhere) -> None:
+    """Write both; rows of an earlier run stay until they are run again."""
+    if RESULT.is_file():
         old = Elsewhere.model_validate_json(RESULT.read_text(encoding="utf-8"))
-        kept = {"consumed": old.consumed} if keep == "produced" else {"produced": old.produced}
-        found = found.model_copy(update=kept)
+        consumed = {(one.what, one.program, one.form): one for one in old.consumed}
+        consumed |= {(one.what, one.program, one.form): one for one in found.consumed}
+        produced = {one.name: one for one in [*old.produced, *found.produced]}
+        found = Elsewhere(
+            programs=found.programs,
+            consumed=sorted(consumed.values(), key=lambda one: (one.what, one.program, one.form)),
+            produced=sorted(produced.values(), key=lambda one: one.name),
+        )
     atomic.write_text(RESULT, found.model_dump_json(indent=1) + "\n")
     atomic.write_text(PAGE, text(found))
 

@@ -157,7 +157,6 @@ PEFT: Final[dict[str, dict[str, Any]]] = {
     },
     "rsLoRA": {"use_rslora": True},
     "DoRA": {"use_dora": True},
-    "bias": {"lora_bias": True},
 }  # fmt: skip
 TARGETS: Final = ["to_q", "to_k", "to_v", "to_out.0", "ff.net.2", "proj_in", "conv1", "conv_in"]
 

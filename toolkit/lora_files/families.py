@@ -13,31 +13,16 @@ from typing import TYPE_CHECKING, Final
 from toolkit.core.errors import HubError
 
 from .layout import TEXT_ENCODER, LayerShape, Layout, sd1_layout
+from .names import SD1, SD2, SDXL
 
 if TYPE_CHECKING:
     from .memory import Lora, LoraLayer
 
-SD1, SD2, SDXL = "Stable Diffusion 1.x", "Stable Diffusion 2.x", "SDXL"
 EMBEDDED: Final = "the hub's embedded base, models/tiny-sd"
 
 # Width of a token, which cross-attention's keys and values read -> base model.
 TEXT_WIDTHS: Final = {768: SD1, 1024: SD2, 2048: SDXL, 128: EMBEDDED}
 CROSS_ATTENTION: Final = re.compile(r"\.attn2\.to_[kv]$")
-
-# Layers that only larger models have, in the spelling of any format.
-TELLING: Final = {
-    r"transformer_blocks[._][1-9]": SDXL,
-    r"text_encoder_2[._]|clip_g|label_emb|add_embedding": SDXL,
-    r"encoder[._]layers[._](1[2-9]|2\d)[._]": f"{SD2} or {SDXL}",
-    r"double_blocks|single_blocks|single_transformer_blocks": "Flux",
-    r"joint_blocks": "Stable Diffusion 3",
-}
-
-
-def hint_of(key: str) -> str:
-    """Return `: it is of SDXL` for a key that only such a model has, otherwise nothing."""
-    found = (name for mark, name in TELLING.items() if re.search(mark, key))
-    return next((f": it is of {name}" for name in found), "")
 
 
 def family_of(lora: Lora) -> str | None:

@@ -17,7 +17,6 @@ from typing import Final, Literal, NamedTuple
 
 from toolkit.core.errors import HubError
 
-from .families import hint_of
 from .layout import TEXT_ENCODER, UNET, Layout
 from .ldm import unet_by_ldm_name
 
@@ -264,3 +263,22 @@ def peft_name(layer: str, *, flat_text_encoder: bool) -> str:
     """
     _, _, name = layer.partition(".")
     return PEFT_PREFIX + (name.removeprefix(TEXT_MODEL) if flat_text_encoder else name)
+
+
+SD1, SD2, SDXL = "Stable Diffusion 1.x", "Stable Diffusion 2.x", "SDXL"
+
+
+# Layers that only larger models have, in the spelling of any format.
+TELLING: Final = {
+    r"transformer_blocks[._][1-9]": SDXL,
+    r"text_encoder_2[._]|clip_g|label_emb|add_embedding": SDXL,
+    r"encoder[._]layers[._](1[2-9]|2\d)[._]": f"{SD2} or {SDXL}",
+    r"double_blocks|single_blocks|single_transformer_blocks": "Flux",
+    r"joint_blocks": "Stable Diffusion 3",
+}
+
+
+def hint_of(key: str) -> str:
+    """Return `: it is of SDXL` for a key that only such a model has, otherwise nothing."""
+    found = (name for mark, name in TELLING.items() if re.search(mark, key))
+    return next((f": it is of {name}" for name in found), "")

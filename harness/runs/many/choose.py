@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from harness.protocol import base_model, row_files
 from harness import paths
 from harness.contributions import registry
-from toolkit.core.errors import BaseModelError, HubError, ResultFileError, UsageError
+from harness.contributions.record import Contribution
+from harness.protocol import base_model, row_files
+from harness.protocol.row import Row
+from harness.protocol.track import Track, load_track, track_names
 from harness.runs.many.estimates import estimate, memory_bytes, read_seconds, weights_bytes
 from harness.runs.many.plan import PlannedRun, ground_of, line_of
 from harness.runs.many.queue import Planned
 from harness.runs.many.tasks import Task
-from harness.contributions.record import Contribution
-from harness.protocol.row import Row
-from harness.protocol.track import Track, load_track, track_names
+from toolkit.core.errors import BaseModelError, HubError, ResultFileError, UsageError
 from toolkit.core.settings import REFERENCE_NAME
 
 ALL = "all"

@@ -19,15 +19,16 @@ from typing import Literal
 from pydantic import Field
 
 from harness.contributions import registry
-from harness.protocol.verdict import gain_differences
-from harness.runs.many.queue import Planned
-from toolkit.core.record import Record
 from harness.contributions.record import Contribution
+from harness.protocol.equal_references import same_code
 from harness.protocol.row import Row
-from harness.runs.folders import finished_row, run_folder
-from harness.runs.key import run_key, shared_parts
 from harness.protocol.statistics.planning import clearly_loses
 from harness.protocol.track import Track
+from harness.protocol.verdict import gain_differences
+from harness.runs.folders import finished_row, run_folder
+from harness.runs.key import run_key, shared_parts
+from harness.runs.many.queue import Planned
+from toolkit.core.record import Record
 
 State = Literal["done", "recorded", "stale", "queued", "faulty"]
 SETTLED: tuple[State, ...] = ("done", "recorded")
@@ -105,8 +106,8 @@ def state_of(
     if row is None:
         return "queued"
     same = (
-        row.content_hash == contribution.content_hash
-        and row.reference_hash == ground.reference.content_hash
+        same_code(row.content_hash, contribution.content_hash)
+        and same_code(row.reference_hash, ground.reference.content_hash)
         and row.protocol_hash == ground.protocol_hash
         and row.status in ("ok", "unmergeable")
     )

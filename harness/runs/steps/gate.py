@@ -14,26 +14,27 @@ from typing import Protocol
 
 from filelock import FileLock
 
-from toolkit.core import atomic
 from harness import paths
+from harness.contributions.record import Contribution
+from harness.contributions.registry import is_reference
+from harness.errors import GateError
 from harness.gate.catalogue import all_probes, choose
 from harness.gate.experiments import EXPERIMENTS
+from harness.gate.job import GateJob
 from harness.gate.judge import folded
 from harness.gate.records import ContractFinding, ContractReport, ExperimentOutcome, ProbeOutcome
 from harness.gate.worker import OUTCOMES_FILE, RAISED, crashed, not_run, read_outcomes
-from harness.errors import GateError
-from toolkit.core.progress import Progress
-from harness.contributions.record import Contribution
+from harness.protocol.base_model import EMBEDDED_BASE
 from harness.protocol.row import ErrorReport
-from harness.contributions.registry import is_reference
+from harness.protocol.track import Track
 from harness.runs.folders import prune
 from harness.runs.key import LOCK, RECORDS, file_or_folder_hash
-from harness.protocol.track import Track
-from harness.gate.job import GateJob
-from harness.worker.jobs import Answer
+from harness.sandbox.child import POLL_S, Child
 from harness.sandbox.files import LOG_FILE
 from harness.sandbox.outcome import Outcome, log_tail
-from harness.sandbox.child import POLL_S, Child
+from harness.worker.jobs import Answer
+from toolkit.core import atomic
+from toolkit.core.progress import Progress
 
 REPORT_FILE = "report.json"
 GATE_RUNS = "gate"  # beside the folders of the tracks in runs/
@@ -108,7 +109,7 @@ class GateRun:
         job = GateJob(
             contribution=self.contribution,
             reference=self.reference,
-            base_model=str(self.track.base_model),
+            base_model=str(EMBEDDED_BASE),  # what a job names is what its worker may read
             data_dir=self.track.train_dir,
             experiments=tuple(self.waiting),
             probes=self.probes,

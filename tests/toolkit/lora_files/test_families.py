@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from toolkit.core.errors import HubError
-from toolkit.lora_files.families import EMBEDDED, SD2, SDXL, family_of, misfit, require_fit
+from toolkit.lora_files.families import EMBEDDED, family_of, misfit, require_fit
 from toolkit.lora_files.layout import SD1_UNET, Layout, build_layout, read_layout, sd1_layout
 from toolkit.lora_files.memory import Lora, LoraLayer
+from toolkit.lora_files.names import SD2, SDXL
 from toolkit.lora_files.report import inspect_lora
 from toolkit.lora_files.write import write_lora
 

@@ -15,7 +15,7 @@ import pytest
 from harness import paths
 from harness.commands.cli import main
 from harness.protocol.row_files import read_row
-from tests.clone import clone
+from tests.clone import copy_hub, small_clone
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="sends signals")
 
@@ -25,7 +25,7 @@ BOARD = ("contribution", "--all", "--only", "Small,Raises", "--seeds", "0,", "--
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory):
     """A clone with a small budget and two contributions of its own."""
-    root = clone(tmp_path_factory.mktemp("clone"))
+    root = small_clone(tmp_path_factory.mktemp("clone"))
     assert run(root, "new", "Small")[0] == 0
     fixture = paths.ROOT / "tests" / "fixtures" / "contributions" / "RaisesInTrain"
     folder = root / "CONTRIBUTIONS" / "Raises"
@@ -110,7 +110,7 @@ def test_a_board_is_stopped_and_goes_on_and_one_fault_stops_nobody(hub):
 
 def test_a_reference_that_cannot_be_run_is_said_once_and_its_track_is_not_run(hub, tmp_path):
     broken = tmp_path / "hub"
-    shutil.copytree(hub, broken, ignore=shutil.ignore_patterns("runs"))
+    copy_hub(hub, broken)
     with (broken / "src" / "train.py").open("a") as file:
         file.write("\nraise RuntimeError('a fault in the reference')\n")
     code, out = run(broken, *BOARD)

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from harness.contributions import registry
 from harness.commands.sweep import measure, read_rates, show
-from toolkit.core.errors import UsageError
+from harness.contributions import registry
+from harness.contributions.record import Contribution
+from harness.protocol.track import Track, load_track
 from harness.runs.studies.rate_sweep import (
     Sweep,
     Trial,
@@ -23,11 +24,11 @@ from harness.runs.studies.rate_sweep import (
     subject_hash,
     with_rate,
 )
-from harness.contributions.record import Contribution
-from toolkit.core.settings import LoraConfig
-from harness.protocol.track import Track, load_track
+from tests.harness.forked import fork_children
 from tests.harness.scoring.support import small_track
 from tests.harness.worker.test_worker import Silent
+from toolkit.core.errors import UsageError
+from toolkit.core.settings import LoraConfig
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +44,12 @@ def sweep(
 
 
 def test_rates_are_trained_measured_and_gone_on_with(
-    track: Track, runs: Path, capsys: pytest.CaptureFixture[str]
+    track: Track,
+    runs: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    fork_children(monkeypatch, "harness.commands.sweep")
     first = sweep(track, (1e-4, 1e-2))
     assert [trial.learning_rate for trial in first.trials] == [1e-4, 1e-2]
     assert first.at_edge  # of two rates each is an edge
