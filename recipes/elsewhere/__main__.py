@@ -11,6 +11,7 @@ import argparse
 import itertools
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def ready(programs: dict[str, Program]) -> Iterator[Ready]:
     kohyas = {"sd-scripts": consumers.kohya, "A1111": consumers.a1111, "LyCORIS": consumers.lycoris}
     for name, make in kohyas.items():
         if programs[name].folder is not None:
-            yield name, ("kohya",), lambda make=make, name=name: make(programs[name])
+            yield name, ("kohya",), partial(make, programs[name])
     if programs["ComfyUI"].folder is not None:
         comfyui = programs["ComfyUI"]
         yield "ComfyUI", ("kohya", "diffusers"), lambda: consumers.comfyui(comfyui)
@@ -200,10 +201,10 @@ def judged(
         halved = resize_lora(forms[-1], energy=1.0).lora
     except HubError as error:
         return Produced(name=name, outcome="refused", kind=kind, said=error.what)
-    error = max(apart(one, changes) for one in [*forms, halved])
-    same = error < consumers.TOLERANCE and set(changes) == set(lora.layers)
+    worst = max(apart(one, changes) for one in [*forms, halved])
+    same = worst < consumers.TOLERANCE and set(changes) == set(lora.layers)
     return Produced(
-        name=name, outcome="same" if same else "differs", kind=kind, error=error,
+        name=name, outcome="same" if same else "differs", kind=kind, error=worst,
         layers=len(lora.layers), said="" if same else f"{len(set(changes) ^ set(lora.layers))} odd",
     )  # fmt: skip
 

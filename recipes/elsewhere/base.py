@@ -60,7 +60,7 @@ def copied(pipeline: StableDiffusionPipeline) -> StableDiffusionPipeline:
     return StableDiffusionPipeline(**parts, requires_safety_checker=False)
 
 
-def modules_of(pipeline: StableDiffusionPipeline) -> dict[str, nn.Module]:
+def modules_of(pipeline: StableDiffusionPipeline) -> dict[str, Any]:
     """Return each layer that a LoRA can be of, by its name in memory."""
     found = {}
     for name in layout_of(pipeline).layers:
@@ -74,8 +74,7 @@ def modules_of(pipeline: StableDiffusionPipeline) -> dict[str, nn.Module]:
 
 def weights_of(pipeline: StableDiffusionPipeline) -> dict[str, Tensor]:
     """Return a copy of each layer's weight, by its name in memory."""
-    modules = modules_of(pipeline).items()
-    return {name: module.weight.detach().clone() for name, module in modules}  # type: ignore[operator]
+    return {name: one.weight.detach().clone() for name, one in modules_of(pipeline).items()}
 
 
 class WithTextModel(nn.Module):

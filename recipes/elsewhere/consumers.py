@@ -138,7 +138,8 @@ def a1111(program: Program) -> Consumer:
     networks.sd_models.read_state_dict = load_file
     networks.shared.sd_model = types.SimpleNamespace()
     networks.shared.opts = types.SimpleNamespace(lora_functional=False)
-    networks.extra_network_lora = types.SimpleNamespace(errors={})
+    faults: dict[str, int] = {}
+    vars(networks)["extra_network_lora"] = types.SimpleNamespace(errors=faults)
 
     def consume(file: Path, pipeline: StableDiffusionPipeline, strength: float) -> int:
         layers = {a1111_name(name): module for name, module in modules_of(pipeline).items()}
@@ -147,13 +148,13 @@ def a1111(program: Program) -> Consumer:
         net = networks.load_network("ours", disk)
         net.te_multiplier = net.unet_multiplier = strength
         networks.loaded_networks[:] = [net]
-        networks.extra_network_lora.errors.clear()
+        faults.clear()
         with torch.no_grad():
             for name, module in layers.items():
-                module.network_layer_name = name  # type: ignore[assignment]
+                module.network_layer_name = name
                 networks.network_apply_weights(module)
-        if networks.extra_network_lora.errors:
-            raise ValueError(f"A1111 counts faults: {networks.extra_network_lora.errors}")
+        if faults:
+            raise ValueError(f"A1111 counts faults: {faults}")
         names = {one.network_key.partition(".")[0] for one in net.modules.values()}
         return sum(key.partition(".")[0] in names for key in load_file(file))
 

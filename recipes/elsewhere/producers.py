@@ -12,6 +12,7 @@ import logging
 import sys
 import types
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -96,12 +97,14 @@ def by_kohya(program: Program) -> Iterator[Producer]:
         changes = {}
         for one in ones:
             state = one.state_dict()
-            up, down = state["lora_up.weight"].float(), state["lora_down.weight"].float()
+            up, down = (
+                state[f"{one.lora_name}.lora_{side}.weight"].float() for side in ("up", "down")
+            )
             changes[one.lora_name] = one.scale * matmul(up, down)
         return by_layer(changes, pipeline)
 
     for name, more in KOHYA.items():
-        yield f"kohya: {name}", lambda pipe, file, more=more: linear(pipe, file, **more)
+        yield f"kohya: {name}", partial(linear, **more)
     yield "kohya: dylora", slices
 
 
@@ -146,7 +149,7 @@ def by_lycoris(program: Program) -> Iterator[Producer]:
         return by_layer(changes, pipeline)
 
     for name, more in LYCORIS.items():
-        yield f"LyCORIS: {name}", lambda pipe, file, more=more: algorithm(pipe, file, **more)
+        yield f"LyCORIS: {name}", partial(algorithm, **more)
     yield "LyCORIS: its own wrapper", own
 
 
@@ -213,9 +216,9 @@ def by_peft() -> Iterator[Producer]:
         return changes
 
     for name, more in PEFT.items():
-        yield f"PEFT: {name}", lambda pipe, path, more=more: folder(pipe, path, **more)
+        yield f"PEFT: {name}", partial(folder, **more)
     for name in ("save_lora_weights", "convert_state_dict_to_kohya", "the layout before PEFT"):
-        yield f"diffusers: {name}", lambda pipe, path, name=name: file(pipe, path, name)
+        yield f"diffusers: {name}", partial(file, layout=name)
 
 
 def filled(network: nn.Module) -> None:
@@ -226,9 +229,9 @@ def filled(network: nn.Module) -> None:
                 parameter.add_(0.1 * torch.randn_like(parameter))
 
 
-def product(up: nn.Module, down: nn.Module) -> Tensor:
+def product(up: Any, down: Any) -> Tensor:
     """Return up(down) as one weight."""
-    return matmul(up.weight.detach(), down.weight.detach())  # type: ignore[arg-type]
+    return matmul(up.weight.detach(), down.weight.detach())
 
 
 def matmul(up: Tensor, down: Tensor) -> Tensor:
@@ -238,7 +241,7 @@ def matmul(up: Tensor, down: Tensor) -> Tensor:
 
 def by_layer(changes: dict[str, Tensor], pipeline: StableDiffusionPipeline) -> Deltas:
     """Give changes by a trainer's names their names in memory; norms keep the trainer's."""
-    names = {}
+    names: dict[str, str] = {}
     for name in modules_of(pipeline):
         part, _, path = name.partition(".")
         flat = path.replace(".", "_")

@@ -11,7 +11,7 @@ from typing import Final
 
 from harness import paths
 from harness.contributions import registry
-from recipes.exports.__main__ import first_fault, quietly
+from recipes.everybody import first_fault, hub
 
 FOLDER: Final = paths.RUNS / "elsewhere"
 # Format -> name of the file or folder.
@@ -41,13 +41,13 @@ def made(name: str, folder: Path) -> None:
     run, said = folder / "run", ""
     size = ("--resolution", "64", "--steps", str(STEPS), "--num-inference-steps", "1")
     places = ("--data", str(paths.REFERENCE / "Dataset"), "--out", str(run))
-    code, text = quietly("train", name, *places, *size, "--prompt", "a sks robot")
+    code, text = hub("train", name, *places, *size, "--prompt", "a sks robot")
     if code != 0:
         said = f"training fails: {first_fault(text)}"
     else:
         for form, file in FILES.items():
             how = ("--format", form, "--out", str(folder / file), "--dtype", "fp32")
-            code, text = quietly("export", name, "--run", str(run), *how, "--no-pictures")
+            code, text = hub("export", name, "--run", str(run), *how, "--no-pictures")
             said = said if code == 0 else first_fault(text)
     shutil.rmtree(run, ignore_errors=True)
     (folder / SAID).write_text(said, encoding="utf-8")
