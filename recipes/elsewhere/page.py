@@ -43,6 +43,10 @@ KNOW = """
   them loads without a word, and without them. The other programs here take them.
 - **kohya's sd-scripts read alpha 0 as alpha = rank.** A layer that its alpha switched off acts
   at full strength there. Files that the hub writes have no alpha of 0: the factors are 0 instead.
+- **kohya's second network in one process trains more.** A network with convolutions, or one made
+  from a file, lengthens a list of the class for all that follow: a plain network then has 228
+  layers of the U-Net instead of 192, with `time_emb_proj` and `conv_shortcut`. That is what
+  `--base_weights` does to a training.
 - **LyCORIS 4.1.3 merges at strength 1** through `network.merge_to` of `lycoris.kohya`, whatever
   multiplier the network was made with. The table merges module by module, which obeys it.
 - **ComfyUI** knows attention layers with dots only in the spelling of diffusers before 0.20. Of a

@@ -76,9 +76,13 @@ def by_kohya(program: Program) -> Iterator[Producer]:
     logging.getLogger(lora.__name__).setLevel(logging.ERROR)
     logging.getLogger(dylora.__name__).setLevel(logging.ERROR)
 
+    # A network with convolutions lengthens this list for every later one of the process.
+    places = list(lora.LoRANetwork.UNET_TARGET_REPLACE_MODULE)
+
     def linear(pipeline: StableDiffusionPipeline, file: Path, **more: Any) -> Deltas:
         alpha = more.pop("alpha", 2.0)
         encoder = text_encoder_of(pipeline)
+        lora.LoRANetwork.UNET_TARGET_REPLACE_MODULE = list(places)
         network = lora.create_network(1.0, 4, alpha, None, encoder, pipeline.unet, **more)
         ones = network.text_encoder_loras + network.unet_loras
         network.apply_to(encoder, pipeline.unet, True, True)
