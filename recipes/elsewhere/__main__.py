@@ -165,9 +165,10 @@ def tried(
 def produced(programs: dict[str, Program], chosen: Sequence[str] | None) -> Iterator[Produced]:
     """Yield what the hub makes of each file that another trainer wrote."""
     makers = [] if chosen and "peft" not in chosen else [producers.by_peft()]
-    for name, make in {"sd-scripts": producers.by_kohya, "LyCORIS": producers.by_lycoris}.items():
+    trainers = {"sd-scripts": producers.by_kohya, "LyCORIS": producers.by_lycoris}
+    for name, trainer in trainers.items():
         if programs[name].folder is not None and (not chosen or name in chosen):
-            makers.append(make(programs[name]))
+            makers.append(trainer(programs[name]))
     base = narrow_pipeline()
     with tempfile.TemporaryDirectory(prefix="elsewhere-") as temporary:
         for number, (name, make) in enumerate(itertools.chain(*makers)):
