@@ -21,20 +21,20 @@ from rich.console import Console
 
 from harness import paths
 from harness.contributions import registry
-from toolkit.core.errors import EnvironmentFault, HubError
+from harness.contributions.record import Contribution
+from harness.protocol.row import ErrorReport
+from harness.protocol.track import Track, load_track
+from harness.runs.folders import SHEET_FILE
 from harness.runs.many.plan import ground_of, key_of
 from harness.runs.many.tasks import Task, TaskResult
 from harness.runs.pipeline import Options, run_contribution
-from toolkit.core.progress import NothingToClose
-from harness.contributions.record import Contribution
-from harness.protocol.row import ErrorReport
-from harness.runs.folders import SHEET_FILE
-from harness.sandbox.layers import WANTED
 from harness.sandbox.choose import choose
+from harness.sandbox.layers import WANTED
 from harness.sandbox.trust import require_trust
-from harness.protocol.track import Track, load_track
+from toolkit.core.command_line import INTERRUPTED
+from toolkit.core.errors import EnvironmentFault, HubError
+from toolkit.core.progress import NothingToClose
 
-INTERRUPTED = 130
 NEWS_S = 0.5  # not more often than this
 
 
