@@ -213,8 +213,8 @@ def checks_page() -> str:
         "|---|---|---|",
     ]
     for rule in RULES:
-        marks = f"{rule.SEVERITY}{', `--fix` mends it' if rule.FIXABLE else ''}"
-        lines.append(f"| [{rule.ID}](../checks/{rule.ID}.md) | {_cell(rule.TITLE)} | {marks} |")
+        marks = f"{rule.severity}{', `--fix` mends it' if rule.mend else ''}"
+        lines.append(f"| [{rule.id}](../checks/{rule.id}.md) | {_cell(rule.title)} | {marks} |")
     lines += [
         "",
         "## Of what the hooks do",
@@ -227,7 +227,5 @@ def checks_page() -> str:
     ]
     for probe in all_probes():
         marks = f"{probe.severity}{', exemptible' if probe.exemptible else ''}"
-        lines.append(
-            f"| [{probe.id}](../gate/{probe.id}.md) | {_cell(probe.title)} | {marks} |"
-        )
+        lines.append(f"| [{probe.id}](../gate/{probe.id}.md) | {_cell(probe.title)} | {marks} |")
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""HUB251: a module that does something when it is merely imported."""
+"""What Python does before any hook is called. HUB201, HUB251 and HUB252."""
 
 from __future__ import annotations
 
@@ -7,17 +7,27 @@ from collections.abc import Iterator
 
 from harness.check.folder import Folder
 from harness.check.import_time import first_heavy_call, is_harmless_call
-from harness.check.problem import Problem, Severity
+from harness.check.problem import Problem, rule
 from harness.check.python_source import Module, Statement
 
-ID = "HUB251"
-TITLE = "Code runs when the module is imported"
-SEVERITY: Severity = "error"
-FIXABLE = False
+
+@rule("HUB201", "Python cannot parse the file")
+def syntax_error(folder: Folder) -> Iterator[Problem]:
+    """A file that Python cannot parse."""
+    for module in folder.modules.values():
+        if module.fault:
+            yield Problem(
+                f"Python cannot read this file: {module.fault.message}.",
+                "Mend the syntax at this line, or just above it. Python 3.11 has to read it.",
+                module.path,
+                module.fault.line,
+            )
 
 
-def check(folder: Folder) -> Iterator[Problem]:
-    """Look at the statements that run on import, `if __name__ == "__main__":` excepted."""
+@rule("HUB251", "Code runs when the module is imported")
+def code_at_import(folder: Folder) -> Iterator[Problem]:
+    """A module that does something when it is merely imported."""
+    # Look at the statements that run on import, `if __name__ == "__main__":` excepted.
     for module in folder.modules.values():
         for statement in module.statements:
             context = statement.context
@@ -27,8 +37,7 @@ def check(folder: Folder) -> Iterator[Problem]:
                     yield Problem(
                         f"{what} when the module is imported, before any hook is called.",
                         'Move it into a function, or under if __name__ == "__main__":',
-                        module.path,
-                        statement.node.lineno,
+                        *module.at(statement.node),
                     )
 
 
@@ -65,3 +74,27 @@ def _changed_import(module: Module, node: ast.Assign | ast.AugAssign | ast.AnnAs
             name = module.dotted(owner)
             return None if name == "sys.path" else name or inner.id
     return None
+
+
+@rule("HUB252", "A constant is computed by a call at import", "hint")
+def call_at_import(folder: Folder) -> Iterator[Problem]:
+    """A constant that is worked out when the module is imported."""
+    # Look at assignments; calls known to be cheap and pure are left alone.
+    for module in folder.modules.values():
+        for node, context in module.statements:
+            if (
+                not isinstance(node, ast.Assign | ast.AnnAssign)
+                or not isinstance(node.value, ast.Call)
+                or not context.at_import
+                or context.when_main
+                or context.typing_only
+                or is_harmless_call(module, node.value)
+                or first_heavy_call(module, node)
+            ):
+                continue
+            name = module.dotted(node.value.func).lstrip(".") or "a call"
+            yield Problem(
+                f"{name}() runs when the module is imported.",
+                "If it is slow or looks at the machine, move it into the function that needs it.",
+                *module.at(node),
+            )
