@@ -1,4 +1,4 @@
-"""The contract job, in the worker: one experiment after the other, told as soon as it ends.
+"""The gate's child process: runs the experiments one by one and reports each as it finishes.
 
 Whatever happens in an experiment, those before it are told already; the parent starts another
 process for those after it.
@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING
 
 from harness.contributions.registry import is_reference
 from harness.gate.catalogue import choose
+from harness.gate.job import GateJob
 from harness.gate.judge import judge, outcome
 from harness.gate.probe import Probe
 from harness.gate.records import ContractFinding, ExperimentOutcome, ProbeOutcome
 from harness.sandbox.events import EventWriter, clean_json
 from harness.worker.hooks import Hooks, innermost, load_hooks
-from harness.worker.jobs import Answer, ContractJob
+from harness.worker.jobs import Answer
+from harness.worker.main import load_torch, serve
 from toolkit.core.errors import HubError
 
 if TYPE_CHECKING:
@@ -34,7 +36,18 @@ OUTCOMES_LIMIT = 16 << 20  # bytes that are read of it
 RAISED = "HUB-C00"
 
 
-def run_contract_job(job: ContractJob, events: EventWriter) -> Answer:
+def main(job_file: Path) -> None:
+    """Read a job from a file, run it, and write ``answer.json`` beside it."""
+    serve(GateJob.model_validate_json(job_file.read_bytes()), run_in_child)
+
+
+def run_in_child(job: GateJob, events: EventWriter) -> Answer:
+    """Import torch, then run the experiments; ``prepare`` imports the contribution, watched."""
+    load_torch(job, events)
+    return run_gate_job(job, events)
+
+
+def run_gate_job(job: GateJob, events: EventWriter) -> Answer:
     """Run the experiments of a job."""
     probes = choose(job.probes)
     with watchdog(job.limit_s):
@@ -62,7 +75,7 @@ def watchdog(limit_s: float) -> Iterator[None]:
         faulthandler.cancel_dump_traceback_later()
 
 
-def prepare(job: ContractJob) -> Context:
+def prepare(job: GateJob) -> Context:
     """Import the contribution while the process is watched, and load the models."""
     from harness.gate.audit import changes, global_state, live_threads, watching
     from harness.gate.components import Workshop

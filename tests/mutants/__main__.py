@@ -25,10 +25,10 @@ from harness import paths
 from harness.contributions import registry
 from harness.gate.catalogue import all_probes, choose
 from harness.gate.experiments import EXPERIMENTS
+from harness.gate.job import GateJob
 from harness.gate.records import ContractReport
 from harness.gate.worker import prepare
 from harness.protocol.track import DEFAULT_TRACK, load_track
-from harness.worker.jobs import ContractJob
 from tests.mutants.fixtures import Fixture, all_fixtures
 from toolkit.core import atomic
 from toolkit.core.progress import PlainProgress
@@ -46,7 +46,7 @@ def warm_up() -> None:
     torch.set_num_threads(1)
     reference = registry.load_reference()
     with tempfile.TemporaryDirectory() as folder:
-        job = ContractJob(
+        job = GateJob(
             contribution=reference,
             reference=reference,
             base_model="",

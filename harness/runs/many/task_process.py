@@ -1,4 +1,4 @@
-"""The process of one task: ``python -m harness.runs.many.task_process``, a task on its standard input.
+"""The process of one task: it reads the task, in JSON, from its standard input.
 
 It writes lines of JSON: news while it runs, and the result last. Whoever started it may close its
 standard input to end it: it then stops as Ctrl-C would, and leaves no process behind. So does the
