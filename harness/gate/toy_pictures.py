@@ -21,12 +21,6 @@ class PlainColours(Dataset[tuple[Tensor, str]]):
         return colour[:, None, None].expand(3, PIXELS, PIXELS).clone(), CAPTIONS[index]
 
 
-def known_latents() -> Tensor:
-    """Return the unscaled latents of the seven pictures, one number per channel, (7, 4)."""
-    colours = torch.tensor(tuple(COLOURS.values()), dtype=torch.float32)
-    return torch.cat([colours, torch.ones(len(COLOURS), 1)], dim=1) * GAIN
-
-
 def which_picture(sample: Tensor) -> Tensor:
     """Return which picture is behind each noisy latent (B, 4, h, w); -1 if none is."""
     signs = sample.mean((2, 3))[:, :3].sign()  # (B, 3)
