@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from harness.gate.colours import CAPTIONS, COLOURS
-from harness.gate.components import GAIN, PIXELS
+from harness.gate.components import PIXELS
 
 
 class PlainColours(Dataset[tuple[Tensor, str]]):
