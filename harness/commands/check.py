@@ -18,9 +18,8 @@ from toolkit.core.text import neutral
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``check``."""
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="contributions to check; none means all"
-    )
+    add = parser.add_argument
+    add("names", nargs="*", metavar="NAME", help="contributions to check; none means all")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--all", action="store_true", help="check every contribution")
     which.add_argument(
@@ -28,10 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="REF",
         help="check those that differ from a git commit or branch, uncommitted changes included",
     )
-    parser.add_argument("--fix", action="store_true", help="mend what can be mended, then check")
-    parser.add_argument(
-        "--format", choices=render.FORMATS, default="text", help="text, json or github annotations"
-    )
+    add("--fix", action="store_true", help="mend what can be mended, then check")
+    add("--format", choices=render.FORMATS, default="text", help="text, json or github annotations")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -29,11 +29,10 @@ DEVIATIONS = 3.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("row", metavar="ROW", help="a recorded row: its name or its JSON file")
-    parser.add_argument("--track", default=DEFAULT_TRACK, help="of a name (default: %(default)s)")
-    parser.add_argument(
-        "--device", default="cpu", choices=DEVICES, help="where to compute (default: %(default)s)"
-    )
+    add = parser.add_argument
+    add("row", metavar="ROW", help="a recorded row: its name or its JSON file")
+    add("--track", default=DEFAULT_TRACK, help="of a name (default: %(default)s)")
+    add("--device", default="cpu", choices=DEVICES, help="where to compute (default: %(default)s)")
     add_isolation_arguments(parser)
 
 
