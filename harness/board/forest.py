@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from pathlib import Path
 
 from harness.board.entries import Entry
+from toolkit.core.templates import templates_in
 
 ROW, TOP, LEFT, WIDTH, RIGHT = 18, 46, 150, 420, 90  # px
 
@@ -44,13 +44,7 @@ def forest(title: str, entries: Sequence[Entry]) -> str:
     ]
     step = 5 if high - low > 12 else 1
     ticks = [t for t in range(int(low) - step, int(high) + step + 1) if t % step == 0]
-    template = Environment(
-        loader=PackageLoader("harness", "leaderboard/templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    ).get_template("forest.svg")
+    template = templates_in(Path(__file__).parent / "templates").get_template("forest.svg")
     return template.render(
         title=title,
         rows=rows,

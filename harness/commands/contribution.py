@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from harness.check.render import render_text, wants_colour
+from harness.check.render import render_text
 from harness.commands.everybody import add_board_arguments, run_board
 from harness.commands.isolation import add_isolation_arguments, settle
 from harness.commands.options import add_mix_arguments
@@ -35,6 +35,7 @@ from toolkit.core import atomic
 from toolkit.core.errors import UsageError
 from toolkit.core.progress import create_progress
 from toolkit.core.settings import REFERENCE_NAME
+from toolkit.core.terminal import wants_colour
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,6 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image, ImageChops
 
 from harness.protocol.figure_table import figure_lines
@@ -16,6 +15,7 @@ from harness.protocol.row import Row
 from harness.protocol.track import Track
 from harness.runs.page import CURVE_HEIGHT, CURVE_WIDTH, data_url, polyline, ratio
 from toolkit.core import atomic
+from toolkit.core.templates import templates_in
 from toolkit.images.alike import mean_difference
 from toolkit.images.sheet import open_picture
 
@@ -34,13 +34,7 @@ class Side:
 
 def write_compare_page(path: Path, one: Side, other: Side, track: Track) -> None:
     """Write the page."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates_in(Path(__file__).parent / "templates")
     prompts = [
         {
             "text": prompt.text,
