@@ -21,7 +21,7 @@ from harness.protocol.track import Track
 from toolkit.core.errors import UsageError
 from toolkit.core.locks import Busy, held
 from toolkit.core.settings import HOOK_NAMES
-from toolkit.core.templates import templates_in
+from toolkit.core.templates import environment
 
 HERE = Path(__file__).resolve().parent
 # A folder with this file was written by us and may be replaced.
@@ -80,7 +80,7 @@ class Writer:
     def __init__(self, board: Board, out: Path, *, docs: bool) -> None:
         self.board = board
         self.out = out
-        self.environment = templates_in(HERE / "templates")
+        self.environment = environment(HERE / "templates")
         measured = [entry.measured_at for entry in board.entries if entry.measured_at]
         self.environment.globals |= {"tracks": board.tracks, "newest": max(measured, default="")}
         self.environment.globals |= {"medals": MEDALS, "hooks": HOOK_NAMES, "docs": docs}

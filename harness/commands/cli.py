@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import NoReturn
 
 from harness.errors import CheckError
-from toolkit.core import command_line
+from toolkit.core.command_line import exit_code
 from toolkit.core.errors import EnvironmentFault, HubError
 
 # Command -> its module. Only the module of the command that was typed is imported, so that
@@ -104,9 +104,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = ALIASES.get(typed or "", typed)
     parsed = build_parser(command).parse_args(arguments)
     module = command_module(str(command))
-    return command_line.run(
+    return exit_code(
         lambda: _run(module, parsed),
-        expected=(),
+        faults=(),
         stopped="Stopped. No file was left half-written, no process behind.",
     )
 

@@ -19,7 +19,7 @@ from harness.protocol.track import Track
 from harness.protocol.track_file import TrackFile
 from harness.runs.folders import SHEET_FILE
 from toolkit.core import atomic
-from toolkit.core.templates import templates_in
+from toolkit.core.templates import render
 from toolkit.images.sheet import comparison_sheet, open_picture
 from toolkit.images.webp import encoded
 
@@ -45,8 +45,8 @@ def write_page(
     report: ContractReport | None = None,
 ) -> None:
     """Write the page of one run."""
-    environment = templates_in(Path(__file__).parent / "templates")
-    text = environment.get_template("page.html").render(
+    text = render(
+        Path(__file__).parent / "templates" / "page.html",
         row=row,
         track=track.file,
         findings=findings,

@@ -1,4 +1,4 @@
-"""What every command line of the project makes of a fault: a message and an exit code."""
+"""From exceptions to messages and exit codes, the same for every command line of the toolkit."""
 
 from __future__ import annotations
 
@@ -6,56 +6,65 @@ import os
 import sys
 from collections.abc import Callable
 
+from pydantic import ValidationError
+
 from .errors import HubError
 
-FAILED = 1
-WRONG_CALL = 2
-INTERRUPTED = 130
+FAILED, WRONG_CALL, INTERRUPTED = 1, 2, 130
 
 
-def run(
-    work: Callable[[], int | None],
+def exit_code(
+    command: Callable[[], int | None],
     *,
-    expected: tuple[type[Exception], ...] = (OSError,),
     stopped: str = "Stopped. No file was left half-written.",
+    faults: tuple[type[Exception], ...] = (OSError, ValueError, FloatingPointError),
 ) -> int:
-    """Do the work of a command and return its exit code; messages go to the error output.
+    """Run a command; print what goes wrong as a message, not as a traceback.
 
     Args:
-        work: Returns an exit code; None is 0.
-        expected: Exceptions besides the hub's own whose text alone tells the user enough. Any
-            other is a fault of the program and keeps its traceback. With ValueError among them,
-            settings that a record refused are a wrong call.
-        stopped: What Ctrl-C prints, unless the interruption brings words of its own.
+        command: Does the work and returns its own exit code; None is 0.
+        stopped: What to say after Ctrl-C, unless the exception says it itself.
+        faults: What a wrong file or value raises, besides HubError; code 1. With ValueError among
+            them, what a record refuses is a wrong option.
 
     Returns:
-        What ``work`` returned; 1 after a fault, 2 after a wrong call, 130 after Ctrl-C.
+        The command's own code; 1 when a file or value is at fault, 2 for an option out of its
+        range, 130 after Ctrl-C; of a HubError its ``exit_code``. Other exceptions pass through.
     """
     try:
-        code = work() or 0
+        code = command() or 0
         sys.stdout.flush()
         return code
     except BrokenPipeError:
-        # `inspect ... | head` closes the pipe early: no fault, and Python must not try again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not nobody_reads():
+            raise
         return 0
     except HubError as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}")
         return error.exit_code
     except KeyboardInterrupt as stop:
-        print(f"\n{stop if stop.args else stopped}", file=sys.stderr)
+        say(f"\n{stop.args[0] if stop.args else stopped}")
         return INTERRUPTED
-    except expected as error:
-        wrong = wrong_values(error)
-        for line in wrong or (str(error),):
-            print(f"error: {line}", file=sys.stderr)
-        return WRONG_CALL if wrong else FAILED
+    except faults as error:
+        if isinstance(error, ValidationError):
+            for fault in error.errors():
+                say(f"error: {'.'.join(map(str, fault['loc']))}: {fault['msg']}")
+            return WRONG_CALL
+        say(f"error: {error}")
+        return FAILED
 
 
-def wrong_values(error: Exception) -> tuple[str, ...]:
-    """Return a line for each setting that a record refused; none for any other exception."""
-    from pydantic import ValidationError  # after a fault only: command lines have to start fast
+def say(message: str) -> None:
+    """Print a message where messages go: not among the results."""
+    print(message, file=sys.stderr)
 
-    if not isinstance(error, ValidationError):
-        return ()
-    return tuple(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+
+def nobody_reads() -> bool:
+    """Tell whether the reader of the results has left, as in ``inspect ... | head``: no fault."""
+    try:
+        print(flush=True)
+    except BrokenPipeError:
+        # Python flushes once more at its end, and must not complain then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False

@@ -8,10 +8,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit.core import command_line
+from toolkit.core.command_line import exit_code
 from toolkit.core.errors import HubError, UsageError
 
 from .arguments import build_parser
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code."""
     parsed = build_parser().parse_args(argv)
-    return command_line.run(lambda: COMMANDS[parsed.command](parsed), expected=())
+    return exit_code(lambda: COMMANDS[parsed.command](parsed), faults=())
 
 
 def _layout(parsed: argparse.Namespace) -> Layout | None:
@@ -44,8 +45,11 @@ def _check_target(parsed: argparse.Namespace) -> None:
 
 
 def _write(lora: Lora, parsed: argparse.Namespace) -> None:
+    from .families import require_fit
+    from .layout import sd1_layout
     from .write import write_lora
 
+    require_fit(lora, _layout(parsed) or sd1_layout(), str(parsed.out))
     settings = {"dtype": parsed.dtype, "alpha": parsed.alpha, "title": parsed.title}
     write_lora(lora, parsed.out, parsed.to, **settings)
     loaders = {"kohya": "diffusers, A1111, ComfyUI", "diffusers": "diffusers", "peft": "PEFT"}
@@ -69,6 +73,8 @@ def _convert(parsed: argparse.Namespace) -> None:
 
     _check_target(parsed)
     lora = read_lora(parsed.file, _layout(parsed))
+    if parsed.without_embeddings:
+        lora = replace(lora, embeddings={})
     if not lora.alpha_stated:
         print(
             "warning: the file does not say its alpha; alpha = rank is written, as every program "

@@ -3,7 +3,7 @@
     layouts.py        which picture belongs to which caption, in the four layouts
     metadata.py       one of them: metadata.jsonl
     folder.py         which files are pictures and captions, and which are nobody's
-    layout_problems.py, problems.py   what can be wrong, in words
+    problems.py       what can be wrong; problems.toml has the words
     decode.py         any picture file to upright 8-bit RGB, or a refusal that names it
     captions.py       caption files and their variations: trigger word, shuffled tags
     buckets.py        sizes for aspect-ratio buckets
@@ -17,8 +17,10 @@
     bring_in.py       the commands fix and import
     tensor_store.py   tensors on disk or in memory, atomic and checked
     ahead.py          decode the next pictures while one is in use
+    variants.py       several items of each picture: repeats, mirror images, shuffled captions
+    encoded.py        the pictures as latents and the captions as embeddings, for a training loop
     latent_cache.py   what the frozen VAE and text encoder answer, by content
     cli.py            python -m toolkit.picture_sets check|preview|fix|import
 
-Only tensor_store and latent_cache need torch, and only who imports them wakes it.
+Only tensor_store, variants, encoded and latent_cache need torch, and nobody else wakes it.
 """

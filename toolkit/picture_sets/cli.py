@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from toolkit.core import command_line
+from toolkit.core.command_line import exit_code
 from toolkit.core.errors import UsageError
 from toolkit.core.settings import DatasetConfig
 
@@ -109,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if rest and parsed.command != "import":
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     parsed.rest = rest
-    return command_line.run(lambda: COMMANDS[parsed.command](parsed))
+    return exit_code(lambda: COMMANDS[parsed.command](parsed), faults=(OSError,))
 
 
 def _check(parsed: argparse.Namespace) -> int:

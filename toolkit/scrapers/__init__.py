@@ -1,5 +1,7 @@
 """Everything behind src/scraping.py: from a query on the web to a folder of pictures and captions.
 
+    cli.py       the command line of `python -m src.scraping`
+    collect.py   the way of one collection, from the search to the last picture
     providers/   ask a picture archive; each answer becomes ImageHits
     web/         the only way out: guarded addresses, patience, limits, politeness
     pictures/    look at a downloaded file: real, large enough, not blank, not a duplicate

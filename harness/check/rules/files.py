@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.check import limits
-from harness.check.file_kinds import FORBIDDEN, SECRET_NAMES, is_safetensors, kind_by_content
+from harness.check.file_kinds import FORBIDDEN, SECRET_NAMES, kind_by_content
 from harness.check.folder import Folder, is_junk
 from harness.check.problem import Problem, rule
+from toolkit.core.file_starts import is_safetensors
 
 
 @rule("HUB401", "A file type is not allowed")

@@ -13,6 +13,7 @@ from typing import Literal
 
 from harness.contributions import registry
 from harness.protocol import row_files
+from harness.protocol.equal_references import same_code
 from harness.protocol.row import Row
 from harness.protocol.track import load_track, track_names
 from harness.runs.folders import ROW_FILE, SHEET_FILE
@@ -89,7 +90,7 @@ def checked_row(file: Path, track: str, name: str) -> Row:
         ("protocol_hash", row.protocol_hash, load_track(track).protocol_hash()),
     )
     for field, said, is_now in wanted:
-        if said != is_now:
+        if not same_code(said, is_now):
             raise ResultFileError(
                 f"{field} of the row is {said[:19]}, here it is {is_now[:19]}.",
                 where=str(file),

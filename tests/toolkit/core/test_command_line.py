@@ -1,63 +1,63 @@
-"""What a command line makes of a fault: exit codes, messages, tracebacks that stay."""
+"""command_line.py: what goes wrong becomes a message and a code, never a traceback."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
 
 import pytest
 
 from harness import paths
-from toolkit.core.command_line import run
+from toolkit.core.command_line import exit_code
 from toolkit.core.errors import HubError, UsageError
 from toolkit.core.settings import TrainConfig
 
 
-def raising(error: BaseException) -> Callable[[], int]:
-    def work() -> int:
+def ending(error):
+    def command():
         raise error
 
-    return work
+    return command
 
 
-def test_a_result_is_the_exit_code_and_none_is_fine():
-    assert run(lambda: 3) == 3
-    assert run(lambda: None) == 0
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_command_has_its_own_code(code, capsys):
+    assert exit_code(lambda: code, stopped="") == code
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "said"),
+    ("error", "code", "message"),
     [
-        (HubError("Broken.", fix="Mend it."), 1, "error: Broken.\n  fix  Mend it.\n"),
-        (UsageError("No such."), 2, "error: No such.\n"),
-        (FileNotFoundError("gone"), 1, "error: gone\n"),
-        (KeyboardInterrupt(), 130, "\nStopped. No file was left half-written.\n"),
-        (KeyboardInterrupt("Stopped at step 3."), 130, "\nStopped at step 3.\n"),
+        (HubError("It is damaged.", fix="Mend it."), 1, "error: It is damaged.\n  fix  Mend it.\n"),
+        (UsageError("There is none."), 2, "error: There is none.\n"),
+        (OSError("no such file"), 1, "error: no such file\n"),
+        (ValueError("too large"), 1, "error: too large\n"),
+        (KeyboardInterrupt(), 130, "\nstopped\n"),
+        (KeyboardInterrupt("Step 3 is on disk."), 130, "\nStep 3 is on disk.\n"),
     ],
 )
-def test_a_fault_is_a_message_and_a_code(error, code, said, capsys):
-    assert run(raising(error)) == code
-    assert capsys.readouterr().err == said
+def test_every_fault_has_its_message_and_code(error, code, message, capsys):
+    assert exit_code(ending(error), stopped="stopped") == code
+    assert capsys.readouterr().err == message
 
 
-def test_a_setting_that_a_record_refuses_is_a_wrong_call(capsys):
-    code = run(lambda: len(TrainConfig(steps=-1).model_dump()), expected=(ValueError,))
-    assert code == 2
-    assert capsys.readouterr().err.startswith("error: steps: ")
+def test_a_value_out_of_range_is_a_wrong_call_and_names_the_field(capsys):
+    assert exit_code(lambda: TrainConfig(steps=0).steps, stopped="") == 2
+    assert capsys.readouterr().err.startswith("error: steps: Input should be greater")
 
 
-def test_an_unexpected_fault_keeps_its_traceback():
-    with pytest.raises(OSError, match="disk"):
-        run(raising(OSError("disk")), expected=())
-    with pytest.raises(ZeroDivisionError):
-        run(lambda: 1 // 0)
+def test_other_exceptions_pass_through():
+    with pytest.raises(RuntimeError):
+        exit_code(ending(RuntimeError()), stopped="")
+    with pytest.raises(ValueError, match="a fault of the program"):
+        exit_code(ending(ValueError("a fault of the program")), stopped="", faults=(OSError,))
 
 
 def test_a_closed_pipe_is_no_fault():
     code = (
-        "from toolkit.core.command_line import run\n"
-        "raise SystemExit(run(lambda: print('x' * 2**20)))"
+        "from toolkit.core.command_line import exit_code\n"
+        "raise SystemExit(exit_code(lambda: print('x' * 2**20)))"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code],
@@ -71,3 +71,8 @@ def test_a_closed_pipe_is_no_fault():
         child.stdout.close()
         assert child.stderr.read() == b""
     assert child.returncode == 0
+
+
+def test_a_broken_pipe_to_somebody_else_is_one():
+    with pytest.raises(BrokenPipeError):
+        exit_code(ending(BrokenPipeError()))
