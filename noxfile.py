@@ -28,171 +28,96 @@ def python(session: nox.Session, *arguments: str) -> None:
     )
 
 
-def harness(session: nox.Session, command: str) -> None:
-    """Run one harness command with the arguments after ``--``."""
-    python(session, "-m", "harness", command, *session.posargs)
+# Each command of the harness, with what `nox -l` says about it.
+COMMANDS = """
+contribution Check, train, score and compare one contribution: nox -s contribution -- Example1.
+train        Train on your own pictures: nox -s train -- Example1 --data photos --base BASE.
+generate     Draw with a trained contribution: nox -s generate -- Example1 --prompt "a sks robot".
+export       Write what was trained for other programs: nox -s export -- DoRA --format kohya.
+matrix       Try which hooks go together and write docs/compatibility.md: nox -s matrix.
+new          Start a contribution that is green at once: nox -s new -- MyIdea.
+check        Check folders without running their code: nox -s check -- MyIdea (or --all).
+compare      Compare two contributions: nox -s compare -- Example1 reference.
+preview      Show a contribution's newest row in its place on the board: nox -s preview -- Example1.
+sweep        Choose a learning rate on held-back training pictures: nox -s sweep -- MyIdea.
+verify       Run a recorded row again: nox -s verify -- Example1.
+why-stale    Say what changed since a contribution was run: nox -s why-stale -- Example1.
+plan         List a board's runs, or carry them out: nox -s plan -- --executor shard --shard 1/8.
+collect      Merge rows that other machines stored into this board: nox -s collect -- DIR.
+controls     Measure the hub's own rows and see whether each is in its place.
+calibrate    Measure how small a difference the protocol can show.
+explain      Explain a check with wrong and right code: nox -s explain -- HUB204.
+list         List the contributions.
+clean        List what runs/ no longer needs; nox -s clean -- --yes removes it.
+doctor       Look at the machine and the installation.
+leaderboard  Build the site and the tables from the recorded rows: then open runs/site/index.html.
+docs         Build the documentation, and its pages about the code: then open runs/docs/index.html.
+ci           Do what CI does: nox -s ci -- check MY-BRANCH (--run: train and compare, too).
+"""
+# Programs of their own: session -> (module, what `nox -l` says about it).
+PROGRAMS = {
+    "reference": (
+        "src.main",
+        "Run the reference by itself, without the harness: nox -s reference -- --steps 50.",
+    ),
+    "scrape": (
+        "src.scraping",
+        'Collect pictures and captions from the web: nox -s scrape -- "red panda" --out Dataset.',
+    ),
+    "dataset": (
+        "toolkit.picture_sets",
+        "Look at a folder of pictures before training: nox -s dataset -- check DIR (or preview).",
+    ),
+    "lora": (
+        "toolkit.lora_files",
+        "Look at or change a LoRA file of any trainer: nox -s lora -- inspect FILE.",
+    ),
+    "sd14": (
+        "recipes.sd14_size",
+        "Train, save, load, draw at SD 1.4's size (--everybody: each contribution). Slow, 8 GB.",
+    ),
+    "exports": (
+        "recipes.exports",
+        "Train, export and draw with the file, for every contribution: ten minutes.",
+    ),
+    "bench": (
+        "benchmarks",
+        "Measure speed, an hour: nox -s bench, or nox -s bench -- training_step; writes results.",
+    ),
+    "hostile": (
+        "tests.hostile",
+        "Run every hostile contribution on every isolation layer; write docs/isolation.md's table.",
+    ),
+    "fuzz": (
+        "tests.fuzz",
+        "Feed the readers random bytes, ten minutes with hypothesis: nox -s fuzz -- --minutes 10.",
+    ),
+    "kill_anywhere": (
+        "tests.kill_anywhere",
+        "Kill a run, and a board build, at 50 random moments each; afterwards every file is whole.",
+    ),
+    "mutants": (
+        "tests.mutants.__main__",
+        "Show what the correctness gate catches: write docs/gate/matrix.md anew (ten minutes).",
+    ),
+}
 
 
-@nox.session(python=False)
-def contribution(session: nox.Session) -> None:
-    """Check, train, score and compare one contribution: nox -s contribution -- Example1."""
-    harness(session, "contribution")
+def add_session(name: str, summary: str, *words: str) -> None:
+    """Make a session that runs these words with whatever comes after ``--``."""
+
+    def session(session: nox.Session) -> None:
+        python(session, "-m", *words, *session.posargs)
+
+    session.__doc__ = summary
+    nox.session(session, name=name, python=False)
 
 
-@nox.session(python=False)
-def train(session: nox.Session) -> None:
-    """Train on your own pictures: nox -s train -- Example1 --data photos --base BASE."""
-    harness(session, "train")
-
-
-@nox.session(python=False)
-def generate(session: nox.Session) -> None:
-    """Draw with a trained contribution: nox -s generate -- Example1 --prompt "a sks robot"."""
-    harness(session, "generate")
-
-
-@nox.session(python=False)
-def export(session: nox.Session) -> None:
-    """Write what was trained for other programs: nox -s export -- DoRA --format kohya."""
-    harness(session, "export")
-
-
-@nox.session(python=False)
-def matrix(session: nox.Session) -> None:
-    """Try which hooks go together and write docs/compatibility.md: nox -s matrix."""
-    harness(session, "matrix")
-
-
-@nox.session(python=False)
-def new(session: nox.Session) -> None:
-    """Start a contribution that is green at once: nox -s new -- MyIdea."""
-    harness(session, "new")
-
-
-@nox.session(python=False)
-def check(session: nox.Session) -> None:
-    """Check folders without running their code: nox -s check -- MyIdea (or --all)."""
-    harness(session, "check")
-
-
-@nox.session(python=False)
-def compare(session: nox.Session) -> None:
-    """Compare two contributions: nox -s compare -- Example1 reference."""
-    harness(session, "compare")
-
-
-@nox.session(python=False)
-def preview(session: nox.Session) -> None:
-    """Show a contribution's newest row in its place on the board: nox -s preview -- Example1."""
-    harness(session, "preview")
-
-
-@nox.session(python=False)
-def sweep(session: nox.Session) -> None:
-    """Choose a learning rate on held-back training pictures: nox -s sweep -- MyIdea."""
-    harness(session, "sweep")
-
-
-@nox.session(python=False)
-def verify(session: nox.Session) -> None:
-    """Run a recorded row again: nox -s verify -- Example1."""
-    harness(session, "verify")
-
-
-@nox.session(name="why-stale", python=False)
-def why_stale(session: nox.Session) -> None:
-    """Say what changed since a contribution was run: nox -s why-stale -- Example1."""
-    harness(session, "why-stale")
-
-
-@nox.session(python=False)
-def plan(session: nox.Session) -> None:
-    """List the runs of a board, or carry them out: nox -s plan -- --executor shard --shard 1/8."""
-    harness(session, "plan")
-
-
-@nox.session(python=False)
-def collect(session: nox.Session) -> None:
-    """Merge rows that other machines stored into this board: nox -s collect -- DIR."""
-    harness(session, "collect")
-
-
-@nox.session(python=False)
-def controls(session: nox.Session) -> None:
-    """Measure the hub's own rows and see whether each is in its place."""
-    harness(session, "controls")
-
-
-@nox.session(python=False)
-def calibrate(session: nox.Session) -> None:
-    """Measure how small a difference the protocol can show."""
-    harness(session, "calibrate")
-
-
-@nox.session(python=False)
-def explain(session: nox.Session) -> None:
-    """Explain a check with wrong and right code: nox -s explain -- HUB204."""
-    harness(session, "explain")
-
-
-@nox.session(name="list", python=False)
-def list_contributions(session: nox.Session) -> None:
-    """List the contributions."""
-    harness(session, "list")
-
-
-@nox.session(python=False)
-def reference(session: nox.Session) -> None:
-    """Run the reference by itself, without the harness: nox -s reference -- --steps 50."""
-    python(session, "-m", "src.main", *session.posargs)
-
-
-@nox.session(python=False)
-def scrape(session: nox.Session) -> None:
-    """Collect pictures and captions from the web: nox -s scrape -- "red panda" --out Dataset."""
-    python(session, "-m", "src.scraping", *session.posargs)
-
-
-@nox.session(python=False)
-def dataset(session: nox.Session) -> None:
-    """Look at a folder of pictures before training: nox -s dataset -- check DIR (or preview)."""
-    python(session, "-m", "toolkit.picture_sets", *session.posargs)
-
-
-@nox.session(python=False)
-def clean(session: nox.Session) -> None:
-    """List what runs/ no longer needs; nox -s clean -- --yes removes it."""
-    harness(session, "clean")
-
-
-@nox.session(python=False)
-def doctor(session: nox.Session) -> None:
-    """Look at the machine and the installation."""
-    harness(session, "doctor")
-
-
-@nox.session(python=False)
-def leaderboard(session: nox.Session) -> None:
-    """Build the site and the tables from the recorded rows: then open runs/site/index.html."""
-    harness(session, "leaderboard")
-
-
-@nox.session(python=False)
-def docs(session: nox.Session) -> None:
-    """Build the documentation, and its pages about the code: then open runs/docs/index.html."""
-    harness(session, "docs")
-
-
-@nox.session(python=False)
-def ci(session: nox.Session) -> None:
-    """Do what CI does: nox -s ci -- check MY-BRANCH (--run: train and compare, too)."""
-    harness(session, "ci")
-
-
-@nox.session(python=False)
-def lora(session: nox.Session) -> None:
-    """Look at or change a LoRA file of any trainer: nox -s lora -- inspect FILE."""
-    python(session, "-m", "toolkit.lora_files", *session.posargs)
+for line in COMMANDS.strip().splitlines():
+    command, summary = line.split(maxsplit=1)
+    add_session(command, summary, "harness", command)
+for name, (module, summary) in PROGRAMS.items():
+    add_session(name, summary, module)
 
 
 @nox.session(python=False)
@@ -204,24 +129,6 @@ def base_model(session: nox.Session) -> None:
         return
     arguments = ["evaluate" if a == "--evaluate" else a for a in session.posargs]
     python(session, "-m", "recipes.tiny_sd", *arguments)
-
-
-@nox.session(python=False)
-def sd14(session: nox.Session) -> None:
-    """Train, save, load, draw at SD 1.4's size (--everybody: each contribution). Slow, 8 GB."""
-    python(session, "-m", "recipes.sd14_size", *session.posargs)
-
-
-@nox.session(python=False)
-def exports(session: nox.Session) -> None:
-    """Train, export and draw with the file, for every contribution: ten minutes."""
-    python(session, "-m", "recipes.exports", *session.posargs)
-
-
-@nox.session(python=False)
-def bench(session: nox.Session) -> None:
-    """Measure speed, an hour: nox -s bench, or nox -s bench -- training_step; writes results."""
-    python(session, "-m", "benchmarks", *session.posargs)
 
 
 @nox.session(python=False)
@@ -246,24 +153,6 @@ def tests(session: nox.Session) -> None:
     lint(session)
     workers = ("--numprocesses", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
     python(session, "-m", "pytest", *workers, *session.posargs)
-
-
-@nox.session(python=False)
-def hostile(session: nox.Session) -> None:
-    """Run every hostile contribution on every isolation layer; write docs/isolation.md's table."""
-    python(session, "-m", "tests.hostile", *session.posargs)
-
-
-@nox.session(python=False)
-def fuzz(session: nox.Session) -> None:
-    """Feed the readers random bytes, ten minutes with hypothesis: nox -s fuzz -- --minutes 10."""
-    python(session, "-m", "tests.fuzz", *session.posargs)
-
-
-@nox.session(python=False)
-def kill_anywhere(session: nox.Session) -> None:
-    """Kill a run, and a board build, at 50 random moments each; afterwards every file is whole."""
-    python(session, "-m", "tests.kill_anywhere", *session.posargs)
 
 
 @nox.session(python=False)
@@ -298,12 +187,6 @@ def extras(session: nox.Session) -> None:
     session.env.update(HUB_REQUIRE_EXTRAS="1", PYTHONPATH=str(folder))
     # Their own warnings are not ours.
     python(session, "-m", "pytest", "-W", "ignore", "-m", "needs", *session.posargs)
-
-
-@nox.session(python=False)
-def mutants(session: nox.Session) -> None:
-    """Show what the correctness gate catches: write docs/gate/matrix.md anew (ten minutes)."""
-    python(session, "-m", "tests.mutants.__main__", *session.posargs)
 
 
 @nox.session(python=False)

@@ -30,10 +30,11 @@ OUTCOMES = TypeAdapter(list[Outcome])
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--fresh", action="store_true", help="try everything again")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when not current")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="pairs with these alone")
-    parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the two files")
+    add = parser.add_argument
+    add("--fresh", action="store_true", help="try everything again")
+    add("--check", action="store_true", help="write nothing; fail when not current")
+    add("--only", nargs="+", metavar="NAME", help="pairs with these alone")
+    add("--out", type=Path, default=FOLDER, help="folder of the two files")
     add_isolation_arguments(parser)
 
 

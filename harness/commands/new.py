@@ -41,15 +41,14 @@ PICTURES = 3
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("name", metavar="NAME", help="letters, digits and _; such as MyIdea")
-    parser.add_argument(
+    add = parser.add_argument
+    add("name", metavar="NAME", help="letters, digits and _; such as MyIdea")
+    add(
         "--kind",
         choices=("code", "config"),
         help="code: a hook of your own (the default); config: settings only, no Python",
     )
-    parser.add_argument(
-        "--from", dest="source", metavar="OTHER", help="start from a copy of this contribution"
-    )
+    add("--from", dest="source", metavar="OTHER", help="start from a copy of this contribution")
     add_mix_arguments(parser)
 
 

@@ -35,36 +35,27 @@ EXECUTORS = ("local", "shard", "ray")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    add = parser.add_argument
     parser.set_defaults(name=None, only_contract=False, probe=[], all=True)
-    parser.add_argument("--track", default=ALL, help="which track (default: %(default)s of them)")
-    parser.add_argument(
-        "--format", choices=("text", "json"), default="text", help="(default: %(default)s)"
-    )
-    parser.add_argument(
+    add("--track", default=ALL, help="which track (default: %(default)s of them)")
+    add("--format", choices=("text", "json"), default="text", help="(default: %(default)s)")
+    add(
         "--missing",
         action="store_true",
         help="leave out what has a good row of this code on the board",
     )
-    parser.add_argument("--quick", action="store_true", help="a quick verdict's seeds, not all")
-    parser.add_argument("--executor", choices=EXECUTORS, help="carry the plan out, and how")
-    parser.add_argument(
-        "--shard", type=shard, metavar="I/N", help="which part of the plan, such as 2/8"
-    )
-    parser.add_argument(
-        "--address", help="with --executor ray: the cluster's (default: the one Ray finds)"
-    )
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="store rows in DIR/TRACK/NAME.json, for `collect`"
-    )
-    parser.add_argument("--record", action="store_true", help="store rows in leaderboard/results")
-    parser.add_argument(
+    add("--quick", action="store_true", help="a quick verdict's seeds, not all")
+    add("--executor", choices=EXECUTORS, help="carry the plan out, and how")
+    add("--shard", type=shard, metavar="I/N", help="which part of the plan, such as 2/8")
+    add("--address", help="with --executor ray: the cluster's (default: the one Ray finds)")
+    add("--out", type=Path, metavar="DIR", help="store rows in DIR/TRACK/NAME.json, for `collect`")
+    add("--record", action="store_true", help="store rows in leaderboard/results")
+    add(
         "--seeds", type=parse_seeds, metavar="N|A,B,...", help="the first N of each track, or these"
     )
-    parser.add_argument(
-        "--device", default="cpu", choices=DEVICES, help="where to compute (default: %(default)s)"
-    )
-    parser.add_argument("--fresh", action="store_true", help="run again even if nothing changed")
-    parser.add_argument("--skip-gate", action="store_true", help="leave the gate out")
+    add("--device", default="cpu", choices=DEVICES, help="where to compute (default: %(default)s)")
+    add("--fresh", action="store_true", help="run again even if nothing changed")
+    add("--skip-gate", action="store_true", help="leave the gate out")
     add_board_arguments(parser)
     add_isolation_arguments(parser)
 
