@@ -73,7 +73,7 @@ def extract_lora(
             left_out.append(parameter)
             missed += squared
             continue
-        wanted = (shape.out_features, shape.in_features)
+        wanted: tuple[int, ...] = (shape.out_features, shape.in_features)
         wanted += (shape.kernel, shape.kernel) if shape.is_conv else ()
         if tuple(delta.shape) != wanted:
             raise HubError(
