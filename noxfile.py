@@ -190,6 +190,21 @@ def extras(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def findings(session: nox.Session) -> None:
+    """Run the scripts of findings/, each in an environment of its own: nox -s findings -- NAME."""
+    folder = Path("findings")
+    names = session.posargs or [one.stem for one in folder.glob("[!_]*.sh")]
+    changed = []
+    for name in sorted(names):
+        try:
+            session.run("bash", str(folder / f"{name}.sh"), external=True)
+        except nox.command.CommandFailed:
+            changed.append(name)
+    if changed:
+        session.error(f"no longer so, or not to be had here: {', '.join(changed)}")
+
+
+@nox.session(python=False)
 def lock(session: nox.Session) -> None:
     """Write requirements.txt anew from pyproject.toml."""
     python(session, "harness/commands/ci/lock.py")
