@@ -16,7 +16,6 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # more: begun last, they would leave one core idle while the other ends them.
 LONG_FILES = (
     "test_main_job.py",
-    "test_main_job_others.py",
     "test_hostile.py",
     "test_board.py",
     "test_kill_anywhere.py",

@@ -10,9 +10,6 @@ import base64
 from collections.abc import Sequence
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from harness import paths
 from harness.errors import Finding
 from harness.gate.records import ContractReport
 from harness.protocol.figure_table import figure_lines
@@ -22,6 +19,7 @@ from harness.protocol.track import Track
 from harness.protocol.track_file import TrackFile
 from harness.runs.folders import SHEET_FILE
 from toolkit.core import atomic
+from toolkit.core.templates import render
 from toolkit.images.sheet import comparison_sheet, open_picture
 from toolkit.images.webp import encoded
 
@@ -47,14 +45,8 @@ def write_page(
     report: ContractReport | None = None,
 ) -> None:
     """Write the page of one run."""
-    environment = Environment(
-        loader=FileSystemLoader(paths.ROOT / "harness" / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    text = environment.get_template("page.html").render(
+    text = render(
+        Path(__file__).parent / "templates" / "page.html",
         row=row,
         track=track.file,
         findings=findings,

@@ -17,7 +17,7 @@ from harness.contributions.record import Contribution, ContributionFile
 from toolkit.core.errors import UsageError
 from toolkit.core.settings import HOOK_NAMES, HookName
 
-FOLDER = paths.ROOT / "tests" / "fixtures" / "contract"
+FOLDER = paths.ROOT / "tests" / "fixtures" / "gate"
 KINDS = ("mutants", "unusual")
 
 

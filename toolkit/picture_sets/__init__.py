@@ -3,7 +3,7 @@
     layouts.py        which picture belongs to which caption, in the four layouts
     metadata.py       one of them: metadata.jsonl
     folder.py         which files are pictures and captions, and which are nobody's
-    layout_problems.py, problems.py   what can be wrong, in words
+    problems.py       what can be wrong; problems.toml has the words
     decode.py         any picture file to upright 8-bit RGB, or a refusal that names it
     captions.py       caption files and their variations: trigger word, shuffled tags
     buckets.py        sizes for aspect-ratio buckets

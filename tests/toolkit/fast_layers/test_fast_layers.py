@@ -1,6 +1,5 @@
 """The fast forms compute what the plain ones do: values, gradients, whole trainings."""
 
-import json
 from copy import deepcopy
 from pathlib import Path
 
@@ -250,11 +249,3 @@ def test_a_training_step_of_the_unet_is_as_exact_as_the_plain_one(kind):
     assert count >= len(list(lora_layers(unet)))
     exact = gradients(unet.double(), torch.float64)
     assert error(fast) < max(2 * error(plain), RELATIVE)
-
-
-def test_the_page_of_figures_is_what_the_result_file_says():
-    from benchmarks import training_step
-
-    known = json.loads(training_step.FIGURES.read_bytes())
-    page = training_step.FIGURES.with_suffix(".md").read_text(encoding="utf-8")
-    assert page == training_step.render(known)

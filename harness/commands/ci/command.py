@@ -106,7 +106,7 @@ def run_run(args: argparse.Namespace) -> int:
 
 def run_one(args: argparse.Namespace, name: str) -> int:
     """Run one contribution of a commit and say how it went."""
-    from harness.commands.ci.run import run_from_commit
+    from harness.commands.ci.branch_run import run_from_commit
     from harness.protocol.track import DEFAULT_TRACK, load_track, track_names
 
     options = ["--seeds", args.seeds] if args.seeds else []

@@ -104,12 +104,12 @@ def figures(gain: float, chance: random.Random) -> dict[str, Any]:
 
 def make_row(track: str, name: str, gain: float, seed: int = 0, **changes: Any) -> Row:
     """Return a good row of today's files with about this gain, to be changed."""
-    chance = random.Random(f"{track} {name} {seed}")  # noqa: S311 - made-up figures
+    chance = random.Random(f"{track} {name} {seed}")
     loaded = load_track(track)
     contribution = registry.load(name)
     seeds = loaded.file.seeds
     noise = [chance.gauss(0, 0.002) for _ in seeds]
-    shift = random.Random(track)  # noqa: S311 - every row of a track shares the reference's
+    shift = random.Random(track)
     references = [REFERENCE_GAIN + shift.gauss(0, 0.002) for _ in seeds]
     own = [references[i] + gain - REFERENCE_GAIN + noise[i] for i in range(len(seeds))]
     if name == REFERENCE_NAME:
@@ -224,7 +224,7 @@ def make_sheet(track: str, hue: int = 0, columns: int = 5) -> bytes:
 
 def fill(real_tracks: Path, count: int, tracks: int = 3) -> None:
     """Fill the hub with ``count`` contributions on ``tracks`` tracks, some of them in trouble."""
-    chance = random.Random(1)  # noqa: S311 - made-up figures
+    chance = random.Random(1)
     names = [f"track{i}" for i in range(tracks)]
     for i, name in enumerate(names):
         add_track(real_tracks, name, f"Track number {i + 1}")
