@@ -80,6 +80,10 @@ PROGRAMS = {
         "recipes.exports",
         "Train, export and draw with the file, for every contribution: ten minutes.",
     ),
+    "elsewhere": (
+        "recipes.elsewhere",
+        "Run other programs on the hub's files and the hub on theirs: -- --programs FOLDER.",
+    ),
     "bench": (
         "benchmarks",
         "Measure speed, an hour: nox -s bench, or nox -s bench -- training_step; writes results.",
