@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import paths
-from harness.gate.records import ContractReport
+from harness.gate.records import GateReport
 from harness.protocol.machine import describe_machine
 from harness.protocol.row_files import read_row
 from harness.sandbox.resource_use import read_spent
@@ -102,7 +102,7 @@ def size(path: Path) -> int:
 def gate_seconds(runs: Path) -> Iterable[float]:
     """Yield the processor seconds of each gate that was run to its end."""
     for path in sorted(runs.glob("gate/*/*/report.json")):
-        report = ContractReport.model_validate_json(path.read_bytes())
+        report = GateReport.model_validate_json(path.read_bytes())
         if report.complete and report.cpu_seconds:
             yield sum(report.cpu_seconds.values())
 

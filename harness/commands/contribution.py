@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--fresh", action="store_true", help="run again even if nothing changed")
     parser.add_argument(
-        "--only-contract", action="store_true", help="run the correctness gate and nothing else"
+        "--only-gate", action="store_true", help="run the correctness gate and nothing else"
     )
     parser.add_argument(
         "--probe",
@@ -111,8 +111,8 @@ def run(args: argparse.Namespace) -> int:
     console.print(f"[bold]{contribution.name}[/] on the track [bold]{escape(track.file.title)}[/]")
     show_origins(contribution, console)
     settle(args, contribution, console)
-    if args.only_contract or args.probe:
-        return only_contract(contribution, track, args, console)
+    if args.only_gate or args.probe:
+        return only_gate(contribution, track, args, console)
     if args.record and args.skip_gate:
         raise UsageError(
             "A row that did not pass the gate cannot be recorded.", fix="Leave --skip-gate out."
@@ -133,7 +133,7 @@ def run(args: argparse.Namespace) -> int:
     return 0 if finished.row.status in ("ok", "unmergeable") else 1
 
 
-def only_contract(
+def only_gate(
     contribution: Contribution, track: Track, args: argparse.Namespace, console: Console
 ) -> int:
     """Run the correctness gate alone; return 0 when no probe found an error."""
@@ -181,7 +181,7 @@ def show(finished: Run, console: Console) -> None:
         text = render_report(finished.report, colour=wants_colour())
         console.print(text, markup=False, soft_wrap=True, emoji=False)
     elif finished.report is not None:
-        more = f". Hints: nox -s contribution -- {row.contribution} --only-contract"
+        more = f". Hints: nox -s contribution -- {row.contribution} --only-gate"
         hints = more if finished.report.findings else ""
         console.print(f"Gate: {summary_line(finished.report)}{hints}", style="dim", markup=False)
     if row.status == "unmergeable":

@@ -35,7 +35,7 @@ EXECUTORS = ("local", "shard", "ray")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.set_defaults(name=None, only_contract=False, probe=[], all=True)
+    parser.set_defaults(name=None, only_gate=False, probe=[], all=True)
     parser.add_argument("--track", default=ALL, help="which track (default: %(default)s of them)")
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="(default: %(default)s)"

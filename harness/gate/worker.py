@@ -20,10 +20,10 @@ from harness.contributions.registry import is_reference
 from harness.gate.catalogue import choose
 from harness.gate.judge import judge, outcome
 from harness.gate.probe import Probe
-from harness.gate.records import ContractFinding, ExperimentOutcome, ProbeOutcome
+from harness.gate.records import ExperimentOutcome, GateFinding, ProbeOutcome
 from harness.sandbox.events import EventWriter, clean_json
 from harness.worker.hooks import Hooks, innermost, load_hooks
-from harness.worker.jobs import Answer, ContractJob
+from harness.worker.jobs import Answer, GateJob
 from toolkit.core.errors import HubError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ OUTCOMES_LIMIT = 16 << 20  # bytes that are read of it
 RAISED = "HUB-C00"
 
 
-def run_contract_job(job: ContractJob, events: EventWriter) -> Answer:
+def run_gate_job(job: GateJob, events: EventWriter) -> Answer:
     """Run the experiments of a job."""
     probes = choose(job.probes)
     with watchdog(job.limit_s):
@@ -62,7 +62,7 @@ def watchdog(limit_s: float) -> Iterator[None]:
         faulthandler.cancel_dump_traceback_later()
 
 
-def prepare(job: ContractJob) -> Context:
+def prepare(job: GateJob) -> Context:
     """Import the contribution while the process is watched, and load the models."""
     from harness.gate.audit import changes, global_state, live_threads, watching
     from harness.gate.components import Workshop
@@ -133,7 +133,7 @@ def raised(error: Exception, experiment: str, hooks: Hooks) -> ProbeOutcome:
 def crashed(experiment: str, what: str, where: str, fix: str | None) -> ProbeOutcome:
     """Return the finding of HUB-C00 for an experiment that did not come to its end."""
     (probe,) = choose((RAISED,))
-    found = ContractFinding(
+    found = GateFinding(
         probe=probe.id,
         title=probe.title,
         severity="error",

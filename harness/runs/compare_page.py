@@ -36,7 +36,7 @@ class Side:
 def write_compare_page(path: Path, one: Side, other: Side, track: Track) -> None:
     """Write the page."""
     environment = Environment(
-        loader=FileSystemLoader(paths.ROOT / "harness" / "templates"),
+        loader=FileSystemLoader(paths.ROOT / "harness" / "runs" / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

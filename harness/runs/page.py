@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from toolkit.core import atomic
 from harness import paths
-from harness.gate.records import ContractReport
+from harness.gate.records import GateReport
 from harness.protocol.figure_table import figure_lines
 from toolkit.images.sheet import comparison_sheet, open_picture
 from harness.errors import Finding
@@ -44,11 +44,11 @@ def write_page(
     findings: Sequence[Finding],
     columns: Columns,
     track: Track,
-    report: ContractReport | None = None,
+    report: GateReport | None = None,
 ) -> None:
     """Write the page of one run."""
     environment = Environment(
-        loader=FileSystemLoader(paths.ROOT / "harness" / "templates"),
+        loader=FileSystemLoader(paths.ROOT / "harness" / "runs" / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

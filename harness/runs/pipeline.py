@@ -1,7 +1,7 @@
 """The way of one contribution, top to bottom. Only this module knows the order of the steps.
 
 check        the folder, statically                          -> Finding[]
-gate         does it train a LoRA of Stable Diffusion?      -> ContractReport
+gate         does it train a LoRA of Stable Diffusion?      -> GateReport
 train        its hooks in a worker, beside the reference's   -> deltas, pictures
 score        base + delta in a process without its code      -> ScoreAnswer
 compare      with the reference, paired by seed              -> Verdict
@@ -19,7 +19,7 @@ from toolkit.core import atomic
 from harness.protocol import base_model, row_files
 from harness.contributions import registry
 from harness.protocol.verdict import gain_differences
-from harness.gate.records import ContractReport
+from harness.gate.records import GateReport
 from harness.contributions.dependencies import require_installed
 from harness.errors import GateError, CheckError
 from toolkit.core.errors import HubError, UsageError
@@ -74,7 +74,7 @@ class Run:
     folder: Path
     findings: tuple[Finding, ...]
     reused: bool = False
-    report: ContractReport | None = None
+    report: GateReport | None = None
 
 
 def run_contribution(
@@ -141,7 +141,7 @@ def run_locked(attempt: Attempt, findings: tuple[Finding, ...], options: Options
     return Run(row, attempt.folder, findings, report=report)
 
 
-def gate(attempt: Attempt, findings: Sequence[Finding], options: Options) -> ContractReport | None:
+def gate(attempt: Attempt, findings: Sequence[Finding], options: Options) -> GateReport | None:
     """Run the correctness gate on a clean folder, and on the reference beside it.
 
     Raises:
@@ -210,7 +210,7 @@ def plan(
 
 
 def run_attempt(
-    attempt: Attempt, findings: Sequence[Finding], report: ContractReport | None
+    attempt: Attempt, findings: Sequence[Finding], report: GateReport | None
 ) -> Row:
     """Do the steps and write row, sheet and page, whatever the outcome."""
     columns: Columns = []
@@ -254,7 +254,7 @@ def publish(
     row: Row,
     findings: Sequence[Finding],
     columns: Columns,
-    report: ContractReport | None,
+    report: GateReport | None,
 ) -> None:
     """Write row, sheet and page into the run's folder; the page last, for it marks the end."""
     attempt.folder.mkdir(parents=True, exist_ok=True)

@@ -84,10 +84,10 @@ class GenerateJob(Job):
     loras: tuple[LoraUse, ...] = Field(default=(), description="files to add, paths absolute")
 
 
-class ContractJob(Job):
+class GateJob(Job):
     """Run experiments of the correctness gate and let the probes read them."""
 
-    kind: Literal["contract"] = "contract"
+    kind: Literal["gate"] = "gate"
     data_dir: Path = Field(description="folder with Images/ and ImageCaptions/ of the track")
     experiments: tuple[str, ...]
     probes: tuple[str, ...] = Field(description="ids of the probes that are wanted; none = all")
@@ -107,7 +107,7 @@ class FinetuneJob(Job):
         return self.out / "stop"
 
 
-AnyJob = Annotated[TrainJob | GenerateJob | ContractJob | FinetuneJob, Field(discriminator="kind")]
+AnyJob = Annotated[TrainJob | GenerateJob | GateJob | FinetuneJob, Field(discriminator="kind")]
 
 
 class SeedOutcome(Record):

@@ -15,7 +15,7 @@ from harness.protocol.row import ErrorReport
 from harness.sandbox.events import EventWriter
 from harness.sandbox.files import ANSWER_FILE, EVENTS_FILE, TRACE_MARK
 from harness.sandbox.report import report, sendable
-from harness.worker.jobs import Answer, AnyJob, ContractJob, FinetuneJob, TrainJob
+from harness.worker.jobs import Answer, AnyJob, FinetuneJob, GateJob, TrainJob
 from toolkit.core import atomic
 from toolkit.core.errors import HubError, describe
 
@@ -36,7 +36,7 @@ def main(job_file: Path) -> None:
 
 def run(job: AnyJob, events: EventWriter) -> Answer:
     """Import what the job needs, only now, and run it."""
-    if not isinstance(job, ContractJob):  # the gate's experiments import it themselves
+    if not isinstance(job, GateJob):  # the gate's experiments import it themselves
         from harness.worker.hooks import load_hooks
 
         load_hooks(job.contribution, job.reference)  # a fault at import comes before torch loads
@@ -49,10 +49,10 @@ def run(job: AnyJob, events: EventWriter) -> Answer:
         from harness.worker.training import run_train_job
 
         return run_train_job(job, events)
-    if isinstance(job, ContractJob):
-        from harness.gate.worker import run_contract_job
+    if isinstance(job, GateJob):
+        from harness.gate.worker import run_gate_job
 
-        return run_contract_job(job, events)
+        return run_gate_job(job, events)
     if isinstance(job, FinetuneJob):
         from harness.worker.finetuning import run_finetune_job
 

@@ -17,7 +17,7 @@ from harness.contributions.record import Contribution, ContributionFile
 from toolkit.core.errors import UsageError
 from toolkit.core.settings import HOOK_NAMES, HookName
 
-FOLDER = paths.ROOT / "tests" / "fixtures" / "contract"
+FOLDER = paths.ROOT / "tests" / "fixtures" / "gate"
 KINDS = ("mutants", "unusual")
 
 
@@ -81,7 +81,7 @@ def read(path: Path) -> Fixture:
             "authors": ("the hub",),
             "summary": summary.ljust(10, "."),
             "hooks": tuple(hooks),
-            "contract": {"exempt": declared.get("EXEMPT", {})},
+            "gate": {"exempt": declared.get("EXEMPT", {})},
         }
     )
     return Fixture(

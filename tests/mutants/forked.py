@@ -12,13 +12,13 @@ import sys
 from pathlib import Path
 
 from harness.errors import WorkerCrash
-from harness.gate.worker import run_contract_job
+from harness.gate.worker import run_gate_job
 from harness.protocol.row import ErrorReport
 from harness.sandbox.events import EventWriter
 from harness.sandbox.exits import describe_exit
 from harness.sandbox.files import LOG_FILE
 from harness.sandbox.outcome import Outcome
-from harness.worker.jobs import Answer, ContractJob
+from harness.worker.jobs import Answer, GateJob
 from toolkit.core.progress import Progress
 
 
@@ -30,7 +30,7 @@ class ForkedChild:
         out: Its folder.
     """
 
-    def __init__(self, job: ContractJob, out: Path) -> None:
+    def __init__(self, job: GateJob, out: Path) -> None:
         self.out = out
         self._code: int | None = None
         (out / "tmp").mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ class ForkedChild:
         if self._pid == 0:
             self._run(job)
 
-    def _run(self, job: ContractJob) -> None:
+    def _run(self, job: GateJob) -> None:
         """Be the child: never returns."""
         code = 1
         try:
@@ -49,7 +49,7 @@ class ForkedChild:
             os.dup2(log, 2)
             os.chdir(self.out / "tmp")
             with EventWriter(self.out / "events.jsonl") as events:
-                run_contract_job(job, events)
+                run_gate_job(job, events)
             code = 0
         except BaseException:
             import traceback
@@ -84,6 +84,6 @@ class ForkedChild:
             self._code = -signal.SIGKILL
 
 
-def fork(_label: str, job: ContractJob, out: Path) -> ForkedChild:
+def fork(_label: str, job: GateJob, out: Path) -> ForkedChild:
     """Start a fork; see ``GateRun.launch``."""
     return ForkedChild(job, out)

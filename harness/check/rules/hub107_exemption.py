@@ -16,7 +16,7 @@ FIXABLE = False
 
 def check(folder: Folder) -> Iterator[Problem]:
     """Look each exempted probe up among the probes."""
-    table = folder.document.values.get("contract", {})
+    table = folder.document.values.get("gate", {})
     exempt = table.get("exempt", {}) if isinstance(table, dict) else {}
     if not isinstance(exempt, dict) or not exempt:
         return
@@ -25,7 +25,7 @@ def check(folder: Folder) -> Iterator[Problem]:
     probes = {probe.id: probe for probe in all_probes()}
     exemptible = tuple(probe.id for probe in probes.values() if probe.exemptible)
     for name in exempt:
-        line = folder.toml_line("contract", "exempt", name)
+        line = folder.toml_line("gate", "exempt", name)
         if name not in probes:
             yield Problem(f"There is no probe {name!r}.", suggestion(name, exemptible), TOML, line)
         elif name not in exemptible:

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from harness import hookspecs, paths
 from harness.check.rules import RULES
 from harness.commands.documentation.docstrings import markdown
-from harness.contributions.record import ContractTable, ContributionFile, MixTable, NeedsTable
+from harness.contributions.record import ContributionFile, GateTable, MixTable, NeedsTable
 from harness.gate.catalogue import all_probes
 from toolkit.core import atomic, reporting, settings
 from toolkit.core.peft_methods import METHODS
@@ -43,7 +43,7 @@ GIVEN: tuple[tuple[type[Record], type[Record], str], ...] = (
 OTHER_TABLES: dict[str, tuple[type[Record], str]] = {
     "mix": (MixTable, "hooks that come from other contributions, in a recipe"),
     "needs": (NeedsTable, "what its `train` cannot work without, in a recipe"),
-    "contract": (ContractTable, "for the [correctness gate](../gate/README.md)"),
+    "gate": (GateTable, "for the [correctness gate](../gate/README.md)"),
 }
 
 
@@ -219,7 +219,7 @@ def checks_page() -> str:
         "",
         "## Of what the hooks do",
         "",
-        "`nox -s contribution -- MyIdea --only-contract` runs the "
+        "`nox -s contribution -- MyIdea --only-gate` runs the "
         "[correctness gate](../gate/README.md).",
         "",
         "| probe | what it finds | |",

@@ -38,7 +38,7 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
               "troubleshooting.md"),
     "Contribute": ("reference/hooks.md", "reference/settings.md", "peft_methods.md", "mixing.md",
                    "equality.md", "reading.md", "learning_rates.md", "reference/checks.md",
-                   "contract/README.md", "contract/matrix.md", "assistants.md"),
+                   "gate/README.md", "gate/matrix.md", "assistants.md"),
     "Use": ("datasets.md", "training.md", "sd14_size.md", "generating.md", "lora_files.md",
             "export.md", "export_everybody.md", "scraping.md"),
     "The board": ("leaderboard.md", "findings.md", "table.md", "protocol.md",
@@ -47,7 +47,7 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
                 "isolation.md", "security.md", "notice.md"),
 }  # fmt: skip
 # Pages of one check each: found by the list of all, and by the search.
-FOLDERS = {"One by one: the folder": "checks", "One by one: the hooks": "contract"}
+FOLDERS = {"One by one: the folder": "checks", "One by one: the hooks": "gate"}
 
 # The theme would fetch this from elsewhere. It lets the search work in pages opened from a file.
 SHIM = "https://unpkg.com/iframe-worker/shim"
@@ -63,7 +63,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Choose the order of the pages."""
     config.nav = navigation()
     if address := os.environ.get("HUB_BOARD_ADDRESS"):
-        config.nav = [*config.nav, {"Leaderboard": address}]
+        config.nav = [*config.nav, {"Board": address}]
     return config
 
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from harness.contributions.recipes.naming import label, ordered
-from harness.contributions.record import ContractTable, Contribution
+from harness.contributions.record import Contribution, GateTable
 from toolkit.core.errors import UsageError
 from toolkit.core.record import Record
 from toolkit.core.settings import HOOK_NAMES, TABLES, HookName, Settings
@@ -71,12 +71,12 @@ def put_together(
     """
     settings, writers = settled(own, layers)
     everybody = [own, *(parts[hook] for hook in ordered(parts))]
-    exempt = {probe: why for one in everybody for probe, why in one.file.contract.exempt.items()}
+    exempt = {probe: why for one in everybody for probe, why in one.file.gate.exempt.items()}
     file = own.file.model_copy(
         update={
             "summary": summary,
             "settings": settings,
-            "contract": ContractTable(exempt=exempt),
+            "gate": GateTable(exempt=exempt),
             "dependencies": unique(line for one in everybody for line in one.file.dependencies),
             "authors": unique(name for one in everybody for name in one.file.authors),
         }

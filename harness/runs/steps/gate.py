@@ -19,7 +19,7 @@ from harness import paths
 from harness.gate.catalogue import all_probes, choose
 from harness.gate.experiments import EXPERIMENTS
 from harness.gate.judge import folded
-from harness.gate.records import ContractFinding, ContractReport, ExperimentOutcome, ProbeOutcome
+from harness.gate.records import GateFinding, GateReport, ExperimentOutcome, ProbeOutcome
 from harness.gate.worker import OUTCOMES_FILE, RAISED, crashed, not_run, read_outcomes
 from harness.errors import GateError
 from toolkit.core.progress import Progress
@@ -29,7 +29,7 @@ from harness.contributions.registry import is_reference
 from harness.runs.folders import prune
 from harness.runs.key import LOCK, RECORDS, file_or_folder_hash
 from harness.protocol.track import Track
-from harness.worker.jobs import Answer, ContractJob
+from harness.worker.jobs import Answer, GateJob
 from harness.sandbox.files import LOG_FILE
 from harness.sandbox.outcome import Outcome, log_tail
 from harness.sandbox.child import POLL_S, Child
@@ -64,7 +64,7 @@ class Worker(Protocol):
         """End it."""
 
 
-def start_worker(label: str, job: ContractJob, out: Path) -> Worker:
+def start_worker(label: str, job: GateJob, out: Path) -> Worker:
     """Start a sandboxed child."""
     timeout_s = STARTING_S + job.limit_s * len(job.experiments)
     read = Answer.model_validate_json
@@ -82,7 +82,7 @@ class GateRun:
     probes: tuple[str, ...]
     limit_s: float = LIMIT_S
     experiments: tuple[str, ...] = EXPERIMENTS
-    launch: Callable[[str, ContractJob, Path], Worker] = field(default=start_worker, repr=False)
+    launch: Callable[[str, GateJob, Path], Worker] = field(default=start_worker, repr=False)
     began: float = field(default_factory=time.monotonic)
     done: list[ExperimentOutcome] = field(default_factory=list)
     starts: int = 0
@@ -104,7 +104,7 @@ class GateRun:
         """Start a worker on the experiments that are still to be done."""
         self.starts += 1
         out = self.folder / f"worker-{self.starts}"
-        job = ContractJob(
+        job = GateJob(
             contribution=self.contribution,
             reference=self.reference,
             base_model=str(self.track.base_model),
@@ -157,14 +157,14 @@ class GateRun:
         outcomes = (crashed(name, what, where, error.fix), *not_run(lost, name))
         self.done.append(ExperimentOutcome(experiment=name, finished=True, outcomes=outcomes))
 
-    def report(self) -> ContractReport:
+    def report(self) -> GateReport:
         """Put everything together."""
         outcomes = merged([o for line in self.done for o in line.outcomes])
         if not self.probes and not any(o.probe == RAISED for o in outcomes):
             (probe,) = choose((RAISED,))
             passed = ProbeOutcome(probe=probe.id, title=probe.title, state="passed")
             outcomes = [passed, *outcomes]
-        return ContractReport(
+        return GateReport(
             contribution=self.contribution.name,
             outcomes=folded(sorted(outcomes, key=lambda o: o.probe), all_probes()),
             cpu_seconds={line.experiment: round(line.cpu_seconds, 2) for line in self.done},
@@ -185,7 +185,7 @@ def merged(outcomes: Sequence[ProbeOutcome]) -> list[ProbeOutcome]:
     raised = [o for o in outcomes if o.probe == RAISED]
     if not raised:
         return others
-    found: dict[str, ContractFinding] = {}
+    found: dict[str, GateFinding] = {}
     for one in (f for o in raised for f in o.findings):
         fault = one.observed.partition(": ")[2]  # without the experiment's name
         found.setdefault(f"{one.where} {fault}", one)
@@ -222,10 +222,10 @@ def run_gates(
     *,
     probes: tuple[str, ...] = (),
     fresh: bool = False,
-) -> list[ContractReport]:
+) -> list[GateReport]:
     """Return the report of each contribution, side by side; unchanged ones come from disk."""
     folders = [gate_folder(one, reference, track) for one in contributions]
-    reports: dict[int, ContractReport] = {}
+    reports: dict[int, GateReport] = {}
     with contextlib.ExitStack() as stack:
         for folder in sorted(set(folders)):  # in one order, or two runs could wait for each other
             folder.mkdir(parents=True, exist_ok=True)
@@ -266,15 +266,15 @@ def gate_folder(contribution: Contribution, reference: Contribution, track: Trac
     return paths.RUNS / GATE_RUNS / contribution.name / key[:12]
 
 
-def read_report(path: Path) -> ContractReport | None:
+def read_report(path: Path) -> GateReport | None:
     """Return a report that was written before, or None."""
     try:
-        return ContractReport.model_validate_json(path.read_bytes())
+        return GateReport.model_validate_json(path.read_bytes())
     except (OSError, ValueError):
         return None
 
 
-def require_passed(contribution: Contribution, report: ContractReport) -> None:
+def require_passed(contribution: Contribution, report: GateReport) -> None:
     """Stop before anything is trained when a probe found an error.
 
     Raises:
@@ -291,5 +291,5 @@ def require_passed(contribution: Contribution, report: ContractReport) -> None:
         where=roots[0].where if roots else None,
         fix="Mend "
         + ("the reference in src/." if is_reference(contribution) else "them one by one: ")
-        + f"nox -s contribution -- {name} --only-contract",
+        + f"nox -s contribution -- {name} --only-gate",
     )

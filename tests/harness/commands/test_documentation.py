@@ -140,7 +140,7 @@ def test_the_script_for_the_search_is_the_published_one():
 
 
 def test_the_board_and_the_documentation_know_each_other(site, tmp_path):
-    page = site / "contract" / "index.html"
+    page = site / "gate" / "index.html"
     assert 'href="../../index.html"' in page.read_text(encoding="utf-8")
     with synthetic_hub.hub_at(tmp_path / "hub"):
         board.build(collect(), tmp_path / "with", docs=True)
