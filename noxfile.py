@@ -226,10 +226,17 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def lint(session: nox.Session) -> None:
-    """Run ruff and mypy, and the linters of the GitHub workflows."""
+    """Run ruff, mypy, import-linter, and the linters of the GitHub workflows."""
     python(session, "-m", "ruff", "check", ".")
     python(session, "-m", "ruff", "format", "--check", ".")
     python(session, "-m", "mypy")
+    # The layers of the house: pyproject.toml, [tool.importlinter].
+    python(
+        session,
+        "-c",
+        "from importlinter.cli import lint_imports_command as run; run()",
+        "--no-cache",
+    )
     python(session, "harness/commands/ci/lint_workflows.py")
 
 

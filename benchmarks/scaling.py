@@ -27,6 +27,7 @@ from typing import Any
 from harness import paths
 from harness.protocol.machine import describe_machine
 from toolkit.core import atomic
+from toolkit.core.settings import REFERENCE_NAME
 
 # From the smallest to the largest size the cost of one may grow by this factor, no more.
 MOST_GROWTH = 2.0
@@ -73,7 +74,7 @@ def measure_hub(count: int) -> dict[str, float]:
         synthetic_hub.fill(real, count, tracks=1)
         names = registry.contribution_names()
         folders = [paths.CONTRIBUTIONS / name for name in names]
-        pattern = Task(contribution=registry.REFERENCE_NAME, track="")
+        pattern = Task(contribution=REFERENCE_NAME, track="")
         seeds = partial(chosen_seeds, None, every=True)
         choices: list[Any] = []
         found = {

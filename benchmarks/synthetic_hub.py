@@ -19,7 +19,7 @@ from harness.protocol import row_files
 from harness.protocol.row import Row
 from harness.protocol.track import load_track
 from harness.runs.page import SHEET_SIDE_PX
-from toolkit.core.settings import HOOK_NAMES
+from toolkit.core.settings import HOOK_NAMES, REFERENCE_NAME
 from toolkit.images.sheet import comparison_sheet
 
 BASE_LOSS = 0.125
@@ -112,7 +112,7 @@ def make_row(track: str, name: str, gain: float, seed: int = 0, **changes: Any) 
     shift = random.Random(track)  # noqa: S311 - every row of a track shares the reference's
     references = [REFERENCE_GAIN + shift.gauss(0, 0.002) for _ in seeds]
     own = [references[i] + gain - REFERENCE_GAIN + noise[i] for i in range(len(seeds))]
-    if name == registry.REFERENCE_NAME:
+    if name == REFERENCE_NAME:
         own = references
     differences = [a - b for a, b in zip(own, references, strict=True)]
     mean = sum(differences) / len(differences)
@@ -144,7 +144,7 @@ def make_row(track: str, name: str, gain: float, seed: int = 0, **changes: Any) 
             for i, seed in enumerate(seeds)
         ],
         "verdict": {
-            "outcome": "is the reference" if name == registry.REFERENCE_NAME else outcome,
+            "outcome": "is the reference" if name == REFERENCE_NAME else outcome,
             "gain": sum(own) / len(own),
             "reference_gain": sum(references) / len(references),
             "difference": mean,
@@ -233,13 +233,13 @@ def fill(real_tracks: Path, count: int, tracks: int = 3) -> None:
         add_contribution(f"Idea{number}", f"Made-up idea number {number} of many.", parents)
     for name in names:
         sheets = [make_sheet(name, hue) for hue in range(0, 256, 32)]
-        record(make_row(name, registry.REFERENCE_NAME, REFERENCE_GAIN), sheets[0])
+        record(make_row(name, REFERENCE_NAME, REFERENCE_GAIN), sheets[0])
         for number in range(count):
             one = f"Idea{number}"
             if number % 20 == 7:
                 continue  # pending
             own = HOOK_NAMES[: number % 5]
-            origins = {hook: one if hook in own else registry.REFERENCE_NAME for hook in HOOK_NAMES}
+            origins = {hook: one if hook in own else REFERENCE_NAME for hook in HOOK_NAMES}
             changes: dict[str, Any] = {"origins": origins}
             if number % 20 == 3:
                 error = {"kind": "HookError", "what": "make_lora raised", "fix": "Mend it."}

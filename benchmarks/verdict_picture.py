@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from harness import paths
-from harness.board.sheets import SHEET_SIDE_PX
 from harness.protocol.row_files import read_row
 from harness.protocol.track import load_track
-from harness.runs.page import write_page
+from harness.runs.page import SHEET_SIDE_PX, write_page
 from harness.runs.steps.columns import OWN, TRAINED_ON
 from toolkit.core import atomic
 from toolkit.images.sheet import CAPTION_PX, GAP_PX, LABEL_PX, open_picture
@@ -36,7 +35,8 @@ SHORTEN = """(() => {
     const name = row.cells[0].textContent;
     if (row.cells.length === 7 && !row.matches('.you') && name !== 'reference') row.remove();
   }
-  const title = [...document.querySelectorAll('h2')].find(h => h.textContent === 'Figure by figure');
+  const titles = [...document.querySelectorAll('h2')];
+  const title = titles.find(h => h.textContent === 'Figure by figure');
   for (let node = title; node.textContent !== 'Same prompt, same seed';) {
     const next = node.nextElementSibling; node.remove(); node = next;
   }
@@ -75,7 +75,8 @@ def cut(sheet: Path, columns: int, prompts: int, folder: Path) -> list[list[Path
     step = SHEET_SIDE_PX + GAP_PX
     lefts = range(GAP_PX, picture.width, step)
     tops = range(LABEL_PX, picture.height - GAP_PX, step + CAPTION_PX)
-    assert (len(lefts), len(tops)) == (columns, prompts), "the sheet has another layout"
+    if (len(lefts), len(tops)) != (columns, prompts):
+        raise SystemExit(f"error: {sheet} has another layout than {columns} x {prompts} pictures")
     cells: list[list[Path]] = []
     for column, left in enumerate(lefts):
         cells.append([])

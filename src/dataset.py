@@ -21,9 +21,9 @@ from torch.utils.data import Dataset
 
 from harness import hookimpl
 from toolkit.core.settings import DatasetConfig
+from toolkit.images.decode import load_rgb
 from toolkit.picture_sets.buckets import target_of
 from toolkit.picture_sets.captions import content_hash, vary
-from toolkit.picture_sets.decode import load_rgb
 from toolkit.picture_sets.folder import Picture
 from toolkit.picture_sets.layouts import read_folder, read_pairs
 from toolkit.picture_sets.problems import refuse_errors

@@ -17,11 +17,21 @@ BUDGET = {
 }
 
 
+def copy_hub(source: Path, target: Path) -> None:
+    """Copy a repository without what machines make: environment, history, caches, ``runs/``."""
+    made = shutil.ignore_patterns(".git", ".nox", "__pycache__", ".*_cache", "venv")
+
+    def skip(folder: str, names: list[str]) -> set[str]:
+        # Only at the top: harness/runs/ is code.
+        return made(folder, names) | ({"runs"} if Path(folder) == source else set())
+
+    shutil.copytree(source, target, ignore=skip)
+
+
 def clone(folder: Path, **budget: str) -> Path:
     """Copy the repository to ``folder / "hub"``; ``budget`` changes more lines of the track."""
     hub = folder / "hub"
-    skip = shutil.ignore_patterns(".git", ".nox", "runs", "__pycache__", ".*_cache", "venv")
-    shutil.copytree(paths.ROOT, hub, ignore=skip)
+    copy_hub(paths.ROOT, hub)
     track = hub / "tracks" / "robot" / "track.toml"
     text = track.read_text(encoding="utf-8")
     for field, value in {**BUDGET, **budget}.items():

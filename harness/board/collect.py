@@ -18,6 +18,7 @@ from harness.protocol.row import SCHEMA_VERSION
 from harness.protocol.statistics.ranks import pareto_tiers, tie_groups
 from harness.protocol.track import Track, load_track, track_names
 from toolkit.core.errors import BaseModelError, HubError, ResultFileError
+from toolkit.core.settings import REFERENCE_NAME
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def collect() -> Board:
     Raises:
         ResultFileError: Rows are damaged, or belong to nothing; all of them are named.
     """
-    own = [registry.REFERENCE_NAME, *registry.control_names()]
+    own = [REFERENCE_NAME, *registry.control_names()]
     names = [*own, *registry.contribution_names()]
     contributions = {name: found for name in names if (found := _readable(name))}
     tracks = tuple(load_track(name) for name in track_names())
@@ -90,7 +91,7 @@ def _entries_of(
     track: Track, names: list[str], contributions: dict[str, Contribution]
 ) -> tuple[list[Entry], list[str]]:
     folder = paths.RESULTS / track.file.name
-    reference_hash = contributions[registry.REFERENCE_NAME].content_hash
+    reference_hash = contributions[REFERENCE_NAME].content_hash
     protocol_hash = _protocol_hash(track)
     entries, faults = [], []
     recorded = {path.stem: path for path in sorted(folder.glob("*.json"))}

@@ -11,7 +11,8 @@ from PIL import Image
 from harness import paths
 from harness.board.entries import Entry
 from harness.runs.page import SHEET_SIDE_PX
-from toolkit.images.limits import FORMATS, guarded
+from toolkit.images.guarded import guarded
+from toolkit.images.limits import FORMATS
 from toolkit.images.sheet import CAPTION_PX, GAP_PX, LABEL_PX, UNREADABLE
 
 MAX_COLUMNS, MAX_PROMPTS = 6, 12

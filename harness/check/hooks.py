@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from harness import hookspecs
-from harness.check.python_source import Function, Module, resolve_relative
+from harness.check.python_source import Function, Module, Sources, resolve_relative
 from toolkit.core.settings import HOOK_NAMES
-
-if TYPE_CHECKING:
-    from harness.check.folder import Folder
 
 MAIN = "src/main.py"
 MARKER = "harness.hookimpl"
@@ -76,7 +73,7 @@ def parameters_of(hook: str) -> tuple[str, ...]:
     return tuple(code.co_varnames[: code.co_argcount])
 
 
-def scan(folder: Folder) -> HookScan:
+def scan(folder: Sources) -> HookScan:
     """Follow every name of main.py, and list all marked functions of the folder."""
     marked = tuple(
         item for module in folder.modules.values() for item in _marked_in(folder, module)
@@ -100,7 +97,7 @@ def scan(folder: Folder) -> HookScan:
 
 
 def follow(
-    folder: Folder, module: Module, name: str, seen: set[tuple[str, str]] | None = None
+    folder: Sources, module: Module, name: str, seen: set[tuple[str, str]] | None = None
 ) -> Iterator[Meaning]:
     """Yield everything that ``name`` can mean in ``module``.
 
@@ -130,7 +127,7 @@ def follow(
                 yield from follow(folder, target, name, seen)
 
 
-def marker_call(folder: Folder, module: Module, node: ast.expr) -> tuple[bool, ast.Call | None]:
+def marker_call(folder: Sources, module: Module, node: ast.expr) -> tuple[bool, ast.Call | None]:
     """Tell whether a decorator is the hub's marker, and return its call if it has options."""
     call = node if isinstance(node, ast.Call) else None
     target = call.func if call else node
@@ -140,7 +137,7 @@ def marker_call(folder: Folder, module: Module, node: ast.expr) -> tuple[bool, a
     return isinstance(target, ast.Name) and _leads_to_marker(folder, module, target.id), call
 
 
-def _leads_to_marker(folder: Folder, module: Module, name: str) -> bool:
+def _leads_to_marker(folder: Sources, module: Module, name: str) -> bool:
     # A helper module of theirs may hand the marker on, or rename it.
     waiting, seen = [(module, name)], set()
     while waiting:
@@ -165,7 +162,7 @@ def _leads_to_marker(folder: Folder, module: Module, name: str) -> bool:
     return False
 
 
-def _judge(folder: Folder, module: Module, node: Function, at_top: bool = True) -> Meaning:
+def _judge(folder: Sources, module: Module, node: Function, at_top: bool = True) -> Meaning:
     for decorator in node.decorator_list:
         is_marker, call = marker_call(folder, module, decorator)
         if is_marker:
@@ -173,7 +170,7 @@ def _judge(folder: Folder, module: Module, node: Function, at_top: bool = True) 
     return Plain(module, node)
 
 
-def _marked_in(folder: Folder, module: Module) -> Iterator[Marked]:
+def _marked_in(folder: Sources, module: Module) -> Iterator[Marked]:
     top = {id(node) for nodes in module.bindings.values() for node in nodes}
     for function in module.functions:
         if function.decorator_list:
@@ -189,7 +186,7 @@ def _marked_in(folder: Folder, module: Module) -> Iterator[Marked]:
 
 
 def _follow_value(
-    folder: Folder, module: Module, value: ast.expr, seen: set[tuple[str, str]]
+    folder: Sources, module: Module, value: ast.expr, seen: set[tuple[str, str]]
 ) -> Iterator[Meaning]:
     if isinstance(value, ast.Name):  # train = my_train
         yield from follow(folder, module, value.id, seen)
@@ -208,7 +205,7 @@ def _follow_value(
 
 
 def _follow_marked(
-    folder: Folder, module: Module, name: str, seen: set[tuple[str, str]]
+    folder: Sources, module: Module, name: str, seen: set[tuple[str, str]]
 ) -> list[Meaning]:
     """Follow ``name`` in ``train = hookimpl(name)``, where it may be ``train`` itself again.
 
@@ -227,7 +224,7 @@ def _follow_marked(
 
 
 def _follow_import(
-    folder: Folder,
+    folder: Sources,
     module: Module,
     node: ast.ImportFrom,
     name: str,
@@ -251,7 +248,7 @@ def _original(node: ast.ImportFrom, name: str) -> str:
     return next((a.name for a in node.names if (a.asname or a.name) == name), name)
 
 
-def _target(folder: Folder, module: Module, node: ast.ImportFrom) -> tuple[str, ...] | None:
+def _target(folder: Sources, module: Module, node: ast.ImportFrom) -> tuple[str, ...] | None:
     names = tuple((alias.name, alias.asname) for alias in node.names)
     item = next((i for i in module.imports if i.node is node), None)
     if item is None or item.names != names:
@@ -263,7 +260,7 @@ def _target(folder: Folder, module: Module, node: ast.ImportFrom) -> tuple[str, 
     return parts[2:] if parts[:2] == ("CONTRIBUTIONS", folder.name) else None
 
 
-def _star_targets(folder: Folder, module: Module) -> Iterator[Module]:
+def _star_targets(folder: Sources, module: Module) -> Iterator[Module]:
     for node in module.bindings.get("*", []):
         if isinstance(node, ast.ImportFrom):
             parts = _target(folder, module, node)
@@ -284,7 +281,7 @@ def _public_names(module: Module) -> set[str]:
     return {name for name in module.bindings if not name.startswith("_")}
 
 
-def _visible_names(folder: Folder, main: Module) -> set[str]:
+def _visible_names(folder: Sources, main: Module) -> set[str]:
     names = set(main.bindings) - {"*"}
     for target in _star_targets(folder, main):
         names |= _public_names(target)

@@ -13,10 +13,6 @@ MAX_LISTED = 2000
 MAX_DEPTH = 12
 
 MIN_SIDE_PX = 64
-MAX_PIXELS = 4096 * 4096  # as toolkit.images.limits, without waking Pillow
-# Pictures up to this size are decoded as well (under 2 ms each); for larger ones the checksums
-# and end marks of the file are compared, which finds truncation without the cost of decoding.
-MAX_DECODED_PIXELS = 256 * 256
 
 
 # Extension -> the only Pillow format that may be inside.

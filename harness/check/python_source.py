@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 Node = TypeVar("Node", bound=ast.AST)
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
@@ -168,6 +168,19 @@ class Module:
     def functions(self) -> tuple[Function, ...]:
         """All functions and methods."""
         return (*self.nodes(ast.FunctionDef), *self.nodes(ast.AsyncFunctionDef))
+
+
+class Sources(Protocol):
+    """The Python files of one folder."""
+
+    name: str
+
+    @property
+    def modules(self) -> dict[str, Module]:
+        """Path inside the folder -> parsed file."""
+
+    def module_at(self, parts: tuple[str, ...]) -> Module | None:
+        """Return the module of a dotted path such as ``("src", "lora")``."""
 
 
 def resolve_relative(module: Module, item: Import) -> tuple[str, ...] | None:

@@ -14,6 +14,7 @@ from harness import paths
 from harness.commands.ci.summary import publish, refused_section, row_section, set_output
 from toolkit.core.errors import UsageError
 from toolkit.core.git import Repository
+from toolkit.core.settings import REFERENCE_NAME
 
 if TYPE_CHECKING:
     from harness.protocol.row import Row
@@ -217,7 +218,7 @@ def run_canary(args: argparse.Namespace) -> int:
     from toolkit.core.progress import create_progress
 
     track = load_track(args.track or DEFAULT_TRACK)
-    recorded_file = paths.RESULTS / track.file.name / f"{registry.REFERENCE_NAME}.json"
+    recorded_file = paths.RESULTS / track.file.name / f"{REFERENCE_NAME}.json"
     recorded = results.read_row(recorded_file)
     with create_progress(Console(highlight=False)) as progress:
         options = Options(seeds=tuple(score.seed for score in recorded.scores), fresh=True)

@@ -14,11 +14,12 @@ from rich.table import Table
 from harness.check.render import render_text, wants_colour
 from harness.commands.everybody import add_board_arguments, run_board
 from harness.commands.isolation import add_isolation_arguments, settle
+from harness.commands.options import add_mix_arguments
 from harness.commands.seeds import DEVICES, chosen_seeds, parse_seeds
 from harness.contributions import registry
-from harness.contributions.recipes.command_line import add_mix_arguments, load_mixed
 from harness.contributions.recipes.render import keep_command, show_origins
 from harness.contributions.record import Contribution
+from harness.contributions.registry import load_mixed
 from harness.gate.catalogue import choose
 from harness.gate.render import render_report, summary_line
 from harness.protocol import row_files
@@ -33,6 +34,7 @@ from harness.runs.steps.gate import run_gates
 from toolkit.core import atomic
 from toolkit.core.errors import UsageError
 from toolkit.core.progress import create_progress
+from toolkit.core.settings import REFERENCE_NAME
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -212,7 +214,7 @@ def figures(row: Row) -> Table:
         return table
     table.add_row("base", *cells([row.base]), "", "")
     costs = row.costs
-    if row.contribution != registry.REFERENCE_NAME:
+    if row.contribution != REFERENCE_NAME:
         theirs = cells([score.reference for score in row.scores])
         seconds, size = f"{costs.reference_seconds:.1f}", f"{costs.reference_parameters:,}"
         table.add_row("reference", *theirs, seconds, size)

@@ -11,7 +11,6 @@ from rich.console import Console
 from harness import paths
 from harness.board.board_check import control_faults
 from harness.commands.seeds import chosen_seeds
-from harness.contributions import registry
 from harness.protocol.machine import usable_cores
 from harness.runs.many.choose import Choice, choose
 from harness.runs.many.listener import Storing
@@ -21,6 +20,7 @@ from harness.runs.many.view import Account, clock, create_view, outcome
 from harness.sandbox.choose import choose as choose_layer
 from harness.sandbox.layers import PROMISES
 from toolkit.core.errors import UsageError
+from toolkit.core.settings import REFERENCE_NAME
 
 MOST_JOBS = 1024
 
@@ -76,7 +76,7 @@ def task_pattern(args: argparse.Namespace) -> Task:
             fix="Some of everybody are named with --only A,B.",
         )
     return Task(
-        contribution=registry.REFERENCE_NAME,
+        contribution=REFERENCE_NAME,
         track="",
         device=args.device,
         fresh=args.fresh,

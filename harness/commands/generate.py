@@ -19,10 +19,11 @@ from harness.commands.isolation import (
     fault_of,
     settle,
 )
+from harness.commands.options import add_mix_arguments
 from harness.commands.seeds import DEVICES
 from harness.contributions import registry
-from harness.contributions.recipes.command_line import add_mix_arguments, load_mixed
 from harness.contributions.record import Contribution
+from harness.contributions.registry import load_mixed
 from harness.protocol.track import DEFAULT_TRACK, Track, load_track
 from harness.runs.folders import newest_adapter
 from harness.runs.pipeline import Options, run_contribution

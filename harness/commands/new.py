@@ -15,12 +15,13 @@ from pathlib import Path
 
 from harness import paths
 from harness.check import limits
+from harness.commands.options import add_mix_arguments
 from harness.contributions import registry
 from harness.contributions.copying import first_file, source_of, write_copy
-from harness.contributions.recipes.command_line import add_mix_arguments, parse
 from harness.contributions.record import NAME_PATTERN
+from harness.contributions.registry import parse
 from toolkit.core.errors import UsageError
-from toolkit.core.settings import HookName, TrainSettings
+from toolkit.core.settings import REFERENCE_NAME, HookName, TrainSettings
 
 SCAFFOLDS = {
     "code": paths.ROOT / "harness" / "scaffold",
@@ -131,7 +132,7 @@ def write_folder(
 ) -> None:
     """Fill in the scaffold of a kind and add a few of the hub's own pictures."""
     mix = mix or {}
-    parts = dict.fromkeys(part for part in mix.values() if part != registry.REFERENCE_NAME)
+    parts = dict.fromkeys(part for part in mix.values() if part != REFERENCE_NAME)
     values = {
         "name": name,
         "author": json.dumps(guess_author(), ensure_ascii=False)[1:-1],

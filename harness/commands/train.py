@@ -22,9 +22,10 @@ from harness.commands.isolation import (
     fault_of,
     settle,
 )
+from harness.commands.options import add_mix_arguments
 from harness.contributions import registry
 from harness.contributions.dependencies import require_installed
-from harness.contributions.recipes.command_line import add_mix_arguments, load_mixed
+from harness.contributions.registry import load_mixed
 from harness.runs.pipeline import check, require_clean
 from harness.sandbox.child import POLL_S, Child
 from harness.sandbox.limits import GIB, Limits

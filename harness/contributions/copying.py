@@ -15,7 +15,7 @@ from harness.contributions import registry
 from harness.contributions.record import Contribution
 from toolkit.core.errors import UsageError
 from toolkit.core.hashing import files_of
-from toolkit.core.settings import HOOK_NAMES
+from toolkit.core.settings import HOOK_NAMES, REFERENCE_NAME
 
 README = paths.ROOT / "harness" / "scaffold_from" / "README.md"
 CONFIG = "contribution.toml"
@@ -30,7 +30,7 @@ def source_of(name: str) -> Contribution:
         UsageError: There is none of that name.
         CheckError: It has faults itself.
     """
-    if name == registry.REFERENCE_NAME:
+    if name == REFERENCE_NAME:
         raise UsageError(
             "The reference is spread over the hub's libraries, so a copy of it is no folder.",
             where="--from",

@@ -7,20 +7,24 @@ requests never edit the same file by hand.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from harness import paths
 from harness.contributions import toml_lines
 from harness.contributions.file import read_contribution_file
 from harness.contributions.recipes import combine
-from harness.contributions.recipes.faults import mix_refusals
+from harness.contributions.recipes.combine import recipe
+from harness.contributions.recipes.faults import mix_refusals, refusal
+from harness.contributions.recipes.naming import changed_hooks, ordered
 from harness.contributions.record import Contribution, ContributionFile
 from harness.errors import CheckError, Finding
 from toolkit.core import atomic
 from toolkit.core.errors import UsageError
 from toolkit.core.hashing import IGNORED_NAMES, content_hash
-from toolkit.core.settings import HOOK_NAMES
-from toolkit.core.settings import REFERENCE_NAME as REFERENCE_NAME
+from toolkit.core.settings import HOOK_NAMES, REFERENCE_NAME, HookName
+from toolkit.core.text import suggestion
 
 
 def contribution_names() -> list[str]:
@@ -74,8 +78,6 @@ def load(name: str) -> Contribution:
     if name == REFERENCE_NAME:
         return load_reference()
     if "+" in name:
-        from harness.contributions.recipes.command_line import load_named
-
         return load_named(name)
     folder = find_folder(name)
     file, findings = read_contribution_file(folder / "contribution.toml", root=paths.ROOT)
@@ -227,3 +229,77 @@ def registry_says(path: Path, text: str) -> bool:
 def write_registry() -> None:
     """Write registry.toml from the folders, atomically."""
     atomic.write_text(paths.REGISTRY, render_registry())
+
+
+FORM = "Write a hook and a contribution, such as --with train=Example1."
+
+
+def load_mixed(name: str, taken: Sequence[str]) -> Contribution:
+    """Load a contribution and give it the hooks that ``--with`` names.
+
+    Raises:
+        UsageError: Some of it makes no sense; everything that does not is named.
+        CheckError: A contribution.toml has faults.
+    """
+    head = load(name)
+    if not taken:
+        return head
+    names = parse(taken, head.file.name)
+    parts = {hook: load(source) for hook, source in names.items()}
+    left = (changed_hooks(head) | set(head.parts)) - names.keys()
+    if head.file.name != REFERENCE_NAME and not left:
+        hooks = " ".join(f"--with {hook}={source}" for hook, source in names.items())
+        raise UsageError(
+            f"Nothing of {head.name} is left in this recipe.",
+            where="--with",
+            fix=f"Start from the reference: {REFERENCE_NAME} {hooks}",
+        )
+    return recipe(head, parts)
+
+
+def load_named(name: str) -> Contribution:
+    """Load a recipe by the name that its runs have, such as ``A+B.train``.
+
+    Raises:
+        UsageError: Some of it makes no sense; everything that does not is named.
+        CheckError: A contribution.toml has faults.
+    """
+    head, *words = name.split("+")
+    taken = []
+    for word in words:
+        part, *hooks = word.split(".")
+        taken += [f"{hook}={part}" for hook in hooks or ordered(changed_hooks(load(part)))]
+    return load_mixed(head, taken)
+
+
+def parse(taken: Sequence[str], owner: str) -> dict[HookName, str]:
+    """Read what was typed after each ``--with``; return hook -> name, in the order of a run.
+
+    Args:
+        taken: Such as ``train=Example1``.
+        owner: The contribution that takes the hooks.
+
+    Raises:
+        UsageError: With everything that is wrong.
+    """
+    found: dict[HookName, str] = {}
+    faults: list[str] = []
+    for text in taken:
+        word, equals, name = (part.strip() for part in text.partition("="))
+        hook = next((one for one in get_args(HookName) if one == word), None)
+        if not equals or not name or not word:
+            faults.append(f"{text!r} is not a hook and a name. {FORM}")
+        elif hook is None:
+            faults.append(f"{text}: {word!r} is not a hook. {suggestion(word, HOOK_NAMES)}")
+        elif hook in found:
+            faults.append(f"{text}: {hook} is taken from {found[hook]} already. Name it once.")
+        elif (refused := refusal(hook, name, owner, paths.ROOT)) is not None:
+            faults.append(f"{text}: {refused.message} {refused.fix}")
+        else:
+            found[hook] = name
+    if faults:
+        raise UsageError(
+            "This recipe cannot be made:\n" + "\n".join(f"  --with {fault}" for fault in faults),
+            fix="docs/mixing.md says what goes together.",
+        )
+    return {hook: found[hook] for hook in ordered(found)}

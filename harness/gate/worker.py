@@ -1,4 +1,4 @@
-"""The contract job, in the worker: one experiment after the other, told as soon as it ends.
+"""The gate's child process: runs the experiments one by one and reports each as it finishes.
 
 Whatever happens in an experiment, those before it are told already; the parent starts another
 process for those after it.
@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING
 
 from harness.contributions.registry import is_reference
 from harness.gate.catalogue import choose
+from harness.gate.job import GateJob
 from harness.gate.judge import judge, outcome
 from harness.gate.probe import Probe
 from harness.gate.records import ExperimentOutcome, GateFinding, ProbeOutcome
 from harness.sandbox.events import EventWriter, clean_json
 from harness.worker.hooks import Hooks, innermost, load_hooks
-from harness.worker.jobs import Answer, GateJob
+from harness.worker.jobs import Answer
+from harness.worker.main import load_torch, serve
 from toolkit.core.errors import HubError
 
 if TYPE_CHECKING:
@@ -32,6 +34,17 @@ if TYPE_CHECKING:
 OUTCOMES_FILE = "outcomes.jsonl"
 OUTCOMES_LIMIT = 16 << 20  # bytes that are read of it
 RAISED = "HUB-C00"
+
+
+def main(job_file: Path) -> None:
+    """Read a job from a file, run it, and write ``answer.json`` beside it."""
+    serve(GateJob.model_validate_json(job_file.read_bytes()), run_in_child)
+
+
+def run_in_child(job: GateJob, events: EventWriter) -> Answer:
+    """Import torch, then run the experiments; ``prepare`` imports the contribution, watched."""
+    load_torch(job, events)
+    return run_gate_job(job, events)
 
 
 def run_gate_job(job: GateJob, events: EventWriter) -> Answer:

@@ -10,15 +10,15 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image, ImageChops
 
-from toolkit.core import atomic
 from harness import paths
-from toolkit.images.alike import mean_difference
 from harness.protocol.figure_table import figure_lines
-from harness.runs.page import CURVE_HEIGHT, CURVE_WIDTH, data_url, polyline, ratio
 from harness.protocol.pair import compare_pair
-from toolkit.images.sheet import open_picture
 from harness.protocol.row import Row
 from harness.protocol.track import Track
+from harness.runs.page import CURVE_HEIGHT, CURVE_WIDTH, data_url, polyline, ratio
+from toolkit.core import atomic
+from toolkit.images.alike import mean_difference
+from toolkit.images.sheet import open_picture
 
 # Differences are shown this much stronger, or most would be black.
 AMPLIFIED = 3

@@ -13,11 +13,11 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from toolkit.core import atomic
 from harness.protocol.row import Row
-from toolkit.core.settings import REFERENCE_NAME
-from harness.worker.jobs import Answer
 from harness.sandbox.files import ANSWER_FILE
+from harness.worker.jobs import Answer
+from toolkit.core import atomic
+from toolkit.core.settings import REFERENCE_NAME
 
 FOLDER = "tensorboard"
 LOSS = "train/loss"

@@ -6,13 +6,13 @@ import contextlib
 from pathlib import Path
 
 from harness import paths
-from toolkit.core.damaged import set_aside
-from toolkit.core.errors import ResultFileError
 from harness.protocol.row import Row
 from harness.protocol.row_files import read_row
-from harness.worker.jobs import ADAPTER_FILE, Answer, seed_folder
 from harness.sandbox.files import ANSWER_FILE
 from harness.sandbox.tidy import remove_tree
+from harness.worker.jobs import ADAPTER_FILE, Answer, seed_folder
+from toolkit.core.damaged import set_aside
+from toolkit.core.errors import ResultFileError
 
 ROW_FILE = "row.json"
 PAGE_FILE = "page.html"

@@ -8,36 +8,30 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness import paths
-from toolkit.core.settings import HOOK_NAMES
-from harness.protocol.machine import installed_versions
 from harness.contributions.record import Contribution
-from toolkit.core.hashing import content_hash
+from harness.protocol.machine import installed_versions
 from harness.protocol.track import Track
+from toolkit.core.hashing import content_hash
+from toolkit.core.settings import HOOK_NAMES
 
 LOCK = paths.ROOT / "requirements.txt"
 
 # Settings and their defaults, and what a contribution is.
-RECORDS = ("records.py", "settings.py", "contribution_record.py")
+RECORDS = ("toolkit/core/settings.py", "harness/contributions/record.py")
 
-# The parts of the harness that a figure passes through. The rest (checks, pages, commands) may
-# change without making anybody train again.
+# What a figure passes through. The rest (checks, pages, commands) may change without making
+# anybody train again.
 MEASURING = (
-    "worker",
-    "artefact",
-    "scoring",
-    "steps",
-    "statistics",
-    "comparison.py",
-    "duplicates.py",
-    "figures.py",
-    "mixing/combine.py",
-    "mixing/needs.py",
     *RECORDS,
-    "plugins.py",
-    "base_model.py",
-    "pictures.py",
-    "track.py",
-    "track_file.py",
+    "harness/contributions/recipes/combine.py",
+    "harness/protocol",
+    "harness/runs/steps",
+    "harness/sandbox",
+    "harness/scoring",
+    "harness/worker",
+    "toolkit/core/hashing.py",
+    "toolkit/deltas",
+    "toolkit/images",
 )
 
 
@@ -74,10 +68,7 @@ def shared_parts(track: Track, device: str) -> dict[str, str]:
     return {
         f"the protocol of the track {track.file.name}": track.protocol_hash(),
         LOCK.name: hashlib.sha256(LOCK.read_bytes()).hexdigest(),
-        **{
-            f"harness/{part}": file_or_folder_hash(paths.ROOT / "harness" / part)
-            for part in MEASURING
-        },
+        **{part: file_or_folder_hash(paths.ROOT / part) for part in MEASURING},
         # Contributions may use them, and the reference does.
         **{f"toolkit/{name}": content_hash(paths.TOOLKIT / name) for name in paths.LIBRARIES},
         "device": device,

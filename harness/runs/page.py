@@ -12,18 +12,18 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from toolkit.core import atomic
 from harness import paths
+from harness.errors import Finding
 from harness.gate.records import GateReport
 from harness.protocol.figure_table import figure_lines
-from toolkit.images.sheet import comparison_sheet, open_picture
-from harness.errors import Finding
 from harness.protocol.row import Row
 from harness.protocol.row_files import recorded_rows
-from harness.runs.folders import SHEET_FILE
-from toolkit.images.webp import encoded
 from harness.protocol.track import Track
 from harness.protocol.track_file import TrackFile
+from harness.runs.folders import SHEET_FILE
+from toolkit.core import atomic
+from toolkit.images.sheet import comparison_sheet, open_picture
+from toolkit.images.webp import encoded
 
 SHEET_SIDE_PX = 128
 CURVE_WIDTH, CURVE_HEIGHT = 640, 160
@@ -48,7 +48,7 @@ def write_page(
 ) -> None:
     """Write the page of one run."""
     environment = Environment(
-        loader=FileSystemLoader(paths.ROOT / "harness" / "runs" / "templates"),
+        loader=FileSystemLoader(paths.ROOT / "harness" / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -15,22 +15,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from toolkit.core import atomic
-from harness.protocol import base_model, row_files
+from harness.check import check_folder
 from harness.contributions import registry
-from harness.protocol.verdict import gain_differences
-from harness.gate.records import GateReport
 from harness.contributions.dependencies import require_installed
-from harness.errors import GateError, CheckError
-from toolkit.core.errors import HubError, UsageError
-from harness.runs.curves import write_event_files
-from harness.protocol.gate_track import gate_track
-from toolkit.core.locks import Busy, held
-from harness.runs.page import write_page, write_sheet
-from toolkit.core.progress import Progress
 from harness.contributions.record import Contribution
-from harness.errors import Finding
+from harness.errors import CheckError, Finding, GateError
+from harness.gate.records import GateReport
+from harness.protocol import base_model, row_files
+from harness.protocol.gate_track import gate_track
 from harness.protocol.row import ErrorReport, Row
+from harness.protocol.statistics.planning import clearly_loses
+from harness.protocol.track import Track
+from harness.protocol.verdict import gain_differences
+from harness.runs.curves import write_event_files
 from harness.runs.folders import (
     PAGE_FILE,
     PARTS_FILE,
@@ -41,7 +38,7 @@ from harness.runs.folders import (
     run_folder,
 )
 from harness.runs.key import run_key, run_parts
-from harness.protocol.statistics.planning import clearly_loses
+from harness.runs.page import write_page, write_sheet
 from harness.runs.steps.attempt import Attempt
 from harness.runs.steps.columns import Columns, picture_columns
 from harness.runs.steps.flags import flags_of
@@ -50,8 +47,11 @@ from harness.runs.steps.merging import merged_row, stopped_early
 from harness.runs.steps.rows import common_row, failed_row, measured_row, row_of_error
 from harness.runs.steps.score import score
 from harness.runs.steps.train import train
-from harness.check import check_folder
-from harness.protocol.track import Track
+from toolkit.core import atomic
+from toolkit.core.errors import HubError, UsageError
+from toolkit.core.locks import Busy, held
+from toolkit.core.progress import Progress
+from toolkit.core.settings import REFERENCE_NAME
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def run_locked(attempt: Attempt, findings: tuple[Finding, ...], options: Options
             if known is not None and passed and known.contract == summary and not attempt.fresh:
                 return Run(known, attempt.folder, findings, reused=True, report=report)
             row = run_attempt(attempt, findings, report)
-            for name in {attempt.contribution.name, registry.REFERENCE_NAME}:
+            for name in {attempt.contribution.name, REFERENCE_NAME}:
                 prune(attempt.track.file.name, name)
     except Busy as error:
         raise UsageError(
@@ -209,9 +209,7 @@ def plan(
     )
 
 
-def run_attempt(
-    attempt: Attempt, findings: Sequence[Finding], report: GateReport | None
-) -> Row:
+def run_attempt(attempt: Attempt, findings: Sequence[Finding], report: GateReport | None) -> Row:
     """Do the steps and write row, sheet and page, whatever the outcome."""
     columns: Columns = []
     (attempt.folder / SHEET_FILE).unlink(missing_ok=True)  # of an earlier run

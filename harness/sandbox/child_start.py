@@ -13,6 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 MODULES = (
     "harness.worker.main",
+    "harness.gate.worker",
     "harness.scoring.main",
     "harness.runs.studies.compatibility.child",
 )

@@ -58,7 +58,7 @@ class Hooks:
         origin = self.origins[hook]
         if hook == "train":
             with self.blaming("make_dataset"):  # whose items are looked at
-                require_needs(self, arguments["adapter"], arguments["dataset"])
+                require_needs(self.origins["train"], arguments["adapter"], arguments["dataset"])
         with self.blaming(hook):
             result = getattr(self.managers[hook].hook, hook)(**arguments)
         if result is None:

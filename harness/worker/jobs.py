@@ -84,16 +84,6 @@ class GenerateJob(Job):
     loras: tuple[LoraUse, ...] = Field(default=(), description="files to add, paths absolute")
 
 
-class GateJob(Job):
-    """Run experiments of the correctness gate and let the probes read them."""
-
-    kind: Literal["gate"] = "gate"
-    data_dir: Path = Field(description="folder with Images/ and ImageCaptions/ of the track")
-    experiments: tuple[str, ...]
-    probes: tuple[str, ...] = Field(description="ids of the probes that are wanted; none = all")
-    limit_s: float = Field(default=180.0, gt=0, description="wall time of one experiment, seconds")
-
-
 class FinetuneJob(Job):
     """Train on somebody's own pictures: one long run that can be stopped and gone on with."""
 
@@ -107,7 +97,7 @@ class FinetuneJob(Job):
         return self.out / "stop"
 
 
-AnyJob = Annotated[TrainJob | GenerateJob | GateJob | FinetuneJob, Field(discriminator="kind")]
+AnyJob = Annotated[TrainJob | GenerateJob | FinetuneJob, Field(discriminator="kind")]
 
 
 class SeedOutcome(Record):

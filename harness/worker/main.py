@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import TypeAdapter
 
@@ -15,14 +17,21 @@ from harness.protocol.row import ErrorReport
 from harness.sandbox.events import EventWriter
 from harness.sandbox.files import ANSWER_FILE, EVENTS_FILE, TRACE_MARK
 from harness.sandbox.report import report, sendable
-from harness.worker.jobs import Answer, AnyJob, FinetuneJob, GateJob, TrainJob
+from harness.worker.jobs import Answer, AnyJob, FinetuneJob, Job, TrainJob
 from toolkit.core import atomic
 from toolkit.core.errors import HubError, describe
 
+AnyJobT = TypeVar("AnyJobT", bound=Job)
+
 
 def main(job_file: Path) -> None:
-    """Read the job, run it, write ``answer.json`` beside it. Faults are answers too."""
+    """Read a job from a file, run it, and write ``answer.json`` beside it."""
     job: AnyJob = TypeAdapter(AnyJob).validate_json(job_file.read_bytes())
+    serve(job, run)
+
+
+def serve(job: AnyJobT, run: Callable[[AnyJobT, EventWriter], Answer]) -> None:
+    """Run a job and write its answer; a fault is an answer too."""
     with EventWriter(job.out / EVENTS_FILE) as events:
         try:
             answer = run(job, events)
@@ -36,23 +45,14 @@ def main(job_file: Path) -> None:
 
 def run(job: AnyJob, events: EventWriter) -> Answer:
     """Import what the job needs, only now, and run it."""
-    if not isinstance(job, GateJob):  # the gate's experiments import it themselves
-        from harness.worker.hooks import load_hooks
+    from harness.worker.hooks import load_hooks
 
-        load_hooks(job.contribution, job.reference)  # a fault at import comes before torch loads
-    events.phase("loading torch", 0.01)
-    import torch
-
-    torch.set_num_threads(job.threads)
-    torch.backends.cudnn.allow_tf32 = False  # probing reads weights to float32 precision
+    load_hooks(job.contribution, job.reference)  # a fault at import comes before torch loads
+    load_torch(job, events)
     if isinstance(job, TrainJob):
         from harness.worker.training import run_train_job
 
         return run_train_job(job, events)
-    if isinstance(job, GateJob):
-        from harness.gate.worker import run_gate_job
-
-        return run_gate_job(job, events)
     if isinstance(job, FinetuneJob):
         from harness.worker.finetuning import run_finetune_job
 
@@ -60,6 +60,15 @@ def run(job: AnyJob, events: EventWriter) -> Answer:
     from harness.worker.generating import run_generate_job
 
     return run_generate_job(job, events)
+
+
+def load_torch(job: Job, events: EventWriter) -> None:
+    """Import torch and set it up as every job needs it."""
+    events.phase("loading torch", 0.01)
+    import torch
+
+    torch.set_num_threads(job.threads)
+    torch.backends.cudnn.allow_tf32 = False  # probing reads weights to float32 precision
 
 
 def unexpected(error: Exception, contribution: Contribution) -> HubError:

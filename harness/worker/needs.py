@@ -7,13 +7,10 @@ a mix that cannot work ends with a sentence, and not with a KeyError in the midd
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.contributions.record import Contribution, NeedsTable
 from harness.errors import MixError
-
-if TYPE_CHECKING:
-    from harness.worker.hooks import Hooks
 
 SHOWN_NAMES = 4
 # The ends of layers' names in Stable Diffusion's U-Net and text encoder.
@@ -23,18 +20,17 @@ LAYER_IN_FRONT = re.compile(
 )
 
 
-def require_needs(hooks: Hooks, adapter: Any, dataset: Any) -> None:
-    """Compare the ``[needs]`` of the contribution that gives ``train`` with what it is handed.
+def require_needs(trainer: Contribution, adapter: Any, dataset: Any) -> None:
+    """Compare the ``[needs]`` of a contribution with what its ``train`` is handed.
 
     Args:
-        hooks: The hooks of the run; they know whose ``train`` it is.
+        trainer: The contribution that gives ``train``.
         adapter: What ``make_lora`` returned.
         dataset: What ``make_dataset`` returned.
 
     Raises:
         MixError: With everything that is missing.
     """
-    trainer = hooks.origins["train"]
     if trainer.file.needs == NeedsTable():
         return
     missing = [

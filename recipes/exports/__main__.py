@@ -25,6 +25,7 @@ from harness.contributions import registry
 from harness.contributions.record import Contribution
 from toolkit.core import atomic
 from toolkit.core.record import Record
+from toolkit.core.settings import REFERENCE_NAME
 from toolkit.lora_files.header import read_header
 
 RESULT = paths.ROOT / "recipes" / "exports" / "result.json"
@@ -80,7 +81,7 @@ def main() -> int:
     reference = registry.load_reference()
     known = {(one.name, one.hashes): one for one in read()}
     found: list[Everybody] = []
-    for name in (registry.REFERENCE_NAME, *registry.contribution_names()):
+    for name in (REFERENCE_NAME, *registry.contribution_names()):
         one = registry.load_any(name)
         hashes = (one.content_hash, reference.content_hash)
         old = known.get((name, hashes))

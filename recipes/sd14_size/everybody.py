@@ -23,6 +23,7 @@ from harness.contributions import registry
 from harness.contributions.record import Contribution
 from toolkit.core import atomic
 from toolkit.core.record import Record
+from toolkit.core.settings import REFERENCE_NAME
 from toolkit.lora_files.header import read_header
 
 FOLDER = paths.ROOT / "runs" / "sd14_size"
@@ -61,7 +62,7 @@ def everybody() -> int:
     """Try whoever is not known, write file and page; return 0 when nobody fails."""
     reference = registry.load_reference()
     known = {one.name: one for one in read()}
-    names = [registry.REFERENCE_NAME, *registry.contribution_names()]
+    names = [REFERENCE_NAME, *registry.contribution_names()]
     base = build_base()
     found: list[Size] = []
     for name in names:

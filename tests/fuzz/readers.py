@@ -27,13 +27,13 @@ from tests.harness.support import example_row
 from toolkit.core.errors import HubError
 from toolkit.core.settings import GenerateConfig
 from toolkit.drawings.metadata import Drawing, read_drawing, save_picture
+from toolkit.images.decode import load_rgb
+from toolkit.images.decode import read_header as read_header_of_picture
 from toolkit.images.headers import Picture
 from toolkit.images.sheet import open_picture
 from toolkit.lora_files.header import read_header
 from toolkit.lora_files.read import read_lora
 from toolkit.picture_sets.captions import read_caption
-from toolkit.picture_sets.decode import load_rgb
-from toolkit.picture_sets.decode import read_header as read_header_of_picture
 from toolkit.picture_sets.metadata import read_metadata
 
 Reader = Callable[[bytes], object]

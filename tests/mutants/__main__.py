@@ -25,10 +25,10 @@ from harness import paths
 from harness.contributions import registry
 from harness.gate.catalogue import all_probes, choose
 from harness.gate.experiments import EXPERIMENTS
+from harness.gate.job import GateJob
 from harness.gate.records import GateReport
 from harness.gate.worker import prepare
 from harness.protocol.track import DEFAULT_TRACK, load_track
-from harness.worker.jobs import GateJob
 from tests.mutants.fixtures import Fixture, all_fixtures
 from toolkit.core import atomic
 from toolkit.core.progress import PlainProgress

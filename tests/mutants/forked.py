@@ -12,13 +12,14 @@ import sys
 from pathlib import Path
 
 from harness.errors import WorkerCrash
+from harness.gate.job import GateJob
 from harness.gate.worker import run_gate_job
 from harness.protocol.row import ErrorReport
 from harness.sandbox.events import EventWriter
 from harness.sandbox.exits import describe_exit
 from harness.sandbox.files import LOG_FILE
 from harness.sandbox.outcome import Outcome
-from harness.worker.jobs import Answer, GateJob
+from harness.worker.jobs import Answer
 from toolkit.core.progress import Progress
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from harness.contributions import registry
 from recipes.exports import __main__ as exports
+from toolkit.core.settings import REFERENCE_NAME
 
 
 def test_the_committed_page_is_that_of_the_committed_result():
@@ -14,7 +15,7 @@ def test_the_committed_page_is_that_of_the_committed_result():
 
 def test_everybody_was_tried_and_nobody_fails():
     found = {one.name: one for one in exports.read()}
-    assert set(found) == {registry.REFERENCE_NAME, *registry.contribution_names()}
+    assert set(found) == {REFERENCE_NAME, *registry.contribution_names()}
     for one in found.values():
         assert all(export.state != "fails" for export in one.exports.values()), one.name
         assert one.exports["merged"].state == "works", one.name

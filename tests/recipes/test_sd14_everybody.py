@@ -6,6 +6,7 @@ import pytest
 
 from harness.contributions import registry
 from recipes.sd14_size import everybody
+from toolkit.core.settings import REFERENCE_NAME
 
 
 def test_the_committed_page_is_that_of_the_committed_result():
@@ -13,7 +14,7 @@ def test_the_committed_page_is_that_of_the_committed_result():
 
 
 def test_everybody_was_tried():
-    names = [registry.REFERENCE_NAME, *registry.contribution_names()]
+    names = [REFERENCE_NAME, *registry.contribution_names()]
     assert [one.name for one in everybody.read()] == names
 
 
@@ -39,7 +40,7 @@ def test_what_works_is_not_tried_again(elsewhere, monkeypatch):
     monkeypatch.setattr(everybody, "tried", nobody)
     monkeypatch.setattr(everybody, "build_base", lambda: elsewhere)
     assert everybody.everybody() == 0
-    everyone = [registry.REFERENCE_NAME, *registry.contribution_names()]
+    everyone = [REFERENCE_NAME, *registry.contribution_names()]
     assert tried == everyone
 
     first = everybody.read()

@@ -15,7 +15,7 @@ from PIL import Image, ImageColor, ImageDraw
 from src.dataset import PIXELS_VERSION, CustomDataset, ResizeAndCrop, make_dataset
 from tests.src.support import open_dataset
 from toolkit.core.errors import DataSetError
-from toolkit.picture_sets.decode import load_rgb
+from toolkit.images.decode import load_rgb
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 

@@ -19,7 +19,7 @@ from toolkit.core import atomic
 from toolkit.core.errors import UsageError
 from toolkit.core.record import Record
 from toolkit.core.settings import GenerateConfig, HookName, SchedulerName
-from toolkit.images.limits import guarded
+from toolkit.images.guarded import guarded
 from toolkit.images.sheet import UNREADABLE
 
 KEY: Final = "hub"

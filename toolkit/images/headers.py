@@ -9,7 +9,7 @@ import zlib
 from functools import cached_property
 from typing import NamedTuple
 
-from harness.check import limits
+from toolkit.images import limits
 
 # What `Image.convert("RGB")` turns into the same picture. "I", "I;16" and "F" are left out on
 # purpose: their values above 255 are clipped to white without a word.

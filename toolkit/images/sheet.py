@@ -10,7 +10,8 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from toolkit.core.errors import UsageError
-from toolkit.images.limits import FORMATS, MAX_PIXELS, guarded
+from toolkit.images.guarded import guarded
+from toolkit.images.limits import FORMATS, MAX_PIXELS
 
 # Pillow says SyntaxError or ValueError of metadata that is not what it claims to be.
 UNREADABLE = (

@@ -16,9 +16,9 @@ import numpy as np
 from PIL import Image
 
 from toolkit.core.errors import DataSetError
+from toolkit.images.decode import Header, load_rgb, read_header
 
 from .captions import content_hash
-from .decode import Header, load_rgb, read_header
 from .duplicates import Fingerprint, fingerprint
 from .folder import Picture
 from .problems import Problem

@@ -18,13 +18,13 @@ from PIL import Image
 from toolkit.core.clip_tokens import CLIP_TOKENS
 from toolkit.core.clip_tokens import count as count_tokens
 from toolkit.core.errors import DataSetError
+from toolkit.images.decode import load_rgb
+from toolkit.images.normalise import SUFFIXES, encoded, plain_rgb
 
 from .captions import SUFFIX, one_line
-from .decode import load_rgb
 from .duplicates import equal_groups, near_groups
 from .examine import Facts, Progress, examine
 from .folder import CAPTIONS, IMAGES, Picture
-from .normalise import SUFFIXES, encoded, plain_rgb
 
 LONGEST_STEM = 80
 # Windows keeps these for devices, with any extension.

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from toolkit.core.errors import DataSetError
+from toolkit.images.decode import EXTENSIONS
 
 from .captions import SUFFIX
-from .decode import EXTENSIONS
 from .problems import Problem
 
 IMAGES, CAPTIONS, METADATA = "Images", "ImageCaptions", "metadata.jsonl"

@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from toolkit.images.decode import EXTENSIONS
+
 from .captions import SUFFIX
-from .decode import EXTENSIONS
 from .folder import UNREADABLE, PictureSet, pictures_below, stem_key
 from .problems import Problem, shown
 

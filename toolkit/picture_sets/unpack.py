@@ -7,8 +7,8 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 from toolkit.core.errors import DataSetError
+from toolkit.images.decode import EXTENSIONS
 
-from .decode import EXTENSIONS
 from .folder import is_junk
 
 MOST_FILES = 20_000

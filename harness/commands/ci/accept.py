@@ -19,6 +19,7 @@ from harness.runs.folders import ROW_FILE, SHEET_FILE
 from harness.sandbox.events import without_control
 from toolkit.core import atomic
 from toolkit.core.errors import HubError, ResultFileError
+from toolkit.core.settings import REFERENCE_NAME
 from toolkit.images.sheet import open_picture
 from toolkit.images.webp import encoded
 
@@ -42,7 +43,7 @@ def accept(handed_over: Path, origin: Origin) -> tuple[list[Row], list[HubError]
     """
     rows: list[Row] = []
     refused: list[HubError] = []
-    names = (registry.REFERENCE_NAME, *registry.control_names(), *registry.contribution_names())
+    names = (REFERENCE_NAME, *registry.control_names(), *registry.contribution_names())
     for track, name in itertools.product(track_names(), names):
         folder = handed_over / f"row-{name}" / track / name
         if not (folder / ROW_FILE).is_file():

@@ -227,7 +227,5 @@ def checks_page() -> str:
     ]
     for probe in all_probes():
         marks = f"{probe.severity}{', exemptible' if probe.exemptible else ''}"
-        lines.append(
-            f"| [{probe.id}](../gate/{probe.id}.md) | {_cell(probe.title)} | {marks} |"
-        )
+        lines.append(f"| [{probe.id}](../gate/{probe.id}.md) | {_cell(probe.title)} | {marks} |")
     return "\n".join(lines) + "\n"

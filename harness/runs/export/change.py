@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from toolkit.drawings.loras import layout_of
-from toolkit.deltas.file import PARTS, read_delta
-from toolkit.core.errors import HubError
 from harness.runs.export.source import Source
+from toolkit.core.errors import HubError
+from toolkit.deltas.file import PARTS, read_delta
+from toolkit.drawings.loras import layout_of
 from toolkit.lora_files.layout import TEXT_ENCODER, Layout
 from toolkit.lora_files.memory import Lora
 from toolkit.lora_files.names import TEXT_MODEL

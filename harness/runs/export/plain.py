@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from safetensors import SafetensorError
 from torch import Tensor
 
-from toolkit.core.errors import HubError
 from harness.runs.export.change import Change, weight_of
+from toolkit.core.errors import HubError
 from toolkit.lora_files.memory import Lora, LoraLayer
 from toolkit.lora_files.shared import load_tensors
 

@@ -13,11 +13,11 @@ import torch
 from PIL import Image
 
 from harness.protocol.base_model import with_models
-from toolkit.core.errors import HubError
+from harness.protocol.track_file import Sampling
 from harness.runs.export.change import weight_of
 from harness.runs.export.writing import ExportFormat
 from harness.scoring.sampler import decode, sample_latents
-from harness.protocol.track_file import Sampling
+from toolkit.core.errors import HubError
 from toolkit.lora_files.layout import PARTS
 from toolkit.lora_files.memory import Lora
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit.base_models.identity import base_hash
-from toolkit.base_models.load import load_pipeline
-from toolkit.core.errors import UsageError
+from harness.protocol.track_file import Sampling
 from harness.runs.export import proof, writing
 from harness.runs.export.change import Change, read_change
 from harness.runs.export.plain import plain_lora
 from harness.runs.export.shrink import Nearness, nearness, shrunk, singular_values, smallest_rank
 from harness.runs.export.source import Source, origins_of
 from harness.runs.export.writing import ExportFormat
-from harness.protocol.track_file import Sampling
+from toolkit.base_models.identity import base_hash
+from toolkit.base_models.load import load_pipeline
+from toolkit.core.errors import UsageError
 from toolkit.lora_files.memory import Lora
 from toolkit.lora_files.read import read_lora
 from toolkit.lora_files.write import DtypeName

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import paths
-from toolkit.core.errors import HubError, UsageError
-from harness.runs.folders import newest_adapter
 from harness.protocol.track import Track
+from harness.runs.folders import newest_adapter
 from harness.worker.jobs import ADAPTER_FILE, DELTA_FILE
+from toolkit.core.errors import HubError, UsageError
 from toolkit.lora_files.header import read_header
 
 LORA_FILE, PLAN_FILE = "lora.safetensors", "plan.json"

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import torch
 
-from toolkit.core import atomic
-from toolkit.deltas.probing import add_delta
 from harness.protocol.base_model import with_models
-from toolkit.core.errors import UsageError
 from harness.runs.export.change import Change, module_of
 from harness.sandbox.tidy import remove_tree
+from toolkit.core import atomic
+from toolkit.core.errors import UsageError
+from toolkit.deltas.probing import add_delta
 from toolkit.lora_files.memory import Lora
 from toolkit.lora_files.names import Format
 from toolkit.lora_files.write import DTYPES, DtypeName, write_lora

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from harness import paths
-from toolkit.core.errors import HubError
-from toolkit.core.locks import held
 from harness.runs.folders import PAGE_FILE, ROW_FILE
 from harness.sandbox.tidy import remove_tree
+from toolkit.core.errors import HubError
+from toolkit.core.locks import held
 
 KINDS = frozenset({".json", ".safetensors", ".png", ".webp", ".html"})
 MOST_FILES = 10_000

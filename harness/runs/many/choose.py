@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from harness.protocol import base_model, row_files
 from harness import paths
 from harness.contributions import registry
-from toolkit.core.errors import BaseModelError, HubError, ResultFileError, UsageError
+from harness.contributions.record import Contribution
+from harness.protocol import base_model, row_files
+from harness.protocol.row import Row
+from harness.protocol.track import Track, load_track, track_names
 from harness.runs.many.estimates import estimate, memory_bytes, read_seconds, weights_bytes
 from harness.runs.many.plan import PlannedRun, ground_of, line_of
 from harness.runs.many.queue import Planned
 from harness.runs.many.tasks import Task
-from harness.contributions.record import Contribution
-from harness.protocol.row import Row
-from harness.protocol.track import Track, load_track, track_names
+from toolkit.core.errors import BaseModelError, HubError, ResultFileError, UsageError
+from toolkit.core.settings import REFERENCE_NAME
 
 ALL = "all"
 
@@ -57,7 +58,7 @@ def choose_names(only: Sequence[str]) -> list[str]:
         UsageError: A name belongs to nobody.
     """
     everybody = [
-        registry.REFERENCE_NAME,
+        REFERENCE_NAME,
         *registry.control_names(),
         *registry.contribution_names(),
     ]
@@ -68,7 +69,7 @@ def choose_names(only: Sequence[str]) -> list[str]:
             where="--only",
             fix="nox -s list names them all; the names stand side by side with commas between.",
         )
-    return [name for name in everybody if not only or name in (registry.REFERENCE_NAME, *only)]
+    return [name for name in everybody if not only or name in (REFERENCE_NAME, *only)]
 
 
 # What a task trains with on a track: seeds (None: the track decides), and whether these are all.

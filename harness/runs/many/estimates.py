@@ -12,11 +12,11 @@ import statistics
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from toolkit.core import atomic
 from harness import paths
-from harness.runs.many.tasks import Task, TaskResult
 from harness.protocol.row import Row
 from harness.protocol.track import Track
+from harness.runs.many.tasks import Task, TaskResult
+from toolkit.core import atomic
 
 SECONDS_FILE = "seconds.json"  # in runs/
 

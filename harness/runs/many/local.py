@@ -16,12 +16,12 @@ from queue import Empty, SimpleQueue
 import psutil
 
 from harness import paths
+from harness.protocol.machine import usable_cores
+from harness.protocol.row import ErrorReport
 from harness.runs.many.estimates import keep_seconds
 from harness.runs.many.listener import Listener
 from harness.runs.many.queue import Planned, Queue
 from harness.runs.many.tasks import TaskResult, accept
-from harness.protocol.machine import usable_cores
-from harness.protocol.row import ErrorReport
 
 LOGS = "board"  # folder in runs/ for what tasks print
 KEPT_FREE = 0.1  # of the memory, for everything else on the machine

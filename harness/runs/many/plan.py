@@ -19,15 +19,15 @@ from typing import Literal
 from pydantic import Field
 
 from harness.contributions import registry
-from harness.protocol.verdict import gain_differences
-from harness.runs.many.queue import Planned
-from toolkit.core.record import Record
 from harness.contributions.record import Contribution
 from harness.protocol.row import Row
-from harness.runs.folders import finished_row, run_folder
-from harness.runs.key import run_key, shared_parts
 from harness.protocol.statistics.planning import clearly_loses
 from harness.protocol.track import Track
+from harness.protocol.verdict import gain_differences
+from harness.runs.folders import finished_row, run_folder
+from harness.runs.key import run_key, shared_parts
+from harness.runs.many.queue import Planned
+from toolkit.core.record import Record
 
 State = Literal["done", "recorded", "stale", "queued", "faulty"]
 SETTLED: tuple[State, ...] = ("done", "recorded")

@@ -19,12 +19,12 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-from toolkit.core.errors import EnvironmentFault
+from harness.protocol.row import ErrorReport
 from harness.runs.many.listener import Listener
 from harness.runs.many.queue import Planned, Queue
 from harness.runs.many.ray_node import run_there
 from harness.runs.many.tasks import TaskResult, accept, not_run
-from harness.protocol.row import ErrorReport
+from toolkit.core.errors import EnvironmentFault
 
 MOST_TRIES = 4  # a run that has taken so many workers down is not sent to another
 TICK_S = 0.5

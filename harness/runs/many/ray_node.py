@@ -14,11 +14,11 @@ import tempfile
 
 from harness import paths
 from harness.contributions import registry
+from harness.protocol.row import ErrorReport
+from harness.protocol.track import load_track
 from harness.runs.many.bundle import pack, unpack
 from harness.runs.many.plan import folders_of, ground_of
 from harness.runs.many.tasks import Task, TaskResult
-from harness.protocol.row import ErrorReport
-from harness.protocol.track import load_track
 
 PATIENCE_S = 20.0
 TAIL_LINES = 20

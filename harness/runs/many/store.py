@@ -6,13 +6,13 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.core import atomic
 from harness.protocol import row_files
-from toolkit.core.errors import ResultFileError, UsageError
-from harness.runs.many.tasks import SENTENCE, TaskResult
 from harness.protocol.row import Row
 from harness.protocol.track import track_names
+from harness.runs.many.tasks import SENTENCE, TaskResult
 from harness.sandbox.events import without_control
+from toolkit.core import atomic
+from toolkit.core.errors import ResultFileError, UsageError
 
 SHEET_LIMIT = 4 << 20
 

@@ -1,4 +1,4 @@
-"""The process of one task: ``python -m harness.runs.many.task_process``, a task on its standard input.
+"""The process of one task: it reads the task, in JSON, from its standard input.
 
 It writes lines of JSON: news while it runs, and the result last. Whoever started it may close its
 standard input to end it: it then stops as Ctrl-C would, and leaves no process behind. So does the
@@ -21,18 +21,18 @@ from rich.console import Console
 
 from harness import paths
 from harness.contributions import registry
-from toolkit.core.errors import EnvironmentFault, HubError
+from harness.contributions.record import Contribution
+from harness.protocol.row import ErrorReport
+from harness.protocol.track import Track, load_track
+from harness.runs.folders import SHEET_FILE
 from harness.runs.many.plan import ground_of, key_of
 from harness.runs.many.tasks import Task, TaskResult
 from harness.runs.pipeline import Options, run_contribution
-from toolkit.core.progress import NothingToClose
-from harness.contributions.record import Contribution
-from harness.protocol.row import ErrorReport
-from harness.runs.folders import SHEET_FILE
-from harness.sandbox.layers import WANTED
 from harness.sandbox.choose import choose
+from harness.sandbox.layers import WANTED
 from harness.sandbox.trust import require_trust
-from harness.protocol.track import Track, load_track
+from toolkit.core.errors import EnvironmentFault, HubError
+from toolkit.core.progress import NothingToClose
 
 INTERRUPTED = 130
 NEWS_S = 0.5  # not more often than this

@@ -10,11 +10,11 @@ from typing import Literal
 
 from pydantic import Base64Bytes, Field, model_validator
 
-from toolkit.core.record import Record
 from harness.protocol.row import ErrorReport, Row
-from toolkit.core.settings import REFERENCE_NAME
-from harness.sandbox.layers import LayerName
 from harness.sandbox.events import without_control
+from harness.sandbox.layers import LayerName
+from toolkit.core.record import Record
+from toolkit.core.settings import REFERENCE_NAME
 
 SENTENCE = 500  # characters of a fault that are shown
 

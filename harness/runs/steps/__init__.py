@@ -1,1 +1,1 @@
-"""The steps of a run. They do not import each other; ``harness.runs.pipeline`` calls them in order."""
+"""The steps of a run. They do not import each other; the pipeline calls them in order."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.core.progress import Progress
 from harness.contributions.record import Contribution
 from harness.contributions.registry import is_reference
 from harness.protocol.track import Track
+from toolkit.core.progress import Progress
 
 # One thread per process: figures do not depend on how many cores a machine has, and contribution
 # and reference train side by side.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import cycle, islice
 from pathlib import Path
 
-from harness.scoring.jobs import ScoreAnswer
 from harness.runs.steps.attempt import Attempt
-from harness.worker.jobs import picture_file, seed_folder
 from harness.sandbox.files import ANSWER_FILE
+from harness.scoring.jobs import ScoreAnswer
+from harness.worker.jobs import picture_file, seed_folder
 
 Columns = list[tuple[str, list[Path]]]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from harness import paths
-from toolkit.images.alike import near_duplicates
 from harness.protocol.figures import Flag
 from harness.runs.steps.attempt import Attempt
 from harness.runs.steps.outcomes import Scored, TrainCosts
 from harness.worker.jobs import Answer
+from toolkit.images.alike import near_duplicates
 
 # Pictures of its own that are training pictures, by pixels: one may be an accident.
 COPIED_SHARE = 0.34

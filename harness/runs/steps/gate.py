@@ -14,25 +14,26 @@ from typing import Protocol
 
 from filelock import FileLock
 
-from toolkit.core import atomic
 from harness import paths
+from harness.contributions.record import Contribution
+from harness.contributions.registry import is_reference
+from harness.errors import GateError
 from harness.gate.catalogue import all_probes, choose
 from harness.gate.experiments import EXPERIMENTS
+from harness.gate.job import GateJob
 from harness.gate.judge import folded
-from harness.gate.records import GateFinding, GateReport, ExperimentOutcome, ProbeOutcome
+from harness.gate.records import ExperimentOutcome, GateFinding, GateReport, ProbeOutcome
 from harness.gate.worker import OUTCOMES_FILE, RAISED, crashed, not_run, read_outcomes
-from harness.errors import GateError
-from toolkit.core.progress import Progress
-from harness.contributions.record import Contribution
 from harness.protocol.row import ErrorReport
-from harness.contributions.registry import is_reference
+from harness.protocol.track import Track
 from harness.runs.folders import prune
 from harness.runs.key import LOCK, RECORDS, file_or_folder_hash
-from harness.protocol.track import Track
-from harness.worker.jobs import Answer, GateJob
+from harness.sandbox.child import POLL_S, Child
 from harness.sandbox.files import LOG_FILE
 from harness.sandbox.outcome import Outcome, log_tail
-from harness.sandbox.child import POLL_S, Child
+from harness.worker.jobs import Answer
+from toolkit.core import atomic
+from toolkit.core.progress import Progress
 
 REPORT_FILE = "report.json"
 GATE_RUNS = "gate"  # beside the folders of the tracks in runs/
@@ -44,8 +45,8 @@ NEXT_LIMIT_S = 40.0  # once one has hung: the same loop will hang in the others,
 
 # What a report depends on besides the contribution, the reference and the packages.
 JUDGING = (
-    *("contract", "worker", "artefact", "plugins.py", "hookspecs.py", *RECORDS),
-    *("mixing/combine.py", "mixing/needs.py"),
+    *("harness/gate", "harness/worker", "harness/hookspecs.py", "toolkit/deltas", *RECORDS),
+    "harness/contributions/recipes/combine.py",
 )
 
 
@@ -68,7 +69,7 @@ def start_worker(label: str, job: GateJob, out: Path) -> Worker:
     """Start a sandboxed child."""
     timeout_s = STARTING_S + job.limit_s * len(job.experiments)
     read = Answer.model_validate_json
-    return Child(label, "harness.worker.main", job, out, timeout_s, read)
+    return Child(label, "harness.gate.worker", job, out, timeout_s, read)
 
 
 @dataclass
@@ -259,7 +260,7 @@ def gate_folder(contribution: Contribution, reference: Contribution, track: Trac
         reference.content_hash,
         track.protocol_hash(),
         hashlib.sha256(LOCK.read_bytes()).hexdigest(),
-        *(file_or_folder_hash(paths.ROOT / "harness" / part) for part in JUDGING),
+        *(file_or_folder_hash(paths.ROOT / part) for part in JUDGING),
         platform.python_version(),
     ]
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from harness.protocol.verdict import compare
 from harness.protocol.figures import Costs, Flag
 from harness.protocol.row import Row
+from harness.protocol.verdict import compare
 
 
 def merged_row(first: Row, second: Row, *, is_reference: bool) -> Row:

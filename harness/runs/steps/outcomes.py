@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from harness.protocol.figures import Figures
-from toolkit.core.record import Record
-from harness.scoring.jobs import EntryScore
-from harness.worker.jobs import Answer
 from harness.sandbox.outcome import Outcome
 from harness.sandbox.resource_use import Spent
+from harness.scoring.jobs import EntryScore
+from harness.worker.jobs import Answer
+from toolkit.core.record import Record
 
 
 class TrainCosts(Record):

@@ -7,17 +7,17 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from harness.protocol.verdict import compare
-from toolkit.core.errors import HubError
+from harness.contributions.registry import is_control
 from harness.protocol.figures import Costs, Figures, Flag, OwnPictures, SeedScores
 from harness.protocol.machine import describe_machine
 from harness.protocol.row import ErrorReport, Row, Status
-from harness.contributions.registry import is_control
+from harness.protocol.verdict import compare
 from harness.runs.steps.attempt import THREADS, Attempt
 from harness.runs.steps.outcomes import Scored, TrainCosts
-from harness.worker.jobs import ADAPTER_FILE, Answer, seed_folder
 from harness.sandbox.outcome import Outcome
 from harness.sandbox.resource_use import read_spent
+from harness.worker.jobs import ADAPTER_FILE, Answer, seed_folder
+from toolkit.core.errors import HubError
 
 
 def common_row(attempt: Attempt, status: Status, **rest: Any) -> Row:

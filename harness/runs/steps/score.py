@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from toolkit.core.errors import HubError
 from harness.protocol.figures import Figures
 from harness.protocol.row import ErrorReport
-from harness.scoring.jobs import Entry, EntryScore, ScoreAnswer, ScoreJob
 from harness.runs.steps.attempt import THREADS, Attempt
 from harness.runs.steps.outcomes import Scored
-from harness.worker.jobs import DELTA_FILE, Answer, again_folder, picture_file, seed_folder
-from harness.sandbox.files import ANSWER_FILE
 from harness.sandbox.child import Child, run_children
+from harness.sandbox.files import ANSWER_FILE
+from harness.scoring.jobs import Entry, EntryScore, ScoreAnswer, ScoreJob
+from harness.worker.jobs import DELTA_FILE, Answer, again_folder, picture_file, seed_folder
+from toolkit.core.errors import HubError
 
 TIMEOUT_S = 1800
 

@@ -17,17 +17,17 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from toolkit.core import atomic
-from toolkit.core.errors import HubError
-from toolkit.core.locks import held
 from harness.contributions.record import Contribution
 from harness.runs.steps.attempt import THREADS, Attempt
 from harness.runs.steps.outcomes import TrainCosts, Trained
-from harness.worker.jobs import DELTA_FILE, Answer, TrainJob, seed_folder
+from harness.sandbox.child import Child, run_children
 from harness.sandbox.files import ANSWER_FILE
 from harness.sandbox.outcome import Outcome
-from harness.sandbox.child import Child, run_children
 from harness.sandbox.resource_use import read_spent
+from harness.worker.jobs import DELTA_FILE, Answer, TrainJob, seed_folder
+from toolkit.core import atomic
+from toolkit.core.errors import HubError
+from toolkit.core.locks import held
 
 COSTS_FILE = "costs.json"
 

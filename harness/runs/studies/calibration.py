@@ -13,14 +13,14 @@ from dataclasses import dataclass
 
 from harness import paths
 from harness.contributions import registry
-from harness.protocol.machine import describe_machine
-from toolkit.core.record import Record
 from harness.contributions.record import Contribution
-from toolkit.core.settings import LoraConfig, TrainSettings
+from harness.protocol.machine import describe_machine
 from harness.protocol.row import Machine
 from harness.protocol.statistics.intervals import t_interval
 from harness.protocol.statistics.planning import minimum_detectable_difference
 from harness.protocol.track import PROTOCOL_VERSION, Track
+from toolkit.core.record import Record
+from toolkit.core.settings import LoraConfig, TrainSettings
 
 FOLDER = paths.ROOT / "leaderboard" / "calibration"
 REFERENCE = "reference"

@@ -17,14 +17,13 @@ from pathlib import Path
 from pydantic import Field
 
 from harness import paths
-from harness.contributions import registry
-from harness.protocol.base_model import model_hash
-from toolkit.core.errors import UsageError
-from toolkit.core.record import Record
 from harness.contributions.record import Contribution
+from harness.protocol.base_model import model_hash
 from harness.protocol.track import DEFAULT_TRACK, Track
 from harness.protocol.track_file import PROMPT_KINDS, TrackFile
+from toolkit.core.errors import UsageError
 from toolkit.core.hashing import content_hash
+from toolkit.core.record import Record
 
 FOLDER = paths.ROOT / "leaderboard" / "sweeps"
 RATES = (3e-4, 1e-3, 3e-3, 1e-2)

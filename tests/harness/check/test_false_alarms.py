@@ -232,5 +232,9 @@ def test_hook_with_fewer_parameters_and_an_early_exit(folder, look):
 
 def test_the_libraries_of_the_hub_are_free_for_everybody(folder, look):
     for library in paths.LIBRARIES:
-        write(folder, f"uses_{library}.py", f"from toolkit import {library}\nfrom toolkit.{library}.x import y\n")
+        write(
+            folder,
+            f"uses_{library}.py",
+            f"from toolkit import {library}\nfrom toolkit.{library}.x import y\n",
+        )
     assert look(folder) == []

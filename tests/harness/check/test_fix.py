@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
 from harness.check import check_folder, fix_folder
 
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "check"
 CAPTION = "Dataset/ImageCaptions/robot1.txt"
 
 
@@ -100,3 +103,16 @@ def test_nothing_is_written_through_a_link(folder, tmp_path):
     (folder / "note.txt").symlink_to(outside)
     fix_folder(folder, root=tmp_path)
     assert outside.read_bytes() == b"a\r\nb\r\n"
+
+
+def test_libraries_by_their_old_names_are_renamed_where_that_is_safe(folder, tmp_path):
+    fixture = FIXTURES / "HUB228_old_names" / "folder" / "src" / "train.py"
+    shutil.copy(fixture, folder / "src")
+    mended = fix_folder(folder, root=tmp_path)
+    assert [(finding.rule, finding.line) for finding in mended] == [("HUB228", 4), ("HUB228", 5)]
+    text = (folder / "src/train.py").read_text(encoding="utf-8")
+    assert "\nimport toolkit.picture_sets.captions as captions\n" in text
+    assert "\nfrom toolkit.lora_files.read import read\n" in text
+    assert "\nimport lora_files\n" in text  # the file goes on to say lora_files.read
+    assert "\nfrom toolkit.picture_sets import layouts\n" in text
+    assert fix_folder(folder, root=tmp_path) == []

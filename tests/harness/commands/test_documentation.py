@@ -40,8 +40,8 @@ def test_the_pages_about_imports_name_all_that_the_check_lets_through():
         assert f"`{name.rpartition('.')[2]}`" in agents, name
         assert f"`{name.rpartition('.')[2]}`" in inner, name
     for library in paths.LIBRARIES:
-        assert f"`{library}`" in agents
-        assert f"`{library}`" in packages
+        assert f"`toolkit.{library}`" in agents
+        assert f"`toolkit.{library}`" in packages
 
 
 def test_a_page_that_differs_is_named(tmp_path, monkeypatch, capsys):

@@ -13,14 +13,13 @@ from harness import paths
 from harness.check import check_folder
 from harness.commands import new
 from harness.contributions import registry
-from harness.contributions.recipes.command_line import load_mixed, parse
 from harness.contributions.recipes.render import keep_command
 from harness.contributions.record import Contribution, ContributionFile, NeedsTable
+from harness.contributions.registry import load_mixed, parse
 from harness.errors import CheckError, MixError
 from harness.protocol.track import load_track
 from harness.runs.key import run_parts
 from harness.sandbox.view import named_paths
-from harness.worker.hooks import Hooks
 from harness.worker.jobs import GenerateJob
 from harness.worker.needs import kind_of, require_needs
 from toolkit.core.errors import UsageError
@@ -275,7 +274,7 @@ class Pictures(list):
     """A data set of two pictures of different shapes."""
 
 
-def needing(**needs: object) -> Hooks:
+def needing(**needs: object) -> Contribution:
     file = ContributionFile(
         name="Picky",
         authors=("a",),
@@ -283,20 +282,19 @@ def needing(**needs: object) -> Hooks:
         hooks=("train",),
         needs=NeedsTable.model_validate(needs),
     )
-    one = Contribution(file=file, path="p", module="m", content_hash="sha256:x")
-    return Hooks(one, {}, dict.fromkeys(HOOK_NAMES, one))
+    return Contribution(file=file, path="p", module="m", content_hash="sha256:x")
 
 
 def test_a_train_that_needs_more_than_it_gets_says_all_of_it_before_the_first_step():
     import torch
 
     shapes = [(torch.zeros(3, 64, 32), "a"), (torch.zeros(3, 32, 64), "b")]
-    hooks = needing(
+    trainer = needing(
         adapter_parameters=("lora_B",), dataset_attributes=("masks",), pictures_of_one_size=True
     )
     adapter = torch.nn.Linear(2, 2)
     with pytest.raises(MixError) as caught:
-        require_needs(hooks, adapter, Pictures(shapes))
+        require_needs(trainer, adapter, Pictures(shapes))
     text = str(caught.value)
     assert "called lora_B, and those of this adapter are called weight, bias" in text
     assert "with masks" in text
@@ -333,8 +331,8 @@ def test_needs_that_are_met_are_silent():
             super().__init__()
             self.lora_B = torch.nn.Linear(2, 2)
 
-    hooks = needing(adapter_parameters=("lora_B", "up"), pictures_of_one_size=True)
-    require_needs(hooks, Lora(), Pictures([(torch.zeros(3, 64, 64), "a")] * 2))
+    trainer = needing(adapter_parameters=("lora_B", "up"), pictures_of_one_size=True)
+    require_needs(trainer, Lora(), Pictures([(torch.zeros(3, 64, 64), "a")] * 2))
 
 
 def test_needs_without_a_train_of_its_own_are_a_fault(hub):

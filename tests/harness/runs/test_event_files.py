@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolkit.core import atomic
 from harness.runs.curves import FOLDER, LOSS, crc32c, event_file, write_event_files
-from harness.worker.jobs import Answer, SeedOutcome
 from harness.sandbox.files import ANSWER_FILE
+from harness.worker.jobs import Answer, SeedOutcome
 from tests.harness.support import example_row
+from toolkit.core import atomic
 
 
 def train_folder(path, losses_by_seed):

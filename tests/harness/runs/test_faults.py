@@ -8,12 +8,12 @@ import sys
 import pytest
 
 from harness import paths
-from harness.runs import pipeline
 from harness.contributions import registry
+from harness.protocol.track import load_track
+from harness.runs import pipeline
+from tests.hostile.stage import Silent
 from toolkit.core.errors import UsageError
 from toolkit.core.locks import Busy, held
-from harness.protocol.track import load_track
-from tests.hostile.stage import Silent
 
 
 def with_mounts(script):

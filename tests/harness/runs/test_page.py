@@ -7,12 +7,12 @@ import re
 from PIL import Image
 
 from harness import paths
-from harness.protocol import row_files
-from harness.runs.page import neighbours, polyline, write_page, write_sheet
 from harness.errors import Finding
-from toolkit.images.webp import MAX_STORED_BYTES, QUALITIES
+from harness.protocol import row_files
 from harness.protocol.track import load_track
+from harness.runs.page import neighbours, polyline, write_page, write_sheet
 from tests.harness.support import example_row
+from toolkit.images.webp import MAX_STORED_BYTES, QUALITIES
 
 EVIL = "<script>alert(1)</script>"
 PROMPTS = len(load_track("robot").file.prompts)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from harness import paths
-from harness.protocol import row_files
 from harness.commands.contribution import record
-from harness.runs.pipeline import Run
+from harness.protocol import row_files
 from harness.runs.folders import SHEET_FILE
+from harness.runs.pipeline import Run
 from tests.harness.support import example_row
 
 

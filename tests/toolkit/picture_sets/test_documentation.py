@@ -8,7 +8,7 @@ from typing import get_args
 
 from harness import paths
 from toolkit.core.settings import DatasetSettings
-from toolkit.picture_sets.decode import EXTENSIONS
+from toolkit.images.decode import EXTENSIONS
 from toolkit.picture_sets.folder import Layout
 from toolkit.picture_sets.problems import Kind
 

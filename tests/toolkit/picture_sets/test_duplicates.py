@@ -10,7 +10,7 @@ from PIL import Image, ImageEnhance
 
 from harness import paths
 from tests.toolkit.picture_sets.zoo import scene
-from toolkit.picture_sets.decode import load_rgb
+from toolkit.images.decode import load_rgb
 from toolkit.picture_sets.duplicates import equal_groups, fingerprint, is_near, near_groups
 
 

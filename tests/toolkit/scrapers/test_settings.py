@@ -159,7 +159,9 @@ def test_the_harness_knows_nothing_of_the_scrapers():
             if isinstance(node, ast.ImportFrom):
                 assert not (node.module or "").startswith("toolkit.scrapers"), path
             if isinstance(node, ast.Import):
-                assert not any(name.name.startswith("toolkit.scrapers") for name in node.names), path
+                assert not any(name.name.startswith("toolkit.scrapers") for name in node.names), (
+                    path
+                )
 
 
 @pytest.mark.parametrize(

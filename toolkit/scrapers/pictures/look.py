@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image
 
 from toolkit.images.headers import declared_size
-from toolkit.picture_sets.normalise import SUFFIXES, encoded, plain_rgb
+from toolkit.images.normalise import SUFFIXES, encoded, plain_rgb
 from toolkit.scrapers.errors import Dropped
 from toolkit.scrapers.pictures.hashing import perceptual_hash, small_grey
 

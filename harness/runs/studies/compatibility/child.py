@@ -5,22 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit.core import atomic
+from harness.contributions.record import Contribution
+from harness.errors import HookError, MixError
 from harness.gate.components import PIXELS, Workshop
 from harness.gate.experiments.context import Recorder
 from harness.gate.places import Finder
 from harness.gate.spies import Spy
 from harness.gate.worker import watchdog
-from harness.errors import HookError, MixError
-from toolkit.core.errors import HubError, describe
 from harness.runs.studies.compatibility.jobs import OUTCOMES_FILE, Line, MatrixJob, State
-from harness.worker.hooks import Hooks, load_hooks
-from harness.contributions.record import Contribution
-from toolkit.core.settings import DatasetConfig, GenerateConfig, LoraConfig, TrainConfig
-from harness.worker.fresh_copy import seed_everything
-from harness.worker.jobs import Answer
 from harness.sandbox.files import ANSWER_FILE
+from harness.worker.fresh_copy import seed_everything
+from harness.worker.hooks import Hooks, load_hooks
+from harness.worker.jobs import Answer
 from harness.worker.returned import check_adapter, check_dataset, check_pictures, check_train_result
+from toolkit.core import atomic
+from toolkit.core.errors import HubError, describe
+from toolkit.core.settings import DatasetConfig, GenerateConfig, LoraConfig, TrainConfig
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline

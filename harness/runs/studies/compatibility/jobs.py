@@ -7,9 +7,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from toolkit.core.settings import HookName
 from harness.contributions.record import Contribution
 from toolkit.core.record import Record
+from toolkit.core.settings import HookName
 
 OUTCOMES_FILE = "outcomes.jsonl"
 

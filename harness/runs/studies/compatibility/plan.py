@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from toolkit.core.settings import HookName
-from harness.runs.studies.compatibility.jobs import Cell, Outcome, Try
 from harness.contributions.recipes.combine import LEARNING_RATES, recipe
-from toolkit.core.settings import REFERENCE_NAME
 from harness.contributions.record import Contribution
+from harness.runs.studies.compatibility.jobs import Cell, Outcome, Try
+from toolkit.core.settings import REFERENCE_NAME, HookName
 
 # (kind of the rows, kind of the columns)
 TABLES: tuple[tuple[HookName, HookName], ...] = (

@@ -10,13 +10,13 @@ from pathlib import Path
 from PIL import Image
 
 from harness import paths
-from harness.runs.studies.compatibility.jobs import OUTCOMES_FILE, Line, MatrixJob, Outcome, Try
-from toolkit.core.progress import NothingToClose, Progress
 from harness.contributions.record import Contribution
-from harness.sandbox.events import LineReader, clean_json
-from harness.worker.jobs import Answer
+from harness.runs.studies.compatibility.jobs import OUTCOMES_FILE, Line, MatrixJob, Outcome, Try
 from harness.sandbox.child import POLL_S, Child
+from harness.sandbox.events import LineReader, clean_json
 from harness.sandbox.tidy import remove_tree
+from harness.worker.jobs import Answer
+from toolkit.core.progress import NothingToClose, Progress
 
 BASE = paths.ROOT / "models" / "tiny-sd"
 STARTING_S = 120.0
@@ -52,7 +52,12 @@ def run_tries(
         )
         timeout_s = STARTING_S + job.limit_s * len(waiting)
         child = Child(
-            LABEL, "harness.runs.studies.compatibility.child", job, job.out, timeout_s, Answer.model_validate_json
+            LABEL,
+            "harness.runs.studies.compatibility.child",
+            job,
+            job.out,
+            timeout_s,
+            Answer.model_validate_json,
         )
         lines, done, begun, ended = LineReader(job.out / OUTCOMES_FILE), 0, False, False
         try:

@@ -9,14 +9,14 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
-from toolkit.deltas.file import PARTS, write_delta
-from toolkit.deltas.probing import effective_delta
 from harness.protocol.base_model import load_pipeline
-from toolkit.core.settings import LoraConfig
 from harness.worker.jobs import ADAPTER_FILE, DELTA_FILE
 from harness.worker.save_adapter import save_adapter
 from src.lora import make_lora
 from tests.src.support import build_pipeline
+from toolkit.core.settings import LoraConfig
+from toolkit.deltas.file import PARTS, write_delta
+from toolkit.deltas.probing import effective_delta
 
 
 @dataclass(frozen=True)

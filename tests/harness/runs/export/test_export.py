@@ -11,12 +11,12 @@ from diffusers import StableDiffusionPipeline
 from peft import PeftModel
 from safetensors import safe_open
 
-from harness.commands import cli
 from harness import paths
+from harness.commands import cli
 from harness.protocol.base_model import load_pipeline
 from harness.runs.export.writing import NOTE, NOTE_FILE
-from toolkit.lora_files.read import read_lora
 from tests.harness.runs.export.conftest import Trained
+from toolkit.lora_files.read import read_lora
 
 LORA_FORMS = ("kohya", "diffusers", "svd-lora")
 # float16 factors: in shares of the range from black to white, mean over all pixels.

@@ -15,7 +15,7 @@ import pytest
 from harness import paths
 from harness.commands.cli import main
 from harness.protocol.row_files import read_row
-from tests.clone import clone
+from tests.clone import clone, copy_hub
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="sends signals")
 
@@ -110,7 +110,7 @@ def test_a_board_is_stopped_and_goes_on_and_one_fault_stops_nobody(hub):
 
 def test_a_reference_that_cannot_be_run_is_said_once_and_its_track_is_not_run(hub, tmp_path):
     broken = tmp_path / "hub"
-    shutil.copytree(hub, broken, ignore=shutil.ignore_patterns("runs"))
+    copy_hub(hub, broken)
     with (broken / "src" / "train.py").open("a") as file:
         file.write("\nraise RuntimeError('a fault in the reference')\n")
     code, out = run(broken, *BOARD)

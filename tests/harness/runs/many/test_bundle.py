@@ -6,12 +6,12 @@ import zipfile
 import pytest
 
 from harness import paths
-from toolkit.core.errors import HubError
+from harness.contributions.registry import load_reference
+from harness.protocol.track import load_track
 from harness.runs.many import bundle
 from harness.runs.many.bundle import pack, unpack
 from harness.runs.many.plan import folders_of, ground_of
-from harness.contributions.registry import load_reference
-from harness.protocol.track import load_track
+from toolkit.core.errors import HubError
 
 
 def put(run, marks=("row.json", "page.html"), text="here"):
@@ -114,8 +114,8 @@ def test_a_machine_that_would_compute_something_else_refuses():
 def test_ray_that_is_not_installed_is_named_with_its_extra(monkeypatch):
     import sys
 
-    from toolkit.core.errors import EnvironmentFault
     from harness.runs.many.ray_cluster import connected
+    from toolkit.core.errors import EnvironmentFault
 
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(EnvironmentFault, match="Ray is not installed") as error, connected(None):

@@ -7,14 +7,14 @@ import sys
 import pytest
 
 from harness import paths
-from harness.contributions import registry
 from harness.commands.cli import main
-from harness.runs.many.estimates import seconds_file
-from harness.runs.many.plan import ground_of, key_of
+from harness.contributions import registry
 from harness.protocol.row_files import write_row
+from harness.protocol.track import load_track
 from harness.runs.folders import PAGE_FILE, ROW_FILE, run_folder
 from harness.runs.key import run_key
-from harness.protocol.track import load_track
+from harness.runs.many.estimates import seconds_file
+from harness.runs.many.plan import ground_of, key_of
 from tests.harness.support import example_row
 
 

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.core import atomic
 from harness.protocol.machine import processor_name, usable_cores
 from harness.protocol.row_files import read_row, write_row
 from tests.harness.runs.many.test_board import hub as hub
 from tests.harness.support import example_row
+from toolkit.core import atomic
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: nox -s ray")
 

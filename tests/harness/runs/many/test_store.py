@@ -7,10 +7,10 @@ import pytest
 
 from harness import paths
 from harness.protocol import row_files
-from toolkit.core.errors import UsageError
 from harness.runs.many.store import collect, store
 from harness.runs.many.tasks import Task, TaskResult, accept
 from tests.harness.support import example_row
+from toolkit.core.errors import UsageError
 
 NEWER = "2026-11-23T12:00:00Z"
 

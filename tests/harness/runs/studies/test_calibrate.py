@@ -4,9 +4,9 @@ import dataclasses
 import json
 
 from harness.board import calibration_page
-from harness.runs.studies.calibration import REFERENCE, VARIANTS, Calibration, Variant, summarise
 from harness.commands.calibrate import GAINS_FILE, folder_of, measure
 from harness.protocol.track import load_track
+from harness.runs.studies.calibration import REFERENCE, VARIANTS, Calibration, Variant, summarise
 from harness.sandbox.files import ANSWER_FILE
 from tests.harness.scoring.support import small_track
 from tests.harness.worker.test_worker import Silent

@@ -5,16 +5,15 @@ import shutil
 
 import pytest
 
-from harness.commands import cli
 from harness import paths
+from harness.commands import cli, matrix
 from harness.contributions import registry
-from harness.commands import matrix
 from harness.runs.studies.compatibility.plan import all_tries, current, one_try, unknown
 from harness.runs.studies.compatibility.running import run_tries
 from harness.runs.studies.compatibility.table import render
+from tests.harness.support import FIXTURES
 from toolkit.core.progress import Progress
 from toolkit.core.settings import REFERENCE_NAME
-from tests.harness.support import FIXTURES
 
 
 class Quiet(Progress):

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from harness.contributions import registry
 from harness.commands.sweep import measure, read_rates, show
-from toolkit.core.errors import UsageError
+from harness.contributions import registry
+from harness.contributions.record import Contribution
+from harness.protocol.track import Track, load_track
 from harness.runs.studies.rate_sweep import (
     Sweep,
     Trial,
@@ -23,11 +24,10 @@ from harness.runs.studies.rate_sweep import (
     subject_hash,
     with_rate,
 )
-from harness.contributions.record import Contribution
-from toolkit.core.settings import LoraConfig
-from harness.protocol.track import Track, load_track
 from tests.harness.scoring.support import small_track
 from tests.harness.worker.test_worker import Silent
+from toolkit.core.errors import UsageError
+from toolkit.core.settings import LoraConfig
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import io
 
 from PIL import Image, ImageOps
 
-from .decode import as_rgb
+from toolkit.images.decode import as_rgb
 
 SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp"}
 JPEG_QUALITY = 95

@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.toolkit.picture_sets.zoo import huge_bmp, huge_png, huge_webp, scene
 from toolkit.core.errors import DataSetError
-from toolkit.picture_sets.decode import load_rgb, read_header
+from toolkit.images.decode import load_rgb, read_header
 
 
 def flat(size=(20, 10), colour=(200, 100, 50)):
