@@ -48,7 +48,7 @@ def write_page(
 ) -> None:
     """Write the page of one run."""
     environment = Environment(
-        loader=FileSystemLoader(paths.ROOT / "harness" / "templates"),
+        loader=FileSystemLoader(paths.ROOT / "harness" / "runs" / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
