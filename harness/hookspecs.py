@@ -7,7 +7,7 @@ Rules that hold for all four:
 
 * No default values, no ``*``-only parameters, no ``*args`` or ``**kwargs``: pluggy fills such
   parameters differently from version to version, or not at all.
-* Rely on the arguments alone. The pipeline, dataset or adapter may come from somebody else's
+* Rely on the arguments alone. The pipeline, dataset or adapter may come from another
   contribution, and the working directory is a scratch folder.
 * Return a value. ``None`` means "no answer" to pluggy and is refused by the hub.
 """
@@ -46,7 +46,7 @@ def make_dataset(
 
     Args:
         data_dir: Folder with ``Images/*.png|jpg|jpeg|webp`` and ``ImageCaptions/<same stem>.txt``.
-            On a track it is always that layout; on somebody's own pictures it may be another one of
+            On a track it is always that layout; on the user's own pictures it may be another one of
             docs/datasets.md, which ``toolkit.picture_sets.layouts.read_folder`` reads for you.
         resolution: Side of the square pictures to return, in pixels; a multiple of 8.
         config: Repeats, mirror images, shuffled captions, trigger word, buckets, seed. A hook that
@@ -99,7 +99,7 @@ def train(
         dataset: What ``make_dataset`` returned.
         adapter: What ``make_lora`` returned. Only its parameters may change.
         config: Steps, batch size, learning rate, seed. The budget (``steps`` optimiser steps of
-            ``batch_size`` pictures) is the same for everybody.
+            ``batch_size`` pictures) is the same for all contributions.
         reporter: Call ``reporter.step(step, loss)`` after each optimiser step. To be resumable, see
             ``ResumableReporter``; nobody has to be.
 

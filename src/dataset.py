@@ -118,7 +118,7 @@ class PictureDataset(Dataset[tuple[Tensor, str]]):
     def content_key(self, idx: int) -> str | None:
         """Return a text that differs when pixel_values of the item differ.
 
-        None when nobody can know without looking: the transform is somebody else's.
+        None if that is unknown: the transform is not the reference's.
         """
         if not isinstance(self.transform, ResizeAndCrop):
             return None

@@ -43,7 +43,7 @@ OUT = Path("runs/reference")
 
 
 def parse_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Return the options of the command line; None is what nobody typed."""
+    """Return the options of the command line; None means "not typed"."""
     parser = argparse.ArgumentParser(
         prog="python -m src.main",
         description="Fine-tune Stable Diffusion on your pictures with LoRA.",

@@ -18,8 +18,8 @@ from .lora import LoRALayer, lora_layers
 def set_lora_scale(adapter: nn.Module, lora_scale: float) -> None:
     """Set the strength with which an adapter acts.
 
-    It works on any adapter whose layers have an attribute ``lora_scale``, also on one that somebody
-    else's ``make_lora`` built.
+    It works on any adapter whose layers have an attribute ``lora_scale``, also on one
+    that a contribution's ``make_lora`` built.
 
     Args:
         adapter: What ``make_lora`` returned.

@@ -71,7 +71,7 @@ def collect() -> Board:
 
 
 def require_everybody(board: Board, names: list[str]) -> None:
-    """Make sure that nobody has vanished from the board.
+    """Make sure that no contribution is missing from the board.
 
     Raises:
         HubError: A contribution has no line on a track. That is a fault of this program.
@@ -151,14 +151,14 @@ def _pending(name: str, track: str, contribution: Contribution | None) -> Entry:
         own_hooks=contribution.file.hooks,
         taken=taken_hooks(name, contribution.origins, contribution.settings_from),
         content_hash=contribution.content_hash,
-        reasons=("nobody has run it on this track yet",),
+        reasons=("not yet run on this track",),
     )
 
 
 def ranked(entries: list[Entry], track: Track) -> list[Entry]:
     """Add tie group and Pareto tier, and sort: group, tier, name; what does not rank comes last.
 
-    Groups need the same seeds for everybody; a row over other seeds has a tier but no group.
+    Groups need the same seeds for all rows; a row over other seeds has a tier but no group.
     """
     wanted = tuple(sorted(track.file.seeds))
     comparable = {e.name: e.gains for e in entries if e.ranks and tuple(sorted(e.seeds)) == wanted}

@@ -3,7 +3,7 @@
 bronze     the folder passes every check and a run came through
 silver     five seeds or more, and an interval that excludes zero
 gold       a run on the real Stable Diffusion 1.x came through
-platinum   somebody else measured the same on another machine
+platinum   another contributor measured the same on another machine
 
 Each medal needs the ones before it, except that gold does not ask for silver: a run of the real
 model is dear. A clear "worse than the reference" is as well shown as a clear "better".
@@ -33,7 +33,7 @@ NEXT = {
     "": "bronze: pass every check and run through",
     "bronze": f"silver: {SILVER_SEEDS} seeds and an interval that excludes zero",
     "silver": "gold: a run on the real Stable Diffusion 1.4",
-    "gold": "platinum: the same result from somebody else's machine",
+    "gold": "platinum: the same result from another contributor's machine",
     "platinum": "nothing is above platinum",
 }
 

@@ -125,7 +125,7 @@ class Shot:
 def gallery_page(
     track: Track, entries: Sequence[Entry], found: Mapping[str, Sheet | None]
 ) -> dict[str, Any]:
-    """Return the gallery: base and reference first, then everybody in the table's order."""
+    """Return the gallery: base and reference first, then the contributions in the table's order."""
     whole = next((s for s in found.values() if s is not None and s.columns > REFERENCE), None)
     shots = []
     if whole is not None:

@@ -71,7 +71,7 @@ def render_github(findings: Iterable[Finding]) -> str:
 
 
 def wants_colour() -> bool:
-    """Tell whether the terminal shows colours and nobody asked it not to (no-color.org)."""
+    """Tell whether the terminal shows colours and NO_COLOR is not set (no-color.org)."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 

@@ -99,7 +99,7 @@ def _listing(*arguments: str) -> str:
     listed = _git(*arguments)
     if listed is None:
         raise EnvironmentFault(
-            f"git {arguments[0]} failed, so nobody knows what changed.",
+            f"git {arguments[0]} failed, so the changed folders are unknown.",
             where=str(paths.ROOT),
             fix=f"Run it yourself to see why (git {' '.join(arguments)}), or check by name.",
         )

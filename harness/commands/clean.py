@@ -58,7 +58,7 @@ def everything() -> Iterator[tuple[Path, str]]:
 def leftovers() -> Iterator[tuple[Path, str]]:
     """Yield what no command will use again.
 
-    Only what is known by its name: runs/ also holds what somebody trained (`runs/trained`, which a
+    Only what is known by its name: runs/ also holds your trainings (`runs/trained`, which a
     later command goes on with), pictures and the site.
     """
     for job in sorted((paths.RUNS / GENERATED).glob("*/job-*")):

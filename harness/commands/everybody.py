@@ -1,4 +1,4 @@
-"""``contribution --all``: everybody, on one track or on all, in a pool of processes."""
+"""``contribution --all``: all contributions, on one track or on all, in a pool of processes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST_JOBS = 1024
 def add_board_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `contribution` understands besides a name."""
     parser.add_argument(
-        "--all", action="store_true", help="run everybody: reference, controls, contributions"
+        "--all", action="store_true", help="run all: reference, controls, contributions"
     )
     parser.add_argument(
         "--only",
@@ -73,7 +73,7 @@ def task_pattern(args: argparse.Namespace) -> Task:
     if wrong:
         raise UsageError(
             f"--all does not go with {', '.join(wrong)}.",
-            fix="Some of everybody are named with --only A,B.",
+            fix="To run some of them, use --all --only A,B.",
         )
     return Task(
         contribution=REFERENCE_NAME,

@@ -113,6 +113,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def default_out(name: str, form: str) -> Path:
-    """Return where an export goes when nobody says."""
+    """Return where an export goes by default."""
     ending = "" if form in ("merged", "peft") else ".safetensors"
     return paths.RUNS / "exported" / f"{name}-{form}{ending}"

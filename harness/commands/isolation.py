@@ -29,7 +29,7 @@ def add_isolation_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trust",
         action="store_true",
-        help="run somebody else's unmerged code even where no layer works",
+        help="run another contributor's unmerged code even if no isolation layer works",
     )
 
 

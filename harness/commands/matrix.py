@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def trust_all(args: argparse.Namespace, everybody: list[Contribution], console: Console) -> None:
-    """Choose the layer; where none holds, everybody's code has to be reviewed or own.
+    """Choose the layer; where none holds, all code has to be reviewed or your own.
 
     Raises:
         UsageError: It is not, and ``--trust`` was not given.

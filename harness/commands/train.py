@@ -1,4 +1,4 @@
-"""``train NAME --data DIR --base BASE``: a contribution's hooks on anybody's pictures."""
+"""``train NAME --data DIR --base BASE``: a contribution's hooks on your pictures."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def fetch_base(args: argparse.Namespace) -> None:
 
 
 def generous_limits(job: FinetuneJob) -> Limits:
-    """Return what a run on somebody's own machine may use: nearly all of it, for a month."""
+    """Return what a run on your own machine may use: nearly all of it, for a month."""
     return Limits(
         wall_s=LONGEST_S,
         cpu_s=LONGEST_S * (job.threads + 1),

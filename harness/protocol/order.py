@@ -16,13 +16,13 @@ class Place:
 
     row: Row
     group: int  # 1 is the best; the same number means the same rank
-    tier: int  # 1: nobody is at least as good in gain, drift, time and bytes
+    tier: int  # 1: no other row is at least as good in gain, drift, time and bytes
 
 
 def places(rows: Sequence[Row]) -> list[Place]:
     """Order rows of one track and protocol; rows without a verdict have no place.
 
-    Tie groups need the same seeds for everybody: the seeds that all rows share are used.
+    Groups need the same seeds for all rows: the seeds that all rows share are used.
     """
     ranked = [row for row in rows if row.verdict is not None]
     if not ranked:

@@ -54,7 +54,7 @@ def recorded_rows(track: str) -> list[Row]:
     """Return the leaderboard's rows of one track, best gain first, failed ones last.
 
     Rows of another schema version are left out: `outdated_rows` names them. A damaged one stops
-    nobody else's page: it is reported, and kept aside under another name.
+    no other page: it is reported, and kept aside under another name.
     """
     rows = []
     for path in sorted((paths.RESULTS / track).glob("*.json")):

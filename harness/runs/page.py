@@ -32,7 +32,7 @@ Columns = Sequence[tuple[str, Sequence[Path]]]
 
 
 def write_sheet(folder: Path, columns: Columns, track: TrackFile) -> None:
-    """Write the comparison sheet as WebP: a few of the prompts, the same seeds for everybody."""
+    """Write the comparison sheet as WebP: a few of the prompts, the same seeds for all."""
     opened = [(title, [open_picture(files[i]) for i in track.shown]) for title, files in columns]
     sheet = comparison_sheet(opened, [track.texts[i] for i in track.shown], SHEET_SIDE_PX)
     atomic.write_bytes(folder / SHEET_FILE, encoded(sheet))

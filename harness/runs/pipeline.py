@@ -63,7 +63,7 @@ class Options:
     fresh: bool = False
     skip_gate: bool = False
     thorough: bool = False  # all seeds of the track, the last ones only if they can matter
-    one_at_a_time: bool = False  # one process at a time: somebody else fills the other cores
+    one_at_a_time: bool = False  # one process at a time: other runs fill the other cores
 
 
 @dataclass(frozen=True)
@@ -115,10 +115,10 @@ def run_contribution(
 
 
 def run_locked(attempt: Attempt, findings: tuple[Finding, ...], options: Options) -> Run:
-    """Run one attempt, unless its key has a good row already, while nobody else does.
+    """Run one attempt, unless its key has a good row already, under a lock.
 
     Raises:
-        UsageError: Somebody else does.
+        UsageError: Another process holds the lock.
     """
     attempt.folder.mkdir(parents=True, exist_ok=True)
     try:

@@ -1,4 +1,4 @@
-"""The finetune job: somebody's own pictures, one long run with a contribution's hooks."""
+"""The finetune job: your own pictures, one long run with a contribution's hooks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ask git about a repository whose content nobody has looked at yet."""
+"""Ask git about a repository whose content is not trusted yet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be done with LoRA files, whoever made them.
+"""Read, write and change LoRA files from any trainer.
 
     python -m toolkit.lora_files inspect | convert | merge | extract | resize
 

@@ -2,7 +2,7 @@
 
     layouts.py        which picture belongs to which caption, in the four layouts
     metadata.py       one of them: metadata.jsonl
-    folder.py         which files are pictures and captions, and which are nobody's
+    folder.py         which files are pictures, captions or neither
     layout_problems.py, problems.py   what can be wrong, in words
     decode.py         any picture file to upright 8-bit RGB, or a refusal that names it
     captions.py       caption files and their variations: trigger word, shuffled tags
@@ -13,7 +13,7 @@
     page.py           the same as one HTML page
     plain.py          a decoded picture without turn, transparency and metadata, as a file
     fair_copy.py      a clean copy of a folder; the original stays as it is
-    unpack.py         a zip from anybody, without leaving its folder
+    unpack.py         a zip of unknown origin, without leaving its folder
     bring_in.py       the commands fix and import
     tensor_store.py   tensors on disk or in memory, atomic and checked
     ahead.py          decode the next pictures while one is in use

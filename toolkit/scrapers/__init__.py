@@ -7,5 +7,5 @@
     download.py  many downloads at once, in order
     folder.py    Images/, ImageCaptions/, sources.jsonl (also the journal), metadata.jsonl, credits
 
-Nothing in here imports torch, except BLIP when somebody asks for it.
+Nothing in here imports torch, except BLIP, when you choose it.
 """

@@ -198,7 +198,7 @@ def announce(
     say(f"{trained:,} trained parameters.")
     try:
         needs = memory.estimate(pipeline, adapter, plan.train, plan.resolution)
-    except Exception as error:  # somebody's adapter may do what fake tensors cannot
+    except Exception as error:  # an adapter may do what fake tensors cannot
         say(f"Memory: not estimated, {type(error).__name__}: {error}")
         return
     say(needs.sentence())

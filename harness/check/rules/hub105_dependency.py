@@ -1,4 +1,4 @@
-"""HUB105: extra packages come from the allow-list, in the one version that everybody shares."""
+"""HUB105: extra packages come from the allow-list, in the one shared version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HUB225: whoever edits sys.path decides what everybody else imports."""
+"""HUB225: editing sys.path decides what all other code imports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HUB228: a package that nobody else has installed."""
+"""HUB228: a package that other machines do not have."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _LOADS = frozenset(
 
 
 def check(folder: Folder) -> Iterator[Problem]:
-    """Look for the loading functions; writing a pickle harms nobody."""
+    """Look for the loading functions; writing a pickle is harmless."""
     for module in folder.modules.values():
         for name, call in module.calls:
             if name in _LOADS:

@@ -1,4 +1,4 @@
-"""HUB245: trust_remote_code=True runs code that nobody here has seen."""
+"""HUB245: trust_remote_code=True runs code that no reviewer has seen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HUB309: a picture with more pixels than anybody should decode."""
+"""HUB309: a picture with more pixels than a decoder should accept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HUB404: everybody who clones the hub downloads every file."""
+"""HUB404: every clone of the hub downloads every file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HUB412: files by which git, and the site that hosts it, change what everybody sees."""
+"""HUB412: files by which git, and the site that hosts it, change what others see."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ Parts = dict[HookName, Contribution]
 
 
 class Layer(NamedTuple):
-    """Fields of one table that somebody writes; of several layers the last one wins."""
+    """Fields of one table that are set; of several layers the last one wins."""
 
     names: tuple[str, ...]  # whose; several where a saved recipe passes on its parts' fields
     fields: dict[str, Any]

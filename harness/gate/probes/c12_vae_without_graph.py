@@ -26,7 +26,7 @@ def check(seen: TrainingSeen) -> Iterator[Symptom]:
     if first is not None:
         yield Symptom(
             "The VAE is encoded with gradients switched on.",
-            meaning="It costs nothing while the VAE is frozen, as here; with somebody's adapter "
+            meaning="It costs nothing while the VAE is frozen, as here; with an adapter "
             "that "
             "leaves it trainable it takes gigabytes at 512 px.",
             place=first.place,

@@ -33,7 +33,7 @@ PROBE = Probe(
     hook="make_lora",
     owners=("make_lora",),
     check=check,
-    meaning="Whoever loads the file gets another model than the one that was trained.",
+    meaning="Loading the file gives another model than the one that was trained.",
     fix="Everything random or trained in the adapter is a parameter or buffer of the module that "
     "make_lora returns; nothing else in the base may change.",
     calls=("state_dict", "register_buffer", "load_state_dict"),

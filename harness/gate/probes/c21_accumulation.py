@@ -54,7 +54,7 @@ PROBE = Probe(
     experiment="continuing",
     hook="train",
     check=check,
-    meaning="Whoever lacks the memory for a whole batch trains something else than the others.",
+    meaning="Without memory for a whole batch, you train something else than the others.",
     fix="Divide the loss of each part by the number of parts (or weight it by its pictures), "
     "and call "
     "optimizer.step() once, after the last part.",

@@ -53,7 +53,7 @@ PROBE = Probe(
     hook="make_dataset",
     owners=("make_dataset",),
     check=check,
-    meaning="Somebody's own photos hold such files: the run stops on them, or learns from pictures "
+    meaning="Real photos include such files: the run stops on them, or learns from pictures "
     "that lie on their side.",
     fix='ImageOps.exif_transpose(image).convert("RGB") after Image.open; list files by '
     "suffix.lower(), without those that start with a dot.",

@@ -53,7 +53,7 @@ PROBE = Probe(
     hook="generate",
     owners=("make_lora", "generate"),
     check=check,
-    meaning="Whoever turns the adapter down to 0 or to a half gets something else.",
+    meaning="Setting the adapter's strength to 0 or to a half gives something else.",
     fix="Multiply the correction by lora_scale in each layer, once: (x A^T B^T) * scale * "
     "lora_scale; "
     "in generate, set lora_scale of all layers that have it.",

@@ -29,7 +29,7 @@ def check(seen: TrainingSeen) -> Iterator[Symptom]:
         yield Symptom(
             f"reporter.step was called {len(numbers)} times ({shown or 'never'}); wanted 1 to "
             f"{wanted}, each once.",
-            meaning="Nobody sees how far it is, and the progress bar lies.",
+            meaning="The progress bar is wrong.",
             fix="Call reporter.step(step, loss) after each optimiser step, counting from 1.",
         )
 
@@ -40,7 +40,7 @@ PROBE = Probe(
     experiment="training",
     hook="train",
     check=check,
-    meaning="Everybody has the same number of steps; with more or fewer, rows cannot be compared.",
+    meaning="All contributions make equally many steps; with more or fewer, rows cannot be compared.",
     fix="for step in range(1, config.steps + 1): ... optimizer.step() once in each turn.",
     calls=("steps", "step", "range"),
 )

@@ -31,7 +31,7 @@ PROBE = Probe(
     experiment="training",
     hook="train",
     check=check,
-    meaning="Everybody learns from the same number of pictures; otherwise time is compared, not "
+    meaning="All contributions learn from equally many pictures; otherwise time is compared, not "
     "method.",
     fix="Use config.batch_size for each optimiser step; with accumulation, split it into parts.",
     calls=("batch_size", "DataLoader"),

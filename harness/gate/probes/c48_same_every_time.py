@@ -50,7 +50,7 @@ PROBE = Probe(
     owners=("make_dataset",),
     check=check,
     meaning="Trainers pass each picture through the VAE once and keep the result: what is random "
-    "here is drawn once for good, and nobody can repeat the run.",
+    "here is drawn once for good, and the run cannot be repeated.",
     fix="Leave chance to train, or draw it from the item's index and config.seed.",
     calls=("random", "rand", "shuffle", "choice", "RandomCrop", "RandomHorizontalFlip", "listdir"),
 )

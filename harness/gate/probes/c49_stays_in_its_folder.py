@@ -34,7 +34,7 @@ def check(seen: DatasetSeen) -> Iterator[Symptom]:
             f"It wrote {written.what!r}.",
             place=written.place,
             severity="hint",
-            meaning="data_dir is somebody's folder, and may not be writable.",
+            meaning="data_dir is the user's folder, and may not be writable.",
             fix="Keep what is computed in memory.",
         )
 
@@ -46,7 +46,7 @@ PROBE = Probe(
     hook="make_dataset",
     owners=("make_dataset",),
     check=check,
-    meaning="It trains on other pictures than everybody else's, perhaps the held-out ones.",
+    meaning="It trains on other pictures than the other contributions, perhaps the held-out ones.",
     fix='Build every path from data_dir: data_dir / "Images", data_dir / "ImageCaptions".',
     calls=("Path", "open", "glob", "listdir"),
 )

@@ -24,7 +24,7 @@ PROBE = Probe(
     hook="generate",
     owners=("generate",),
     check=check,
-    meaning="The comparison sheet cannot be laid out; whoever asks for 512 x 768 gets a square.",
+    meaning="The comparison sheet cannot be laid out; a request for 512 x 768 gives a square.",
     fix="Pass height=config.height, width=config.width and all prompts; return one picture each.",
     calls=("height", "width", "images", "pipeline"),
 )

@@ -37,7 +37,7 @@ PROBE = Probe(
     hook="generate",
     owners=("generate",),
     check=check,
-    meaning="Whoever asks for something else gets the same picture and no message.",
+    meaning="Every other request gives the same picture and no message.",
     fix="Hand every field of config on: prompt, negative_prompt, guidance_scale, "
     "num_inference_steps.",
     calls=("pipeline", "guidance_scale", "num_inference_steps", "negative_prompt"),

@@ -55,8 +55,8 @@ def run_local(
         jobs: Processes at once; by default as many as there are cores.
 
     Returns:
-        One result per task: what fails is a result too, and stops nobody else. On Ctrl-C every
-        process is ended before the exception goes on.
+        One result per task: a failure is a result too, and does not stop the others. On Ctrl-C
+        every process is ended before the exception goes on.
     """
     queue = Queue(planned)
     running: dict[str, Running] = {}

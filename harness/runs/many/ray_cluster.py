@@ -69,7 +69,7 @@ def require_listening(address: str | None) -> None:
     """Knock at ``host:port`` first: Ray itself would knock for minutes.
 
     Raises:
-        OSError: Nobody answers.
+        OSError: No answer.
     """
     host, _, port = (address or "").rpartition(":")
     if host and "/" not in host and port.isdigit():

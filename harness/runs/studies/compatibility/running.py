@@ -33,7 +33,7 @@ def run_tries(
 
     Args:
         tries: What to try.
-        reference: Gives the hooks that nobody else gives.
+        reference: Supplies the hooks that the others do not.
         folder: For the child's files; emptied.
         progress: Is told how far it is.
     """
