@@ -1,7 +1,7 @@
-"""What can be done here: ``nox -l`` lists it, ``nox -s <session>`` does it.
+"""The hub's commands: ``nox -l`` lists them, ``nox -s <session>`` runs one.
 
 All sessions share one environment (harness/environment.py) and call ``python -m harness`` with the
-same words, so whatever works here works without nox, and in CI.
+same words, so every command works without nox, and in CI.
 """
 
 import sys
@@ -53,19 +53,19 @@ def generate(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def export(session: nox.Session) -> None:
-    """Write what was trained for other programs: nox -s export -- DoRA --format kohya."""
+    """Write a training as a file for other programs: nox -s export -- DoRA --format kohya."""
     harness(session, "export")
 
 
 @nox.session(python=False)
 def matrix(session: nox.Session) -> None:
-    """Try which hooks go together and write docs/compatibility.md: nox -s matrix."""
+    """Try which hooks work together and write docs/compatibility.md: nox -s matrix."""
     harness(session, "matrix")
 
 
 @nox.session(python=False)
 def new(session: nox.Session) -> None:
-    """Start a contribution that is green at once: nox -s new -- MyIdea."""
+    """Create a contribution that passes every check: nox -s new -- MyIdea."""
     harness(session, "new")
 
 
@@ -101,13 +101,13 @@ def verify(session: nox.Session) -> None:
 
 @nox.session(name="why-stale", python=False)
 def why_stale(session: nox.Session) -> None:
-    """Say what changed since a contribution was run: nox -s why-stale -- Example1."""
+    """List what changed since a contribution was run: nox -s why-stale -- Example1."""
     harness(session, "why-stale")
 
 
 @nox.session(python=False)
 def plan(session: nox.Session) -> None:
-    """List the runs of a board, or carry them out: nox -s plan -- --executor shard --shard 1/8."""
+    """List the runs of a board, or run them: nox -s plan -- --executor shard --shard 1/8."""
     harness(session, "plan")
 
 
@@ -119,7 +119,7 @@ def collect(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def controls(session: nox.Session) -> None:
-    """Measure the hub's own rows and see whether each is in its place."""
+    """Measure the hub's own rows and check that each is in its place."""
     harness(session, "controls")
 
 
@@ -155,7 +155,7 @@ def scrape(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def dataset(session: nox.Session) -> None:
-    """Look at a folder of pictures before training: nox -s dataset -- check DIR (or preview)."""
+    """Check a folder of pictures before training: nox -s dataset -- check DIR (or preview)."""
     python(session, "-m", "toolkit.picture_sets", *session.posargs)
 
 
@@ -167,7 +167,7 @@ def clean(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def doctor(session: nox.Session) -> None:
-    """Look at the machine and the installation."""
+    """Examine the machine and the installation."""
     harness(session, "doctor")
 
 
@@ -185,13 +185,13 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def ci(session: nox.Session) -> None:
-    """Do what CI does: nox -s ci -- check MY-BRANCH (--run: train and compare, too)."""
+    """Run what CI runs: nox -s ci -- check MY-BRANCH (--run: train and compare, too)."""
     harness(session, "ci")
 
 
 @nox.session(python=False)
 def lora(session: nox.Session) -> None:
-    """Look at or change a LoRA file of any trainer: nox -s lora -- inspect FILE."""
+    """Inspect or change a LoRA file from any trainer: nox -s lora -- inspect FILE."""
     python(session, "-m", "toolkit.lora_files", *session.posargs)
 
 
@@ -256,13 +256,13 @@ def hostile(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def fuzz(session: nox.Session) -> None:
-    """Feed the readers random bytes, ten minutes with hypothesis: nox -s fuzz -- --minutes 10."""
+    """Feed random bytes to the readers, ten minutes by hypothesis: nox -s fuzz -- --minutes 10."""
     python(session, "-m", "tests.fuzz", *session.posargs)
 
 
 @nox.session(python=False)
 def kill_anywhere(session: nox.Session) -> None:
-    """Kill a run, and a board build, at 50 random moments each; afterwards every file is whole."""
+    """Kill a run and a board build at 50 random moments each; no file may be incomplete."""
     python(session, "-m", "tests.kill_anywhere", *session.posargs)
 
 
@@ -270,7 +270,7 @@ def kill_anywhere(session: nox.Session) -> None:
 def ray(session: nox.Session) -> None:
     """Kill a node of a real Ray cluster half-way through a board: installs the extra `ray`.
 
-    With HUB_RAY_RESULT=benchmarks/results/ray.json what it found is written down.
+    HUB_RAY_RESULT=benchmarks/results/ray.json writes the result to that file.
     """
     extras = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]
     python(session, "-m", "pip", "install", "--quiet", *extras["ray"])
@@ -286,10 +286,10 @@ def ray(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def extras(session: nox.Session) -> None:
-    """Run the tests that need packages the hub does without: LyCORIS, ImageHash, onnxruntime.
+    """Run the tests that need further packages: LyCORIS, ImageHash, onnxruntime.
 
-    In ``nox -s tests`` they are skipped; here they are not. The packages go into a folder beside
-    the hub's environment, for all programs that load a model would import some of them.
+    ``nox -s tests`` skips them; this session does not. It installs them into a folder beside the
+    hub's environment, because every program that loads a model would import some of them.
     """
     groups = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]
     folder = Path(".nox", "extras").absolute()
@@ -302,11 +302,11 @@ def extras(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def mutants(session: nox.Session) -> None:
-    """Show what the correctness gate catches: write docs/gate/matrix.md anew (ten minutes)."""
+    """Measure what the correctness gate catches and write docs/gate/matrix.md (ten minutes)."""
     python(session, "-m", "tests.mutants.__main__", *session.posargs)
 
 
 @nox.session(python=False)
 def lock(session: nox.Session) -> None:
-    """Write requirements.txt anew from pyproject.toml."""
+    """Generate requirements.txt from pyproject.toml."""
     python(session, "harness/commands/ci/lock.py")

@@ -32,7 +32,7 @@ BASE = "models/tiny-sd"
 # What a program that trains imports, and what of it others bring along unasked.
 IMPORTS = {
     "torch": "torch",
-    "torch._dynamo, which diffusers and transformers wake": "torch._dynamo",
+    "torch._dynamo, which diffusers and transformers import": "torch._dynamo",
     "transformers": "transformers",
     "PEFT, because it is installed": "peft",
     "all that src.main imports at its start": "src.main",

@@ -5,7 +5,7 @@ A contribution needs one line of this package::
     from harness import hookimpl
 
 and, when it writes its own training loop, ``from harness import TrainResult``.
-Importing ``harness`` costs milliseconds: it wakes neither torch nor pydantic.
+Importing ``harness`` costs milliseconds: it imports neither torch nor pydantic.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -8,7 +8,7 @@ Shapes in comments: n pictures, h w rows and columns of the latents (an eighth o
 from __future__ import annotations
 
 if __name__ == "__main__":
-    from .draw import main  # the command line; it wakes torch only after reading its options
+    from .draw import main  # the command line; it imports torch only after reading its options
 
     raise SystemExit(main())
 

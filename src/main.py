@@ -53,7 +53,7 @@ def parse_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    # The imports below wake torch, which takes seconds: --help and misspelt options come first.
+    # The imports below import torch, which takes seconds: --help and misspelt options come first.
     parse_options()
 
 from toolkit.base_models.identity import base_hash  # noqa: E402

@@ -23,11 +23,11 @@ TOP = 5
 def leaderboard_text(board: Board) -> str:
     """Return the text of LEADERBOARD.md. Only names and figures: no stranger's sentence."""
     lines = [
-        "# Leaderboard",
+        "# The board",
         "",
         "Written by `nox -s leaderboard` from the rows in `leaderboard/results/`. Do not edit.",
         "",
-        "Contributions of one group share a rank: nothing in it is clearly better than the group's "
+        "Rows of one group tie: nothing in it is clearly better than the group's "
         "best. *Gain*: by how much the held-out loss falls below the untouched base's. *vs "
         "reference*: difference of the gains in points, with its 95 % interval over seeds. "
         "*Tier*: Pareto tier over gain, drift, time and size. The site with plots, pictures and "
@@ -60,7 +60,7 @@ def with_block(file: Path, block: str) -> str:
     begin, end = lines[0], lines[-1]
     if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
         raise UsageError(
-            "The marks of a block that the leaderboard writes are missing or doubled.",
+            "The marks of a block that the board writes are missing or doubled.",
             where=file.relative_to(paths.ROOT).as_posix(),
             fix=f"Put these two lines where it belongs:\n{begin}\n{end}",
         )

@@ -60,7 +60,7 @@ def collect() -> Board:
         faults += bad
     if faults:
         raise ResultFileError(
-            "The leaderboard cannot be built:\n" + "\n".join(f"  {fault}" for fault in faults),
+            "The board cannot be built:\n" + "\n".join(f"  {fault}" for fault in faults),
             where="leaderboard/results/",
             fix="Run the contribution again with --record, or delete the file.",
         )

@@ -35,7 +35,7 @@ GAINS_FILE = "gains.json"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--track", default=DEFAULT_TRACK, help="which track (default: %(default)s)")
+    parser.add_argument("--track", default=DEFAULT_TRACK, help="the track (default: %(default)s)")
     parser.add_argument(
         "--seeds", type=int, default=20, help="of the reference (default: %(default)s)"
     )

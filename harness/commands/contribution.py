@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--track",
         default=DEFAULT_TRACK,
-        help="which track (default: %(default)s); with --all also `all`",
+        help="the track (default: %(default)s); with --all also `all`",
     )
     parser.add_argument(
         "--seeds",
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the track's first N seeds, or these (default: 3 of them; all with --record)",
     )
     parser.add_argument(
-        "--device", default="cpu", choices=DEVICES, help="where to compute (default: %(default)s)"
+        "--device", default="cpu", choices=DEVICES, help="device (default: %(default)s)"
     )
     parser.add_argument("--fresh", action="store_true", help="run again even if nothing changed")
     parser.add_argument(
@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--skip-gate",
         action="store_true",
-        help="leave the gate out; such a row cannot be recorded",
+        help="skip the gate; such a row cannot be recorded",
     )
     parser.add_argument(
         "--record", action="store_true", help="also store the row in leaderboard/results"
@@ -116,12 +116,10 @@ def run(args: argparse.Namespace) -> int:
     if args.only_gate or args.probe:
         return only_gate(contribution, track, args, console)
     if args.record and args.skip_gate:
-        raise UsageError(
-            "A row that did not pass the gate cannot be recorded.", fix="Leave --skip-gate out."
-        )
+        raise UsageError("A row without the gate cannot be recorded.", fix="Omit --skip-gate.")
     if args.record and contribution.label:
         raise UsageError(
-            f"{contribution.label} has no folder, so the board has no line for it.",
+            f"{contribution.label} has no folder, so it has no place on the board.",
             fix=f"Save it first: {keep_command(contribution)}",
         )
     options = chosen_options(args, track)
@@ -161,7 +159,7 @@ def only_gate(
 
 
 def record(finished: Run) -> None:
-    """Copy the row and the sheet of pictures to where the leaderboard keeps them.
+    """Copy the row and the sheet of pictures to the board's folder.
 
     A run that drew nothing takes the pictures of an earlier one away.
     """
@@ -175,7 +173,7 @@ def record(finished: Run) -> None:
 
 
 def show(finished: Run, console: Console) -> None:
-    """Print what happened: figures and a sentence, or the fault with its remedy."""
+    """Print the figures and the verdict, or the error and its fix."""
     row = finished.row
     if finished.findings:
         console.print(render_text(finished.findings), markup=False, soft_wrap=True)
@@ -244,7 +242,7 @@ def show_flags(row: Row, console: Console) -> None:
 def show_pictures_only(finished: Run, console: Console) -> None:
     """Print what can be said about an adapter that is no change of weights."""
     row = finished.row
-    console.print("[bold]unmergeable[/]: it is judged by its own pictures only, and not ranked.")
+    console.print("[bold]unmergeable[/]: it is judged only by its own pictures, and not ranked.")
     for name in ("similarity", "prompt_adherence", "memorisation", "copies"):
         own, reference = (
             [getattr(getattr(one, side), name) for one in row.own_pictures]

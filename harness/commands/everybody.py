@@ -67,9 +67,7 @@ def task_pattern(args: argparse.Namespace) -> Task:
     }
     wrong = [option for option, given in single.items() if given]
     if (args.record or getattr(args, "out", None)) and args.skip_gate:
-        raise UsageError(
-            "A row that did not pass the gate cannot be recorded.", fix="Leave --skip-gate out."
-        )
+        raise UsageError("A row without the gate cannot be recorded.", fix="Omit --skip-gate.")
     if wrong:
         raise UsageError(
             f"--all does not go with {', '.join(wrong)}.",

@@ -31,8 +31,8 @@ OUTCOMES = TypeAdapter(list[Outcome])
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--fresh", action="store_true", help="try everything again")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when not current")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="pairs with these alone")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if not current")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="only pairs with these")
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the two files")
     add_isolation_arguments(parser)
 
@@ -119,7 +119,7 @@ def read(path: Path) -> list[Outcome]:
         return OUTCOMES.validate_json(path.read_bytes())
     except ValidationError as error:
         raise ResultFileError(
-            f"The outcomes cannot be read: {error.errors()[0]['msg']}.",
+            f"The outcomes are not readable: {error.errors()[0]['msg']}.",
             where=str(path),
             fix="Delete the file and run nox -s matrix again.",
         ) from error

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("row", metavar="ROW", help="a recorded row: its name or its JSON file")
     parser.add_argument("--track", default=DEFAULT_TRACK, help="of a name (default: %(default)s)")
     parser.add_argument(
-        "--device", default="cpu", choices=DEVICES, help="where to compute (default: %(default)s)"
+        "--device", default="cpu", choices=DEVICES, help="device (default: %(default)s)"
     )
     add_isolation_arguments(parser)
 
@@ -78,11 +78,11 @@ def require_comparable(row: Row, contribution: Contribution, track: Track) -> No
     changed = [name for name, (then, today) in now.items() if then != today]
     if changed:
         raise UsageError(
-            f"The row cannot be verified here: {', '.join(changed)} changed since.",
+            f"This row cannot be verified here: {', '.join(changed)} changed since.",
             fix="Check out the commit that the row was recorded with.",
         )
     if row.status != "ok":
-        raise UsageError(f"The row has the status {row.status}: there are no figures to agree on.")
+        raise UsageError(f"The row has the status {row.status}: it has no figures to compare.")
 
 
 def judge(row: Row, again: Row) -> tuple[bool, str]:

@@ -8,5 +8,5 @@
     clip.py        CLIP's tokenizer, which such a file does not hold
 
 Nothing here asks the network for anything unless the base is a Hugging Face id. Importing the
-package wakes nothing.
+package imports nothing heavy.
 """

@@ -21,5 +21,5 @@ Each file of this package holds one idea:
     merge.py, extract.py, resize.py, report.py    the operations; render.py prints
     arguments.py, cli.py    the command line
 
-Importing the package wakes nothing: names, layouts and headers need no torch.
+Importing the package imports nothing heavy: names, layouts and headers need no torch.
 """

@@ -20,5 +20,5 @@
     latent_cache.py   what the frozen VAE and text encoder answer, by content
     cli.py            python -m toolkit.picture_sets check|preview|fix|import
 
-Only tensor_store and latent_cache need torch, and only who imports them wakes it.
+Only tensor_store and latent_cache need torch, and and only their importers load it.
 """

@@ -13,5 +13,5 @@
     stopping.py     Ctrl-C: finish the step, keep it, say how to go on
     line.py         the progress line
 
-options, presets, plan, fingerprint and stopping wake no torch.
+options, presets, plan, fingerprint and stopping import no torch.
 """

@@ -123,7 +123,7 @@ def saved_bytes(
 
 def fake_tensors() -> AbstractContextManager[Any]:
     """Open a mode in which tensors have shapes and no numbers."""
-    from torch._subclasses.fake_tensor import FakeTensorMode  # wakes sympy and more
+    from torch._subclasses.fake_tensor import FakeTensorMode  # imports sympy and more
 
     return FakeTensorMode(allow_non_fake_inputs=True)
 

@@ -1,4 +1,4 @@
-"""Every rule of the structure check, in order. A new rule is a new file and a line here."""
+"""Every rule of the check, in order. A new rule is a new file and a line here."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def commit(here: Repository) -> bool:
     here.run("add", "--all", "--", *there)  # also that a sheet is gone
     if not here.run("diff", "--cached", "--name-only"):
         return False
-    here.run(*AUTHOR, "commit", "--quiet", "-m", "Record new rows on the leaderboard")
+    here.run(*AUTHOR, "commit", "--quiet", "-m", "Record new rows on the board")
     return True
 
 

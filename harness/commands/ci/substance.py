@@ -123,7 +123,7 @@ def _settings(path: Path) -> dict[str, Any]:
         document = file.parse(path.read_bytes()[:MAX_BYTES])
     except OSError:
         return _DEFAULTS
-    # The structure check reports faults, with their lines.
+    # The check reports faults, with their lines.
     return _DEFAULTS | _flat(document.file.model_dump() if document.file else document.values)
 
 

@@ -40,7 +40,7 @@ PROBE = Probe(
     experiment="training",
     hook="train",
     check=check,
-    meaning="All contributions make equally many steps; with more or fewer, rows cannot be compared.",
+    meaning="Contributions make equally many steps; with more or fewer, rows cannot be compared.",
     fix="for step in range(1, config.steps + 1): ... optimizer.step() once in each turn.",
     calls=("steps", "step", "range"),
 )

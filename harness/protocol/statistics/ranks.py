@@ -22,7 +22,7 @@ def tie_groups(figures: Mapping[str, Sequence[float]], alpha: float = ALPHA) -> 
     declared different anywhere on the board is at most alpha.
 
     "Not different from the leader" does not make two members of a group equal to each other; a
-    group is what shares a rank, not a claim that its members are the same.
+    group is a tie, not a claim that its members are the same.
 
     Args:
         figures: Name -> one figure per seed, higher is better; the same seeds for all.

@@ -184,7 +184,7 @@ def test_the_reference_is_no_fallback_for_a_contribution_that_declares_a_hook(wr
         load_hooks(contribution, load_reference())
 
 
-def test_loading_plugins_wakes_no_torch():
+def test_loading_plugins_imports_no_torch():
     code = "import harness, harness.worker.hooks, sys; sys.exit('torch' in sys.modules)"
     import subprocess
 
