@@ -208,7 +208,7 @@ def base_model(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def sd14(session: nox.Session) -> None:
-    """Train, save, load, draw at SD 1.4's size (--everybody: each contribution). Slow, 8 GB."""
+    """Train, save, load, draw at SD 1.4's size (--each: each contribution). Slow, 8 GB."""
     python(session, "-m", "recipes.sd14_size", *session.posargs)
 
 

@@ -105,7 +105,7 @@ def measured(what: str, arguments: Iterable[str], log: Path) -> Used:
     """
     used = use([sys.executable, *arguments], log)
     if used.code != 0:
-        raise SystemExit(f"{what} failed:\n{used.said[-2000:]}")
+        raise SystemExit(f"{what} failed:\n{used.output[-2000:]}")
     return used
 
 

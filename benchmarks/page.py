@@ -68,7 +68,7 @@ def with_block(block: str) -> str:
 
 
 def default_form(case: str) -> str:
-    """Return the form of a step that a run of this case has unless somebody says otherwise."""
+    """Return the form of a step that a run of this case has by default."""
     base, px, _ = case.split(", ")
     native_px = 64 if base == "tiny-sd" else 512
     chosen = fast_layers_for(native_px, int(px.removesuffix(" px")))

@@ -4,7 +4,7 @@
     python -m benchmarks.paper_plan write                    (docs/scale.md's table, anew)
 
 ``measure`` reads what each finished run left: processor seconds from the kernel's books, bytes on
-disk. ``write`` multiplies. Prices are the only input that nobody measured: they are options.
+disk. ``write`` multiplies. Prices are the only input that is not measured: they are options.
 """
 
 from __future__ import annotations

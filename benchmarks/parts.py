@@ -85,8 +85,8 @@ def starting() -> dict[str, Any]:
         fresh = [use([sys.executable, "-c", LOAD], log).cpu_s for _ in range(ROUNDS)]
         asked = use([sys.executable, "-m", "benchmarks.parts", "fork"], log)
     if asked.code != 0:
-        raise SystemExit(asked.said[-2000:])
-    forked = [float(word) for word in asked.said.split()[-ROUNDS:]]
+        raise SystemExit(asked.output[-2000:])
+    forked = [float(word) for word in asked.output.split()[-ROUNDS:]]
     return {
         "fresh_s": round(statistics.median(fresh), 2),
         "forked_s": round(statistics.median(forked), 2),

@@ -57,14 +57,16 @@ def bars(
                     "from": x(bar.low) if spread and bar.low is not None else None,
                     "to": x(bar.high) if spread and bar.high is not None else None,
                     "colour": bar.colour,
-                    "said": f"{bar.middle:.3g}",
+                    "label": f"{bar.middle:.3g}",
                 }
             )
         shown.append({"name": name, "y": y + 2, "bars": drawn})
         y += GROUP + BAR * len(group)
     count = math.floor(most / step + 1e-9)
-    ticks = [{"x": x(n * step), "said": f"{n * step:g}", "marked": False} for n in range(count + 1)]
-    ticks += [{"x": x(mark), "said": "", "marked": True} for mark in marks if mark <= most]
+    ticks = [
+        {"x": x(n * step), "label": f"{n * step:g}", "marked": False} for n in range(count + 1)
+    ]
+    ticks += [{"x": x(mark), "label": "", "marked": True} for mark in marks if mark <= most]
     return _render(
         "bars.svg",
         title=title,
@@ -131,8 +133,8 @@ def curves(
         title=title,
         measure=measure,
         lines=lines,
-        across=[{"at": x(count), "said": f"{count:,}"} for count in counts],
-        up=[{"at": y(10.0**n), "said": f"{10.0**n:g}{unit}"} for n in range(low, high + 1)],
+        across=[{"at": x(count), "label": f"{count:,}"} for count in counts],
+        up=[{"at": y(10.0**n), "label": f"{10.0**n:g}{unit}"} for n in range(low, high + 1)],
         left=left,
         right=right,
         top=TOP,

@@ -23,7 +23,7 @@ class Used:
     cpu_s: float  # of the process and all whose end it waited for
     peak_mib: float  # of the largest of them
     code: int
-    said: str
+    output: str
 
 
 def use(command: Sequence[str], log: Path, home: Path | None = None, extra_path: str = "") -> Used:
@@ -31,7 +31,7 @@ def use(command: Sequence[str], log: Path, home: Path | None = None, extra_path:
 
     Args:
         command: The interpreter and what follows.
-        log: Where its output goes: a pipe that nobody reads would hold it up.
+        log: Where its output goes: an unread pipe would block it.
         home: Where Hugging Face's libraries keep what they have seen, for a program that is to be
             as on its first day.
         extra_path: A folder of packages for it alone.
@@ -55,6 +55,6 @@ def use(command: Sequence[str], log: Path, home: Path | None = None, extra_path:
         wall = time.time() - began
         process.returncode = os.waitstatus_to_exitcode(status)  # Popen need not wait any more
         file.seek(0)
-        said = file.read().decode("utf-8", errors="replace")
+        output = file.read().decode("utf-8", errors="replace")
     cpu = used.ru_utime + used.ru_stime
-    return Used(began, wall, cpu, used.ru_maxrss * 1024 / MIB, process.returncode, said)
+    return Used(began, wall, cpu, used.ru_maxrss * 1024 / MIB, process.returncode, output)

@@ -193,7 +193,7 @@ def unwanted() -> dict[str, dict[str, float]]:
                 command = [sys.executable, "-c", IMPORT]
                 used.append(use(command, Path(folder, "log"), extra_path=path))
                 if used[-1].code:
-                    raise SystemExit(used[-1].said)
+                    raise SystemExit(used[-1].output)
     return {
         what: {
             "wall_ms": round(1e3 * statistics.median(one.wall_s for one in used)),

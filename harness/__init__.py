@@ -30,7 +30,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 def __getattr__(name: str) -> Any:
-    """Load the one record that contributions return only when somebody asks for it (PEP 562)."""
+    """Load the one record that contributions return on first use (PEP 562)."""
     if name == "TrainResult":
         from toolkit.core.settings import TrainResult
 

@@ -20,7 +20,7 @@ END = "<!-- leaderboard: end -->"
 TOP = 5
 
 
-def leaderboard_text(board: Board) -> str:
+def board_text(board: Board) -> str:
     """Return the text of LEADERBOARD.md. Only names and figures: no stranger's sentence."""
     lines = [
         "# The board",
@@ -78,7 +78,7 @@ def wanted(board: Board) -> dict[Path, str]:
         if entries
     }
     return {
-        paths.ROOT / "LEADERBOARD.md": leaderboard_text(board),
+        paths.ROOT / "LEADERBOARD.md": board_text(board),
         readme: with_block(readme, readme_block(board)),
         findings: with_block(findings, findings_block(board)),
         **plots,

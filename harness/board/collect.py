@@ -66,11 +66,11 @@ def collect() -> Board:
         )
     clean = {name for name in names if name not in own and _is_clean(name)}
     board = Board(tracks, tuple(with_medals(entries, clean, tracks)), contributions)
-    require_everybody(board, names)
+    require_all(board, names)
     return board
 
 
-def require_everybody(board: Board, names: list[str]) -> None:
+def require_all(board: Board, names: list[str]) -> None:
     """Make sure that no contribution is missing from the board.
 
     Raises:
@@ -111,8 +111,8 @@ def _entries_of(
             faults.append(f"{path.relative_to(paths.RESULTS)}: {error.what}")
             continue
         if (row.contribution, row.track) != (name, track.file.name):
-            said = f"it is about {row.contribution} on {row.track}"
-            faults.append(f"{path.relative_to(paths.RESULTS)}: {said}")
+            claim = f"it is about {row.contribution} on {row.track}"
+            faults.append(f"{path.relative_to(paths.RESULTS)}: {claim}")
             continue
         reasons = []
         if contribution is None:

@@ -36,7 +36,7 @@ def forest(title: str, entries: Sequence[Entry]) -> str:
             "x": x(100 * (e.difference or 0.0)),
             "from": x(100 * e.interval[0]),
             "to": x(100 * e.interval[1]),
-            "said": f"{100 * (e.difference or 0.0):+.1f}",
+            "label": f"{100 * (e.difference or 0.0):+.1f}",
             "colour": COLOURS.get(e.outcome, NEITHER),
         }
         for i, e in enumerate(known)
@@ -54,7 +54,7 @@ def forest(title: str, entries: Sequence[Entry]) -> str:
     return template.render(
         title=title,
         rows=rows,
-        ticks=[{"x": x(t), "said": f"{t:+d}" if t else "0"} for t in ticks if low <= t <= high],
+        ticks=[{"x": x(t), "label": f"{t:+d}" if t else "0"} for t in ticks if low <= t <= high],
         width=LEFT + WIDTH + RIGHT,
         height=TOP + ROW * len(rows) + 30,
         bottom=TOP + ROW * len(rows),

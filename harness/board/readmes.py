@@ -145,9 +145,9 @@ def verdict(entry: Entry) -> str:
 
 def _protocols(entries: list[Entry]) -> str:
     """Say which rules and files the figures belong to."""
-    said = [
+    parts = [
         f"{entry.track} `{entry.protocol_hash.removeprefix('sha256:')[:12]}`"
         for entry in entries
         if entry.protocol_hash
     ]
-    return f"Protocol: {', '.join(said)}." if said else ""
+    return f"Protocol: {', '.join(parts)}." if parts else ""

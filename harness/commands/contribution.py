@@ -12,10 +12,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.check.render import render_text, wants_colour
-from harness.commands.everybody import add_board_arguments, run_board
 from harness.commands.isolation import add_isolation_arguments, settle
 from harness.commands.options import add_mix_arguments
 from harness.commands.seeds import DEVICES, chosen_seeds, parse_seeds
+from harness.commands.whole_board import add_board_arguments, run_board
 from harness.contributions import registry
 from harness.contributions.recipes.render import keep_command, show_origins
 from harness.contributions.record import Contribution

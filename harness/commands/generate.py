@@ -49,7 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--prompt", required=True, action="append", help="what to draw; may be repeated")
     add("--lora", action="append", default=[], metavar="FILE[:WEIGHT]", help="add a LoRA file, too")
     add("--base", help="another base: folder, .safetensors file or Hugging Face id")
-    add("--seed", type=int, default=0, help="seed seed of the first picture (default: %(default)s)")
+    add(
+        "--seed",
+        type=int,
+        default=0,
+        help="seed of the first picture (default: %(default)s)",
+    )
     add("--steps", type=int, help="denoising steps")
     add("--guidance", type=float, help="guidance scale; 1 switches guidance off")
     add("--scale", type=float, help="strength of the adapter; 0 is the base")

@@ -24,9 +24,9 @@ from toolkit.core.errors import UsageError
 from toolkit.core.settings import REFERENCE_NAME, HookName, TrainSettings
 
 SCAFFOLDS = {
-    "code": paths.ROOT / "harness" / "scaffold",
-    "config": paths.ROOT / "harness" / "scaffold_config",
-    "mix": paths.ROOT / "harness" / "scaffold_mix",
+    "code": paths.ROOT / "harness" / "contributions" / "scaffolds" / "code",
+    "config": paths.ROOT / "harness" / "contributions" / "scaffolds" / "config",
+    "mix": paths.ROOT / "harness" / "contributions" / "scaffolds" / "mix",
 }
 # What a beginner opens first.
 FIRST_FILE = {"code": "src/lora.py", "config": "contribution.toml", "mix": "README.md"}

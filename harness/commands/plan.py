@@ -10,15 +10,15 @@ from pathlib import Path
 from rich.console import Console
 
 from harness import paths
-from harness.commands.everybody import (
+from harness.commands.isolation import add_isolation_arguments
+from harness.commands.seeds import DEVICES, chosen_seeds, parse_seeds
+from harness.commands.whole_board import (
     add_board_arguments,
     announce,
     conclude,
     local_jobs,
     task_pattern,
 )
-from harness.commands.isolation import add_isolation_arguments
-from harness.commands.seeds import DEVICES, chosen_seeds, parse_seeds
 from harness.runs.many.choose import ALL, Choice, choose
 from harness.runs.many.estimates import typical
 from harness.runs.many.listener import Listener, Storing
@@ -93,8 +93,8 @@ def run(args: argparse.Namespace) -> int:
         return 0
     announce(choice, pattern, console)
     found = execute(planned, pattern, args, console)
-    everybody = not (args.only or args.missing or args.shard)
-    return conclude(found, console, everybody=everybody)
+    whole_board = not (args.only or args.missing or args.shard)
+    return conclude(found, console, whole_board=whole_board)
 
 
 def require_consistent(args: argparse.Namespace) -> None:

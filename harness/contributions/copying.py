@@ -17,7 +17,7 @@ from toolkit.core.errors import UsageError
 from toolkit.core.hashing import files_of
 from toolkit.core.settings import HOOK_NAMES, REFERENCE_NAME
 
-README = paths.ROOT / "harness" / "scaffold_from" / "README.md"
+README = Path(__file__).parent / "scaffolds" / "copy" / "README.md"
 CONFIG = "contribution.toml"
 # Where a folder's text names itself: its module, its path, the argument of a command.
 _ITSELF = r"(?P<before>CONTRIBUTIONS[./]|nox -s [a-z-]+ -- ){name}\b"

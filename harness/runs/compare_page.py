@@ -10,7 +10,6 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image, ImageChops
 
-from harness import paths
 from harness.protocol.figure_table import figure_lines
 from harness.protocol.pair import compare_pair
 from harness.protocol.row import Row
@@ -36,7 +35,7 @@ class Side:
 def write_compare_page(path: Path, one: Side, other: Side, track: Track) -> None:
     """Write the page."""
     environment = Environment(
-        loader=FileSystemLoader(paths.ROOT / "harness" / "runs" / "templates"),
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from harness import paths
 from harness.errors import Finding
 from harness.gate.records import GateReport
 from harness.protocol.figure_table import figure_lines
@@ -48,7 +47,7 @@ def write_page(
 ) -> None:
     """Write the page of one run."""
     environment = Environment(
-        loader=FileSystemLoader(paths.ROOT / "harness" / "runs" / "templates"),
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -150,11 +150,11 @@ def gate(attempt: Attempt, findings: Sequence[Finding], options: Options) -> Gat
     skip = options.skip_gate or registry.is_control(attempt.contribution)  # they fail on purpose
     if skip or any(finding.severity == "error" for finding in findings):
         return None
-    everybody = [attempt.contribution]
+    gated = [attempt.contribution]
     if not attempt.is_reference:
-        everybody.append(attempt.reference)
+        gated.append(attempt.reference)
     reports = run_gates(
-        everybody,
+        gated,
         attempt.reference,
         gate_track(attempt.track),
         attempt.progress,

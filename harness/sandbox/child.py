@@ -33,7 +33,7 @@ from toolkit.core.errors import HubError
 from toolkit.core.progress import Progress
 from toolkit.core.record import Record
 
-BOOT = paths.ROOT / "harness" / "worker" / "boot.py"
+CHILD_START = paths.ROOT / "harness" / "sandbox" / "child_start.py"
 POLL_S = 0.1
 WATCH_S = 0.25
 PATIENCE_S = 5.0
@@ -48,7 +48,7 @@ class Child(Generic[A]):
 
     Args:
         label: What the user sees.
-        module: The child program, one of those that boot.py knows.
+        module: The child program, one of those that child_start.py knows.
         job: What it is asked; written to ``job.json``. Paths in it are what the child may read.
         out: Its folder, emptied first; the only place where it may write.
         timeout_s: Wall time after which it is ended, seconds.
@@ -81,7 +81,7 @@ class Child(Generic[A]):
         self._events = EventReader(out / EVENTS_FILE)
         threads = int(getattr(job, "threads", 1))
         self._limits = limits or allowance(job, timeout_s)
-        program = [sys.executable, *FLAGS, str(BOOT), module, str(out / JOB_FILE)]
+        program = [sys.executable, *FLAGS, str(CHILD_START), module, str(out / JOB_FILE)]
         start = layers.prepare(self.layer, job, out, self._limits, program)
         log = (out / LOG_FILE).open("xb", buffering=0)
         self._process = subprocess.Popen(  # noqa: S603  # our own program, no shell

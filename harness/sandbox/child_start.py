@@ -1,4 +1,4 @@
-"""First code of a child: ``python <FLAGS> boot.py <module> <job.json> <sandbox.json>``.
+"""First code of a child: ``python <FLAGS> child_start.py <module> <job.json> <sandbox.json>``.
 
 The flags (worker/process.py) and a built environment take the user's site-packages, variables and
 current folder out of the search: what is imported is this repository and the hub's environment.
@@ -32,7 +32,7 @@ def die_with_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def boot(module: str, job: str, settings_file: str) -> None:
+def start(module: str, job: str, settings_file: str) -> None:
     """Confine this process, then run one of the known child programs on a job file."""
     if module not in MODULES:
         raise SystemExit(f"unknown child program {module!r}")
@@ -52,4 +52,4 @@ def boot(module: str, job: str, settings_file: str) -> None:
 
 
 if __name__ == "__main__":
-    boot(*sys.argv[1:])
+    start(*sys.argv[1:])

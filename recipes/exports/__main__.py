@@ -1,4 +1,4 @@
-"""Train everybody on the embedded base, export it, draw with the file: ``nox -s exports``.
+"""Train each contribution on the embedded base, export it, draw with the file: ``nox -s exports``.
 
 The real commands: ``train`` in its sandbox, then ``export``, which loads each file it writes with
 diffusers and draws with it and, as inside the hub, without it. What worked is not tried again while
@@ -29,13 +29,13 @@ from toolkit.core.settings import REFERENCE_NAME
 from toolkit.lora_files.header import read_header
 
 RESULT = paths.ROOT / "recipes" / "exports" / "result.json"
-PAGE = paths.ROOT / "docs" / "export_everybody.md"
+PAGE = paths.ROOT / "docs" / "exports.md"
 FORMATS = {"kohya": "lora.safetensors", "merged": "model"}
 STEPS = 30
 # What `export` says when a format has no room for something.
 REFUSALS = ("no LoRA holds", "LoRA file holds no", "no file can hold")
 
-HEAD = f"""# Everybody's export
+HEAD = f"""# Every contribution's export
 
 Written by `nox -s exports`; do not edit. Each contribution trained the embedded base for {STEPS}
 steps, and its adapter left the hub as a LoRA in kohya's format and as a whole model. Diffusers,
@@ -62,10 +62,10 @@ class Export(Record):
     left_out: float | None = None  # share of the change
     apart: float | None = None  # of pictures, share of black to white
     changed: float | None = None  # by training
-    said: str = ""
+    reason: str = ""
 
 
-class Everybody(Record):
+class Exported(Record):
     """What became of one contribution."""
 
     name: str
@@ -73,20 +73,20 @@ class Everybody(Record):
     exports: dict[str, Export]
 
 
-KNOWN = TypeAdapter(list[Everybody])
+KNOWN = TypeAdapter(list[Exported])
 
 
 def main() -> int:
-    """Try whoever is not known, write file and page; return 0 when nobody fails."""
+    """Export what has no stored result, write JSON and page; return 0 if all succeed."""
     reference = registry.load_reference()
     known = {(one.name, one.hashes): one for one in read()}
-    found: list[Everybody] = []
+    found: list[Exported] = []
     for name in (REFERENCE_NAME, *registry.contribution_names()):
         one = registry.load_any(name)
         hashes = (one.content_hash, reference.content_hash)
         old = known.get((name, hashes))
         if old is None or any(export.state == "fails" for export in old.exports.values()):
-            old = Everybody(name=name, hashes=hashes, exports=tried(one))
+            old = Exported(name=name, hashes=hashes, exports=tried(one))
             print(name, {form: export.state for form, export in old.exports.items()}, flush=True)
         found.append(old)
         write(found)
@@ -100,40 +100,40 @@ def tried(one: Contribution) -> dict[str, Export]:
         run = Path(temporary) / "run"
         size = ("--resolution", "64", "--steps", str(STEPS), "--num-inference-steps", "1")
         places = ("--data", str(paths.REFERENCE / "Dataset"), "--out", str(run))
-        code, said = quietly("train", name, *places, *size, "--prompt", "a sks robot")
+        code, reason = quietly("train", name, *places, *size, "--prompt", "a sks robot")
         if code != 0:
-            return dict.fromkeys(FORMATS, Export(state="fails", said=first_fault(said)))
+            return dict.fromkeys(FORMATS, Export(state="fails", reason=first_fault(reason)))
         found = {}
         for form, file in FORMATS.items():
             out = Path(temporary) / file
-            code, said = quietly(
+            code, reason = quietly(
                 "export", name, "--run", str(run), "--format", form, "--out", str(out)
             )
-            found[form] = exported(out) if code == 0 else refused(said)
+            found[form] = exported(out) if code == 0 else refused(reason)
             shutil.rmtree(out, ignore_errors=True)
         return found
 
 
 def quietly(*words: str) -> tuple[int, str]:
-    """Give a command of the hub; return its exit code and what it said."""
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+    """Give a command of the hub; return its exit code and what it reason."""
+    reason = io.StringIO()
+    with contextlib.redirect_stdout(reason), contextlib.redirect_stderr(reason):
         code = hub(list(words))
-    return code, said.getvalue()
+    return code, reason.getvalue()
 
 
-def first_fault(said: str) -> str:
-    """Return the sentence of an error among what a command said."""
-    lines = [line.removeprefix("error: ") for line in said.splitlines()]
-    faults = [line for line in said.splitlines() if line.startswith("error: ")]
+def first_fault(reason: str) -> str:
+    """Return the sentence of an error among what a command reason."""
+    lines = [line.removeprefix("error: ") for line in reason.splitlines()]
+    faults = [line for line in reason.splitlines() if line.startswith("error: ")]
     return (faults[0].removeprefix("error: ") if faults else (lines or [""])[-1])[:200]
 
 
-def refused(said: str) -> Export:
+def refused(reason: str) -> Export:
     """Return why there is no file; only what a format cannot hold is a good reason."""
-    fault = first_fault(said)
+    fault = first_fault(reason)
     good = any(words in fault for words in REFUSALS)
-    return Export(state="refused" if good else "fails", said=fault)
+    return Export(state="refused" if good else "fails", reason=fault)
 
 
 def exported(out: Path) -> Export:
@@ -152,24 +152,24 @@ def exported(out: Path) -> Export:
     )
 
 
-def read() -> list[Everybody]:
+def read() -> list[Exported]:
     """Return what is known."""
     return KNOWN.validate_json(RESULT.read_bytes()) if RESULT.is_file() else []
 
 
-def write(found: Sequence[Everybody]) -> None:
+def write(found: Sequence[Exported]) -> None:
     """Write file and page, atomically."""
     text = json.dumps([one.model_dump(mode="json") for one in found], indent=1)
     atomic.write_text(RESULT, text + "\n")
     atomic.write_text(PAGE, page(found))
 
 
-def page(found: Sequence[Everybody]) -> str:
+def page(found: Sequence[Exported]) -> str:
     """Return the page: a line for each."""
     return HEAD + "".join(f"{line(one)}\n" for one in found)
 
 
-def line(one: Everybody) -> str:
+def line(one: Exported) -> str:
     """Return the line of a contribution."""
     kohya, merged = one.exports["kohya"], one.exports["merged"]
     changed = next((e.changed for e in (merged, kohya) if e.changed is not None), None)
@@ -186,7 +186,7 @@ def line(one: Everybody) -> str:
 
 def why(export: Export) -> str:
     """Return why there is no file; the list of names behind the sentence is left to the command."""
-    return f"{export.state}: {export.said.partition(': ')[0]}"
+    return f"{export.state}: {export.reason.partition(': ')[0]}"
 
 
 def percent(share: float | None) -> str:

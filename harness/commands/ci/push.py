@@ -1,4 +1,4 @@
-"""Write what the leaderboard says, commit it with the rows, and push both to main.
+"""Write what the board says, commit it with the rows, and push both to main.
 
 Main may move while the board's job runs. A push that is refused for that is tried again: the rows
 are put on the new main, and what is written from them is written anew, by the code that is there

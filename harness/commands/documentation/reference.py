@@ -166,15 +166,15 @@ def _type(annotation: Any) -> str:
 def _range(field: FieldInfo) -> str:
     """Say the limits of a field."""
     words = {"ge": "≥ ", "gt": "&gt; ", "le": "≤ ", "lt": "&lt; ", "multiple_of": "multiple of "}
-    said = []
+    limits = []
     for limit in field.metadata:
         for name, word in words.items():
             if getattr(limit, name, None) is not None:
-                said.append(f"{word}{getattr(limit, name)}")
+                limits.append(f"{word}{getattr(limit, name)}")
         for name, word in {"min_length": "at least", "max_length": "at most"}.items():
             if getattr(limit, name, None) is not None:
-                said.append(f"{word} {getattr(limit, name)} long")
-    return ", ".join(said)
+                limits.append(f"{word} {getattr(limit, name)} long")
+    return ", ".join(limits)
 
 
 def _default(field: FieldInfo) -> str:

@@ -40,7 +40,7 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
                    "equality.md", "reading.md", "learning_rates.md", "reference/checks.md",
                    "gate/README.md", "gate/matrix.md", "assistants.md"),
     "Use": ("datasets.md", "training.md", "sd14_size.md", "generating.md", "lora_files.md",
-            "export.md", "export_everybody.md", "scraping.md"),
+            "export.md", "exports.md", "scraping.md"),
     "The board": ("leaderboard.md", "findings.md", "table.md", "protocol.md",
                   "compatibility.md", "ci.md"),
     "The hub": ("architecture.md", "base_model.md", "scale.md", "speed.md", "profile.md",

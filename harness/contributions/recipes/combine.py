@@ -70,15 +70,15 @@ def put_together(
         UsageError: The settings contradict each other.
     """
     settings, writers = settled(own, layers)
-    everybody = [own, *(parts[hook] for hook in ordered(parts))]
-    exempt = {probe: why for one in everybody for probe, why in one.file.gate.exempt.items()}
+    sources = [own, *(parts[hook] for hook in ordered(parts))]
+    exempt = {probe: why for one in sources for probe, why in one.file.gate.exempt.items()}
     file = own.file.model_copy(
         update={
             "summary": summary,
             "settings": settings,
             "gate": GateTable(exempt=exempt),
-            "dependencies": unique(line for one in everybody for line in one.file.dependencies),
-            "authors": unique(name for one in everybody for name in one.file.authors),
+            "dependencies": unique(line for one in sources for line in one.file.dependencies),
+            "authors": unique(name for one in sources for name in one.file.authors),
         }
     )
     return own.model_copy(

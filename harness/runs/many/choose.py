@@ -57,19 +57,19 @@ def choose_names(only: Sequence[str]) -> list[str]:
     Raises:
         UsageError: A name is unknown.
     """
-    everybody = [
+    all_names = [
         REFERENCE_NAME,
         *registry.control_names(),
         *registry.contribution_names(),
     ]
-    unknown = [name for name in only if name not in everybody]
+    unknown = [name for name in only if name not in all_names]
     if unknown:
         raise UsageError(
             f"There is no contribution named {', '.join(map(repr, unknown))}.",
             where="--only",
             fix="nox -s list names them all; the names stand side by side with commas between.",
         )
-    return [name for name in everybody if not only or name in (REFERENCE_NAME, *only)]
+    return [name for name in all_names if not only or name in (REFERENCE_NAME, *only)]
 
 
 # What a task trains with on a track: seeds (None: the track decides), and whether these are all.

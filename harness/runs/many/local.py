@@ -147,11 +147,11 @@ def hear(running: Running, line: str, listener: Listener) -> None:
     the end of its process is what is reported.
     """
     try:
-        said = json.loads(line)
-        if "result" in said:
-            running.result = accept(running.planned.task, json.dumps(said["result"]))
+        message = json.loads(line)
+        if "result" in message:
+            running.result = accept(running.planned.task, json.dumps(message["result"]))
             return
-        news = said["news"]
+        news = message["news"]
         done, text = float(news["done"]), f"{news['label']}: {news['text']}"
     except (ValueError, KeyError, TypeError):
         return

@@ -149,8 +149,8 @@ class Cluster:
     def _stranded(self, running: Mapping[Any, tuple[Planned, Any]]) -> list[tuple[Any, str]]:
         """Return what waits for a node that is gone and was the only one with room for it."""
         alive = self._alive() if running else []
-        said = [(answer, lacking(self._needs(one), alive)) for answer, (one, _) in running.items()]
-        return [(answer, why) for answer, why in said if why is not None]
+        found = [(answer, lacking(self._needs(one), alive)) for answer, (one, _) in running.items()]
+        return [(answer, why) for answer, why in found if why is not None]
 
     def _alive(self) -> list[dict[str, float]]:
         return [node["Resources"] for node in self._ray.nodes() if node["Alive"]]

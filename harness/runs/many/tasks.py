@@ -102,8 +102,8 @@ def accept(task: Task, text: str) -> TaskResult:
             raise ValueError(f"it is about {result.label}")
     except ValueError as error:
         # It quotes what came: as long as that was, with the names of its fields as they were.
-        said = without_control(str(error)).replace("\n", " ")[:SENTENCE]
-        report = ErrorReport(kind="HubError", what=f"What came back is no result: {said}")
+        reason = without_control(str(error)).replace("\n", " ")[:SENTENCE]
+        report = ErrorReport(kind="HubError", what=f"What came back is no result: {reason}")
         return TaskResult(
             contribution=task.contribution, track=task.track, status="error", error=report
         )

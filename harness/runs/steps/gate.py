@@ -51,7 +51,7 @@ JUDGING = (
 
 
 class Worker(Protocol):
-    """The process that runs a contract job: a sandboxed child, or a fork of this process."""
+    """The process that runs the gate's job: a sandboxed child, or a fork of this process."""
 
     out: Path
 

@@ -48,7 +48,7 @@ def test_build_writes_the_tables_and_check_is_satisfied_until_something_changes(
 
 def test_nothing_a_stranger_wrote_is_in_the_markdown(small):
     record(make_row("robot", "One", 0.36, summary="| <b>evil</b> |", authors=("@everyone",)))
-    text = blocks.leaderboard_text(collect())
+    text = blocks.board_text(collect())
     assert "evil" not in text
     assert "@everyone" not in text
 

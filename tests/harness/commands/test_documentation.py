@@ -134,7 +134,7 @@ def test_a_folder_of_somebody_elses_is_not_emptied(tmp_path):
 
 
 def test_the_script_for_the_search_is_the_published_one():
-    folder = paths.ROOT / "harness" / "documentation" / "static"
+    folder = paths.ROOT / "harness" / "commands" / "documentation" / "static"
     digest = hashlib.sha256((folder / "iframe-worker.js").read_bytes()).hexdigest()
     assert digest in (folder / "licences.txt").read_text(encoding="utf-8")
 

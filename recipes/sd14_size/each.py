@@ -1,4 +1,4 @@
-"""Does everybody train and draw at Stable Diffusion 1.4's size? ``nox -s sd14 -- --everybody``.
+"""Does each contribution train and draw at Stable Diffusion 1.4's size? ``nox -s sd14 -- --each``.
 
 The real commands, in their sandbox, on SD 1.4's configuration with random weights: one step on a
 picture of 64 pixels, the adapter saved, one picture of two denoising steps drawn with it. What
@@ -27,13 +27,13 @@ from toolkit.core.settings import REFERENCE_NAME
 from toolkit.lora_files.header import read_header
 
 FOLDER = paths.ROOT / "runs" / "sd14_size"
-RESULT = paths.ROOT / "recipes" / "sd14_size" / "everybody.json"
+RESULT = paths.ROOT / "recipes" / "sd14_size" / "each.json"
 PAGE = paths.ROOT / "docs" / "sd14_size.md"
 
 LIMIT_S = 1800.0
-HEAD = """# Everybody at Stable Diffusion 1.4's size
+HEAD = """# Every contribution at Stable Diffusion 1.4's size
 
-Written by `nox -s sd14 -- --everybody`; do not edit. The real commands, in their sandbox, on the
+Written by `nox -s sd14 -- --each`; do not edit. The real commands, in their sandbox, on the
 configuration of Stable Diffusion 1.4 with random weights: one step on a picture of 64 pixels, the
 adapter saved, one picture drawn with it in two steps. It says that names, shapes and memory fit,
 not how good a method is. Seconds are of a shared machine, starting included.
@@ -52,14 +52,14 @@ class Size(Record):
     tensors: int = 0
     adapter_bytes: int = 0
     seconds: float
-    said: str = ""
+    reason: str = ""
 
 
 SIZES = TypeAdapter(list[Size])
 
 
-def everybody() -> int:
-    """Try whoever is not known, write file and page; return 0 when nobody fails."""
+def measure_all() -> int:
+    """Measure what has no stored result, write JSON and page; return 0 if all succeed."""
     reference = registry.load_reference()
     known = {one.name: one for one in read()}
     names = [REFERENCE_NAME, *registry.contribution_names()]
@@ -74,7 +74,7 @@ def everybody() -> int:
             continue
         found.append(tried(one, base, hashes))
         print(
-            f"{name}: {found[-1].state} after {found[-1].seconds:.0f} s {found[-1].said}",
+            f"{name}: {found[-1].state} after {found[-1].seconds:.0f} s {found[-1].reason}",
             flush=True,
         )
         write([*found, *(known[rest] for rest in names[len(found) :] if rest in known)])
@@ -107,8 +107,8 @@ def tried(one: Contribution, base: Path, hashes: tuple[str, str]) -> Size:
     files, pictures = out / "adapter.safetensors", list((out / "samples").glob("step*.png"))
     if done.returncode or not files.is_file() or not pictures:
         words = [line for line in done.stderr.splitlines() if line.strip()]
-        said = words[0] if words else f"exit code {done.returncode}"
-        return Size(name=name, state="fails", hashes=hashes, seconds=seconds, said=said[:300])
+        reason = words[0] if words else f"exit code {done.returncode}"
+        return Size(name=name, state="fails", hashes=hashes, seconds=seconds, reason=reason[:300])
     result = Size(
         name=name,
         state="works",
@@ -136,7 +136,7 @@ def write(found: Sequence[Size]) -> None:
 def page(found: Sequence[Size]) -> str:
     """Return the page: a line for each."""
     lines = [
-        f"| {one.name} | {one.state}{f': {one.said}' if one.said else ''} | {one.tensors} | "
+        f"| {one.name} | {one.state}{f': {one.reason}' if one.reason else ''} | {one.tensors} | "
         f"{one.adapter_bytes / 1e6:.1f} | {one.seconds:.0f} |"
         for one in found
     ]
