@@ -61,7 +61,7 @@ def measure_hub(count: int) -> dict[str, float]:
     from harness.commands.list import load_if_possible
     from harness.commands.seeds import chosen_seeds
     from harness.contributions import registry
-    from harness.protocol.statistics.ranks import tie_groups
+    from harness.protocol.statistics.groups import tie_groups
     from harness.runs.many.choose import choose
     from harness.runs.many.shard import cut
     from harness.runs.many.tasks import Task

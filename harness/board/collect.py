@@ -15,7 +15,7 @@ from harness.contributions import registry
 from harness.contributions.record import Contribution
 from harness.protocol import row_files
 from harness.protocol.row import SCHEMA_VERSION
-from harness.protocol.statistics.ranks import pareto_tiers, tie_groups
+from harness.protocol.statistics.groups import pareto_tiers, tie_groups
 from harness.protocol.track import Track, load_track, track_names
 from toolkit.core.errors import BaseModelError, HubError, ResultFileError
 from toolkit.core.settings import REFERENCE_NAME
@@ -56,7 +56,7 @@ def collect() -> Board:
     entries: list[Entry] = []
     for track in tracks:
         lines, bad = _entries_of(track, names, contributions)
-        entries += ranked(lines, track)
+        entries += in_order(lines, track)
         faults += bad
     if faults:
         raise ResultFileError(
@@ -155,18 +155,18 @@ def _pending(name: str, track: str, contribution: Contribution | None) -> Entry:
     )
 
 
-def ranked(entries: list[Entry], track: Track) -> list[Entry]:
-    """Add tie group and Pareto tier, and sort: group, tier, name; what does not rank comes last.
+def in_order(entries: list[Entry], track: Track) -> list[Entry]:
+    """Add tie group and Pareto tier, and sort: group, tier, name; what has no place comes last.
 
     Groups need the same seeds for all rows; a row over other seeds has a tier but no group.
     """
     wanted = tuple(sorted(track.file.seeds))
-    comparable = {e.name: e.gains for e in entries if e.ranks and tuple(sorted(e.seeds)) == wanted}
+    comparable = {e.name: e.gains for e in entries if e.placed and tuple(sorted(e.seeds)) == wanted}
     groups = {
         name: place for place, group in enumerate(tie_groups(comparable), start=1) for name in group
     }
-    # Controls have a rank, so that anybody sees them in their place, but nobody would choose one.
-    chosen = [entry for entry in entries if entry.ranks and not entry.control]
+    # Controls have a place, so that readers see them there, but no one would choose one.
+    chosen = [entry for entry in entries if entry.placed and not entry.control]
     tiers = pareto_tiers({entry.name: _burdens(entry) for entry in chosen})
     placed = [
         replace(entry, group=groups.get(entry.name), tier=tiers.get(entry.name))

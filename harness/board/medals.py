@@ -48,12 +48,12 @@ def with_medals(entries: Iterable[Entry], clean: set[str], tracks: Sequence[Trac
     """
     entries = list(entries)
     real = {track.file.name for track in tracks if is_real_model(track)}
-    gold = {entry.name for entry in entries if entry.track in real and entry.ranks}
+    gold = {entry.name for entry in entries if entry.track in real and entry.placed}
     return [_with_medal(entry, clean, gold) for entry in entries]
 
 
 def _with_medal(entry: Entry, clean: set[str], gold: set[str]) -> Entry:
-    if not entry.ranks or entry.name not in clean:
+    if not entry.placed or entry.name not in clean:
         return entry
     medal = "bronze"
     if len(entry.seeds) >= SILVER_SEEDS and excludes_zero(entry.interval):
@@ -104,7 +104,7 @@ def agrees(entry: Entry, other: Entry) -> bool:
     for field in ("name", "track", "content_hash", "protocol_hash", "reference_hash"):
         if getattr(entry, field) != getattr(other, field):
             return False
-    if not other.ranks or min(len(entry.gains), len(other.gains)) < 3:
+    if not other.placed or min(len(entry.gains), len(other.gains)) < 3:
         return False
     error = math.hypot(_standard_error(entry.gains), _standard_error(other.gains))
     return abs(statistics.fmean(entry.gains) - statistics.fmean(other.gains)) <= SIGMAS * error

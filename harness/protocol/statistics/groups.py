@@ -1,4 +1,4 @@
-"""Ranks that do not pretend: tie groups, Pareto tiers, and the order of the board."""
+"""Groups without a clear difference, and Pareto tiers: the order of the board."""
 
 from __future__ import annotations
 
