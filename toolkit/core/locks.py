@@ -1,4 +1,4 @@
-"""One at a time: locks that name who holds them, and since when.
+"""File locks that record which process holds them, and since when.
 
 The lock itself is the kernel's, on an open file: it ends with its process, so none is ever left
 behind by a crash, and no clock decides about it. The note beside it is for the message only.

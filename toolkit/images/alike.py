@@ -1,4 +1,4 @@
-"""Recognise a picture in another one, by pixels: copies survive resizing, saving and mirroring.
+"""Compare pictures by pixels: copies survive resizing, saving and mirroring.
 
 For reports, not for proof: who crops or recolours a picture gets past it.
 """

@@ -1,4 +1,4 @@
-"""The command line: look at a folder of pictures, or make a clean one. Never imports torch."""
+"""The command line: check a folder of pictures, or write a clean copy. Never imports torch."""
 
 from __future__ import annotations
 

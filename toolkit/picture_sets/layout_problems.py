@@ -1,4 +1,4 @@
-"""What can be wrong with the way a folder is laid out, in words."""
+"""The problems of a folder's layout, in words."""
 
 from __future__ import annotations
 

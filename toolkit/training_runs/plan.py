@@ -1,4 +1,4 @@
-"""What a run is: every setting resolved, before torch is woken."""
+"""The resolved settings of a run, known before torch is imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reporter of a run: hears of each step and does what is due.
+"""The reporter of a run: after each step it logs, validates, draws and saves as configured.
 
 Any ``train`` hook that calls ``reporter.step`` gets the log, the progress line, validation and
 samples; one that also offers its state (``ResumableReporter``) gets checkpoints and resuming.

@@ -1,4 +1,4 @@
-"""Ctrl-C: the first one finishes the step and keeps it, the second one stops at once."""
+"""Ctrl-C: the first finishes and saves the step, the second stops immediately."""
 
 from __future__ import annotations
 

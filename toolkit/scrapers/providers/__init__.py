@@ -1,4 +1,4 @@
-"""The archives and services that can be asked, by the name that --provider takes."""
+"""The archives and services, by the names of --provider."""
 
 from __future__ import annotations
 

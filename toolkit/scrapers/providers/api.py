@@ -1,4 +1,4 @@
-"""Ask a search interface for JSON; every way it can fail becomes one clear sentence."""
+"""Query a search interface for JSON; each failure becomes one clear sentence."""
 
 from __future__ import annotations
 

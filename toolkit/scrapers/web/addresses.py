@@ -1,4 +1,4 @@
-"""Connect to public addresses only, and to the very address that was checked.
+"""Connect only to public addresses, and only to the address that was checked.
 
 A search result is a stranger's text. ``https://router.local/reboot`` or a name that resolves to
 127.0.0.1 must not be fetched from inside a user's network. Checking the name first and letting

@@ -1,4 +1,4 @@
-"""Ask for an address on the web: redirects checked, retries patient, bodies limited."""
+"""Fetch an address: check redirects, retry patiently, limit bodies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Politeness: so many requests per second and host, and none while a host asks for peace."""
+"""Politeness: limit requests per second and host, and pause when a host asks for it."""
 
 from __future__ import annotations
 
