@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from harness import paths
 from harness.board import readmes
 from harness.board.collect import Board
-from harness.board.entries import Entry
 from harness.board.findings import compared, findings_block
 from harness.board.forest import forest
-from harness.board.readmes import difference, verdict
+from harness.board.readmes import TEMPLATES
 from toolkit.core import atomic
 from toolkit.core.errors import UsageError
+from toolkit.core.templates import render
 
 BEGIN = "<!-- leaderboard: begin. Written by `nox -s leaderboard`; do not edit. -->"
 END = "<!-- leaderboard: end -->"
@@ -22,32 +21,18 @@ TOP = 5
 
 def board_text(board: Board) -> str:
     """Return the text of LEADERBOARD.md. Only names and figures: no stranger's sentence."""
-    lines = [
-        "# The board",
-        "",
-        "Written by `nox -s leaderboard` from the rows in `leaderboard/results/`. Do not edit.",
-        "",
-        "Rows of one group tie: nothing in it is clearly better than the group's "
-        "best. *Gain*: by how much the held-out loss falls below the untouched base's. *vs "
-        "reference*: difference of the gains in points, with its 95 % interval over seeds. "
-        "*Tier*: Pareto tier over gain, drift, time and size. The site with plots, pictures and "
-        "curves: `nox -s leaderboard`, then open `runs/site/index.html`.",
-    ]
-    for track in board.tracks:
-        entries = board.of_track(track.file.name)
-        lines += ["", f"## {track.file.title}", "", *_table(entries, wide=True)]
-    return "\n".join(lines) + "\n"
+    tracks = [(track.file.title, board.of_track(track.file.name)) for track in board.tracks]
+    return render(TEMPLATES / "leaderboard.md", tracks=tracks).rstrip() + "\n"
 
 
 def readme_block(board: Board) -> str:
     """Return the lines for README.md: the first few of each track."""
-    lines = [BEGIN]
+    tracks = []
     for track in board.tracks:
         entries = board.of_track(track.file.name)
-        entries = [e for e in entries if e.state == "measured" and not e.control][:TOP]
-        if entries:
-            lines += ["", f"**{track.file.title}**", "", *_table(entries, wide=False)]
-    return "\n".join([*lines, "", "All of it: [LEADERBOARD.md](LEADERBOARD.md).", END])
+        best = [e for e in entries if e.state == "measured" and not e.control][:TOP]
+        tracks.append((track.file.title, best))
+    return render(TEMPLATES / "readme.md", tracks=tracks).rstrip()
 
 
 def with_block(file: Path, block: str) -> str:
@@ -101,28 +86,3 @@ def write(board: Board) -> None:
     for path, text in wanted(board).items():
         if _read(path) != text:
             atomic.write_bytes(path, text.encode("utf-8", errors="surrogateescape"))
-
-
-def _table(entries: Sequence[Entry], *, wide: bool) -> list[str]:
-    more = ("", "")
-    if wide:
-        more = (" drift | time | kB | tier | medal |", "---:|---:|---:|---:|---|")
-    lines = [
-        f"| group | contribution | gain % | vs reference | verdict |{more[0]}",
-        f"|---:|---|---:|---|---|{more[1]}",
-    ]
-    for entry in entries:
-        cells = [
-            str(entry.group or ""),
-            f"*{entry.name}*" if entry.is_reference or entry.control else entry.name,
-            "" if entry.gain is None else f"{100 * entry.gain:.1f}",
-            difference(entry),
-            verdict(entry),
-        ]
-        if wide:
-            size = "" if entry.adapter_bytes is None else f"{entry.adapter_bytes / 1000:,.0f}"
-            ratio = "" if entry.time_ratio is None else f"{entry.time_ratio:.2f}"
-            drift = "" if entry.drift is None else f"{entry.drift:.4f}"
-            cells += [drift, ratio, size, str(entry.tier or ""), entry.medal]
-        lines.append(f"| {' | '.join(cells)} |")
-    return lines

@@ -14,6 +14,7 @@ from harness.check import check_folder
 from harness.contributions import registry
 from harness.contributions.record import Contribution
 from harness.protocol import row_files
+from harness.protocol.equal_references import same_code
 from harness.protocol.row import SCHEMA_VERSION
 from harness.protocol.statistics.groups import pareto_tiers, tie_groups
 from harness.protocol.track import Track, load_track, track_names
@@ -118,11 +119,11 @@ def _entries_of(
         if contribution is None:
             gone = "the folder is gone" if name not in names else "its contribution.toml has faults"
             reasons.append(gone)
-        elif row.content_hash != contribution.content_hash:
+        elif not same_code(row.content_hash, contribution.content_hash):
             reasons.append("its code has changed since")
         if protocol_hash is not None and row.protocol_hash != protocol_hash:
             reasons.append("the track has changed since")
-        if row.reference_hash != reference_hash:
+        if not same_code(row.reference_hash, reference_hash):
             reasons.append("the reference has changed since")
         entries.append(from_row(row, reasons))
     return entries, faults

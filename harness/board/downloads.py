@@ -6,9 +6,10 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from html import escape
+from pathlib import Path
 
 from harness.board.entries import Entry
+from toolkit.core.templates import render
 
 COLUMNS = (
     "group", "tier", "name", "state", "status", "outcome", "medal", "gain", "difference",
@@ -69,17 +70,10 @@ def badge_svg(entry: Entry) -> str:
     left = f"SD LoRA hub: {entry.name}"
     # 6.6 px a letter is what 11 px Verdana takes on average; textLength makes it exact.
     widths = [round(6.6 * len(text)) + 12 for text in (left, right)]
-    total = sum(widths)
-    label = escape(f"{left}: {right}")
-    colour = COLOURS[entry.medal]
-    texts = "".join(
-        f'<text x="{x}" y="14" textLength="{width - 12}">{escape(text)}</text>'
-        for text, x, width in ((left, 6, widths[0]), (right, widths[0] + 6, widths[1]))
-    )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{total}" height="20" role="img" '
-        f'aria-label="{label}"><title>{label}</title><rect width="{total}" height="20" rx="3" '
-        f'fill="#24292f"/><path d="M{widths[0]} 0h{widths[1] - 3}a3 3 0 0 1 3 3v14a3 3 0 0 1-3 3'
-        f'h-{widths[1] - 3}z" fill="{colour}"/><g fill="#fff" font-family="Verdana,sans-serif" '
-        f'font-size="11">{texts}</g></svg>\n'
+    return render(
+        Path(__file__).with_name("templates") / "badge.svg",
+        label=f"{left}: {right}",
+        texts=(left, right),
+        widths=widths,
+        colour=COLOURS[entry.medal],
     )

@@ -87,6 +87,25 @@ class Entry:
         """Whether the entry takes part in groups, tiers and plots."""
         return self.state == "measured" and self.gain is not None
 
+    @property
+    def outcome_in_words(self) -> str:
+        """One of the hub's own words for what became of a contribution on a track."""
+        if self.state == "measured":
+            return self.outcome
+        if self.state in {"stale", "pending"}:
+            return f"{self.state}: {'; '.join(self.reasons)}"
+        return self.status
+
+    @property
+    def against_reference(self) -> str:
+        """The difference to the reference in points: ``+0.4 (-0.1 to +0.9)``."""
+        if self.difference is None or self.is_reference:
+            return ""
+        text = f"{100 * self.difference:+.1f}"
+        if self.interval:
+            text += f" ({100 * self.interval[0]:+.1f} to {100 * self.interval[1]:+.1f})"
+        return text
+
     def public(self) -> dict[str, Any]:
         """Return the entry for the JSON download: everything but the log."""
         return {k: v for k, v in asdict(self).items() if k not in {"log_tail", "curve"}}

@@ -6,27 +6,36 @@ The sentences around them are people's; everything with a number is written from
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
+from pathlib import Path
 
 from harness.board.collect import Board
 from harness.board.entries import Entry
+from toolkit.core.templates import render
 
-BEGIN = "<!-- findings: begin. Written by `nox -s leaderboard`; do not edit. -->"
-END = "<!-- findings: end -->"
-
+# The sign is there only where the difference is real.
 SIGNS = {"better": "**+**", "worse": "**-**"}
 FEWEST = 5  # contributions, for a correlation that says anything
 
 
 def findings_block(board: Board) -> str:
-    """Return the lines between the marks of docs/findings.md."""
+    """Return the lines between the marks of docs/findings.md, marks included."""
     names = [track.file.name for track in board.tracks]
-    lines = [BEGIN, "", *(sentence(name, compared(board, name)) for name in names)]
     measured = [name for name in names if compared(board, name)]
-    lines += [*agreement(board, measured), *clock_noise(board, measured)]
-    lines += ["", *overview(board, measured), "", END]
-    return "\n".join(lines)
+    found: dict[str, dict[str, Entry]] = {}
+    for track in measured:
+        for entry in compared(board, track):
+            found.setdefault(entry.name, {})[track] = entry
+    sentences = [sentence(name, compared(board, name)) for name in names]
+    return render(
+        Path(__file__).with_name("templates") / "findings.md",
+        sentences=[*sentences, *agreement(board, measured), *clock_noise(board, measured)],
+        tracks=measured,
+        lines=sorted(found.items(), key=lambda item: order(item[1])),
+        median_time=median_time,
+        signs=SIGNS,
+    ).rstrip()
 
 
 def compared(board: Board, track: str) -> list[Entry]:
@@ -41,7 +50,7 @@ def compared(board: Board, track: str) -> list[Entry]:
 def sentence(track: str, entries: Sequence[Entry]) -> str:
     """Say how many differences of a track are real."""
     if not entries:
-        return f"- `{track}`: nothing measured yet."
+        return f"`{track}`: nothing measured yet."
     count = {
         outcome: sum(e.outcome == outcome for e in entries)
         for outcome in ("better", "worse", "no clear difference")
@@ -49,7 +58,7 @@ def sentence(track: str, entries: Sequence[Entry]) -> str:
     early = sum(len(e.seeds) < max(len(o.seeds) for o in entries) for e in entries)
     widths = [100 * (e.interval[1] - e.interval[0]) / 2 for e in entries if e.interval]
     text = (
-        f"- `{track}`: of {len(entries)} contributions {count['better']} are better than the "
+        f"`{track}`: of {len(entries)} contributions {count['better']} are better than the "
         f"reference, {count['worse']} are worse, {count['no clear difference']} show no clear "
         f"difference. The median interval is ±{statistics.median(widths):.2f} points."
     )
@@ -68,7 +77,7 @@ def clock_noise(board: Board, tracks: Sequence[str]) -> Iterator[str]:
     if len(ratios) > 1:
         names = ", ".join(sorted({entry.name for entry in twins}))
         yield (
-            f"- {names} train exactly as the reference does. Their times lie between "
+            f"{names} train exactly as the reference does. Their times lie between "
             f"{min(ratios):.2f} and {max(ratios):.2f} of its time: that is the noise of the clock."
         )
 
@@ -82,7 +91,7 @@ def agreement(board: Board, tracks: Sequence[str]) -> Iterator[str]:
             continue
         pairs = [ranks([gains[track][name] or 0.0 for name in shared]) for track in (one, other)]
         found = statistics.correlation(*pairs)
-        yield f"- `{one}` and `{other}` order {len(shared)} contributions alike to {found:+.2f}."
+        yield f"`{one}` and `{other}` order {len(shared)} contributions alike to {found:+.2f}."
 
 
 def ranks(values: Sequence[float]) -> list[float]:
@@ -94,34 +103,13 @@ def ranks(values: Sequence[float]) -> list[float]:
     ]
 
 
-def overview(board: Board, tracks: Sequence[str]) -> Iterator[str]:
-    """Yield the table: a line for each contribution, a column for each track."""
-    yield f"| contribution | own hooks | {' | '.join(tracks)} | time | kB |"
-    yield f"|---|---|{'---|' * len(tracks)}---:|---:|"
-    lines: dict[str, dict[str, Entry]] = {}
-    for track in tracks:
-        for entry in compared(board, track):
-            lines.setdefault(entry.name, {})[track] = entry
-    for name, found in sorted(lines.items(), key=lambda item: order(item[1])):
-        some = next(iter(found.values()))
-        cells = [cell(found.get(track)) for track in tracks]
-        times = [entry.time_ratio for entry in found.values() if entry.time_ratio is not None]
-        time = f"{statistics.median(times):.2f}" if times else ""
-        size = "" if some.adapter_bytes is None else f"{some.adapter_bytes / 1000:,.0f}"
-        yield f"| {name} | {some.what_is_own} | {' | '.join(cells)} | {time} | {size} |"
+def median_time(entries: Iterable[Entry]) -> float | None:
+    """Return the time that trainings took over the tracks, as a multiple of the reference's."""
+    times = [entry.time_ratio for entry in entries if entry.time_ratio is not None]
+    return statistics.median(times) if times else None
 
 
 def order(found: dict[str, Entry]) -> tuple[float, str]:
     """Sort by the mean difference over the tracks, best first."""
     differences = [entry.difference or 0.0 for entry in found.values()]
     return -statistics.fmean(differences), next(iter(found.values())).name
-
-
-def cell(entry: Entry | None) -> str:
-    """Return ``**+** +1.9 ± 0.3``: the sign is there only where the difference is real."""
-    if entry is None or entry.difference is None:
-        return ""
-    text = f"{100 * entry.difference:+.1f}"
-    if entry.interval:
-        text += f" ± {100 * (entry.interval[1] - entry.interval[0]) / 2:.1f}"
-    return f"{SIGNS.get(entry.outcome, '')} {text}".strip()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from pathlib import Path
 
 from harness.board.entries import Entry
+from toolkit.core.templates import render
 
 ROW, TOP, LEFT, WIDTH, RIGHT = 18, 46, 150, 420, 90  # px
 
@@ -29,38 +29,19 @@ def forest(title: str, entries: Sequence[Entry]) -> str:
     def x(points: float) -> float:
         return round(LEFT + WIDTH * (points - low) / (high - low), 1)
 
-    rows = [
-        {
-            "name": e.name,
-            "y": TOP + ROW * i,
-            "x": x(100 * (e.difference or 0.0)),
-            "from": x(100 * e.interval[0]),
-            "to": x(100 * e.interval[1]),
-            "label": f"{100 * (e.difference or 0.0):+.1f}",
-            "colour": COLOURS.get(e.outcome, NEITHER),
-        }
-        for i, e in enumerate(known)
-        if e.interval is not None
-    ]
     step = 5 if high - low > 12 else 1
     ticks = [t for t in range(int(low) - step, int(high) + step + 1) if t % step == 0]
-    template = Environment(
-        loader=PackageLoader("harness", "leaderboard/templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    ).get_template("forest.svg")
-    return template.render(
+    return render(
+        Path(__file__).with_name("templates") / "forest.svg",
         title=title,
-        rows=rows,
-        ticks=[{"x": x(t), "label": f"{t:+d}" if t else "0"} for t in ticks if low <= t <= high],
-        width=LEFT + WIDTH + RIGHT,
-        height=TOP + ROW * len(rows) + 30,
-        bottom=TOP + ROW * len(rows),
+        entries=known,
+        ticks=[tick for tick in ticks if low <= tick <= high],
+        x=x,
+        row=ROW,
+        top=TOP,
         left=LEFT,
-        zero=x(0.0),
-        better=COLOURS["better"],
-        worse=COLOURS["worse"],
+        width=LEFT + WIDTH + RIGHT,
+        bottom=TOP + ROW * len(known),
+        colours=COLOURS,
         neither=NEITHER,
     )

@@ -20,6 +20,7 @@ from dataclasses import replace
 from harness import paths
 from harness.board.entries import Entry, from_row
 from harness.protocol import row_files
+from harness.protocol.equal_references import same_code
 from harness.protocol.track import Track
 from toolkit.core.errors import ResultFileError
 
@@ -102,7 +103,7 @@ def verifiers(entry: Entry) -> list[str]:
 def agrees(entry: Entry, other: Entry) -> bool:
     """Tell whether two rows are about the same thing and say the same."""
     for field in ("name", "track", "content_hash", "protocol_hash", "reference_hash"):
-        if getattr(entry, field) != getattr(other, field):
+        if not same_code(getattr(entry, field), getattr(other, field)):
             return False
     if not other.placed or min(len(entry.gains), len(other.gains)) < 3:
         return False

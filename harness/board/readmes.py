@@ -12,7 +12,7 @@ from pathlib import Path
 from harness import paths
 from harness.board.collect import Board
 from harness.board.entries import Entry
-from toolkit.core.settings import REFERENCE_NAME
+from toolkit.core.templates import render
 
 BEGIN = "<!-- results: begin. Written by `nox -s leaderboard`; do not edit. -->"
 END = "<!-- results: end -->"
@@ -20,7 +20,7 @@ END = "<!-- results: end -->"
 # length: looking for the end of each of ten thousand torn marks would take for ever.
 _MARK = re.compile(r"<!-- results: (begin|end)\b[^\n]{0,200}?-->")
 
-EMPTY = "Not measured yet. The hub fills this in when a row is recorded."
+TEMPLATES = Path(__file__).with_name("templates")
 
 
 def block(text: str) -> str:
@@ -93,61 +93,5 @@ def wanted(board: Board) -> tuple[dict[Path, str], list[str]]:
 def results_text(entries: list[Entry]) -> str:
     """Return the table of one contribution: a line for each track that has a row."""
     rows = [entry for entry in entries if entry.state != "pending"]
-    if not rows:
-        return EMPTY
-    lines = [
-        "| track | verdict | gain % | vs reference | time | kB | seeds | measured |",
-        "|---|---|---:|---|---:|---:|---:|---|",
-        *(_line(entry) for entry in rows),
-        "",
-        "*Gain*: by how much the held-out loss falls below the untouched base's. *vs reference*: "
-        "difference of the gains in points, with its 95 % interval over seeds. *time*: of "
-        f"training, as a multiple of the reference's. {_protocols(rows)}",
-    ]
     pending = [entry.track for entry in entries if entry.state == "pending"]
-    if pending:
-        lines[-1] += f" Not measured yet: {', '.join(pending)}."
-    return "\n".join(lines)
-
-
-def _line(entry: Entry) -> str:
-    cells = [
-        entry.track,
-        verdict(entry),
-        "" if entry.gain is None else f"{100 * entry.gain:.1f}",
-        difference(entry),
-        "" if entry.time_ratio is None else f"{entry.time_ratio:.2f}",
-        "" if entry.adapter_bytes is None else f"{entry.adapter_bytes / 1000:,.0f}",
-        str(len(entry.seeds) or ""),
-        entry.measured_at[:10],
-    ]
-    return f"| {' | '.join(cells)} |"
-
-
-def difference(entry: Entry) -> str:
-    """Return the difference to the reference in points: ``+0.4 (-0.1 to +0.9)``."""
-    if entry.difference is None or entry.name == REFERENCE_NAME:
-        return ""
-    text = f"{100 * entry.difference:+.1f}"
-    if entry.interval:
-        text += f" ({100 * entry.interval[0]:+.1f} to {100 * entry.interval[1]:+.1f})"
-    return text
-
-
-def verdict(entry: Entry) -> str:
-    """Return one of the hub's own words for what became of a contribution on a track."""
-    if entry.state == "measured":
-        return entry.outcome
-    if entry.state in {"stale", "pending"}:
-        return f"{entry.state}: {'; '.join(entry.reasons)}"
-    return entry.status
-
-
-def _protocols(entries: list[Entry]) -> str:
-    """Say which rules and files the figures belong to."""
-    parts = [
-        f"{entry.track} `{entry.protocol_hash.removeprefix('sha256:')[:12]}`"
-        for entry in entries
-        if entry.protocol_hash
-    ]
-    return f"Protocol: {', '.join(parts)}." if parts else ""
+    return render(TEMPLATES / "results.md", rows=rows, pending=pending).strip()

@@ -7,7 +7,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness import paths
@@ -22,6 +21,7 @@ from harness.protocol.track import Track
 from toolkit.core.errors import UsageError
 from toolkit.core.locks import Busy, held
 from toolkit.core.settings import HOOK_NAMES
+from toolkit.core.templates import environment
 
 HERE = Path(__file__).resolve().parent
 # A folder with this file was written by us and may be replaced.
@@ -80,13 +80,7 @@ class Writer:
     def __init__(self, board: Board, out: Path, *, docs: bool) -> None:
         self.board = board
         self.out = out
-        self.environment = Environment(
-            loader=FileSystemLoader(HERE / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self.environment = environment(HERE / "templates")
         measured = [entry.measured_at for entry in board.entries if entry.measured_at]
         self.environment.globals |= {"tracks": board.tracks, "newest": max(measured, default="")}
         self.environment.globals |= {"medals": MEDALS, "hooks": HOOK_NAMES, "docs": docs}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from toolkit.core.file_starts import is_pickle
+
 _PICKLES = "can run code when it is loaded"
 _ARCHIVES = "hides what is inside"
 _PROGRAMS = "is a program"
@@ -63,17 +65,9 @@ def kind_by_content(data: bytes) -> str | None:
             return kind
     if len(data) > 262 and data[257:262] == b"ustar":
         return "a tar archive"
-    # Protocol 2 to 5 pickles: PROTO opcode, version, and a STOP opcode at the end.
-    if len(data) > 2 and data[0] == 0x80 and 2 <= data[1] <= 5 and not is_safetensors(data):
+    if len(data) > 2 and is_pickle(data):
         return "a pickle"
     return None
-
-
-def is_safetensors(data: bytes, size: int | None = None) -> bool:
-    """Tell whether the bytes begin as a safetensors file does: header length, then JSON."""
-    length = int.from_bytes(data[:8], "little")
-    total = len(data) if size is None else size
-    return len(data) > 9 and 2 <= length <= total - 8 and data[8:9] == b"{"
 
 
 def _is_binary(data: bytes) -> bool:

@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     found = summarise(track, gains, layer)
     path = FOLDER / f"{track.file.name}.json"
     atomic.write_text(path, found.model_dump_json(indent=1) + "\n")
-    atomic.write_text(calibration_page.FILE, calibration_page.render(calibration_page.read_all()))
+    atomic.write_text(calibration_page.FILE, calibration_page.text(calibration_page.read_all()))
     show(found, console)
     console.print(f"Written: {path}", soft_wrap=True)
     return 0 if all(order.found for order in found.orders) else 1

@@ -18,13 +18,10 @@ from diffusers import AutoencoderKL, StableDiffusionPipeline
 from torch import Tensor, nn
 
 from harness.gate.spies import SpiedUNet, Spy
-from harness.paths import ROOT
-from harness.protocol.base_model import load_pipeline, with_models
+from harness.protocol.base_model import EMBEDDED_BASE, load_pipeline, with_models
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-EMBEDDED_BASE = ROOT / "models" / "tiny-sd"
 
 # Unscaled latents of a white picture. Large beside the noise (10.9 after scaling), so that a single
 # sample tells picture and noise level, even at the last timesteps.

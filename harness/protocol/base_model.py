@@ -21,6 +21,9 @@ ORIGINS = {
     "--exclude '*fp16*' --exclude '*non_ema*'",
 }
 
+# The base in the repository. The gate builds its small models from it, whatever the track.
+EMBEDDED_BASE = paths.ROOT / "models" / "tiny-sd"
+
 COMPONENTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
 
 

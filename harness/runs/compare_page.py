@@ -7,7 +7,6 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image, ImageChops
 
 from harness.protocol.figure_table import figure_lines
@@ -16,6 +15,7 @@ from harness.protocol.row import Row
 from harness.protocol.track import Track
 from harness.runs.page import CURVE_HEIGHT, CURVE_WIDTH, data_url, polyline, ratio
 from toolkit.core import atomic
+from toolkit.core.templates import render
 from toolkit.images.alike import mean_difference
 from toolkit.images.sheet import open_picture
 
@@ -34,13 +34,6 @@ class Side:
 
 def write_compare_page(path: Path, one: Side, other: Side, track: Track) -> None:
     """Write the page."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     prompts = [
         {
             "text": prompt.text,
@@ -58,7 +51,8 @@ def write_compare_page(path: Path, one: Side, other: Side, track: Track) -> None
         for number, prompt in enumerate(track.file.prompts)
     ]
     top = max((max(side.row.losses, default=0.0) for side in (one, other)), default=1.0)
-    text = environment.get_template("compare.html").render(
+    text = render(
+        Path(__file__).parent / "templates" / "compare.html",
         one=one.row,
         other=other.row,
         track=track.file,

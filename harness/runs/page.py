@@ -10,8 +10,6 @@ import base64
 from collections.abc import Sequence
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from harness.errors import Finding
 from harness.gate.records import GateReport
 from harness.protocol.figure_table import figure_lines
@@ -21,6 +19,7 @@ from harness.protocol.track import Track
 from harness.protocol.track_file import TrackFile
 from harness.runs.folders import SHEET_FILE
 from toolkit.core import atomic
+from toolkit.core.templates import render
 from toolkit.images.sheet import comparison_sheet, open_picture
 from toolkit.images.webp import encoded
 
@@ -46,14 +45,8 @@ def write_page(
     report: GateReport | None = None,
 ) -> None:
     """Write the page of one run."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    text = environment.get_template("page.html").render(
+    text = render(
+        Path(__file__).parent / "templates" / "page.html",
         row=row,
         track=track.file,
         findings=findings,

@@ -1,6 +1,6 @@
 """First code of a child: ``python <FLAGS> child_start.py <module> <job.json> <sandbox.json>``.
 
-The flags (worker/process.py) and a built environment take the user's site-packages, variables and
+The flags (sandbox/child.py) and a built environment take the user's site-packages, variables and
 current folder out of the search: what is imported is this repository and the hub's environment.
 """
 

@@ -157,7 +157,9 @@ def load_hooks(contribution: Contribution, reference: Contribution) -> Hooks:
         PluginError: A module cannot be imported, or registers other hooks than it declares.
     """
     origins = {hook: contribution.code_of(hook) or reference for hook in HOOK_NAMES}
-    loaded = {one.path: load_manager(one) for one in origins.values()}
+    # The reference last: it imports torch, and a fault of the contribution's own comes before that.
+    sources = {one.path: one for one in sorted(origins.values(), key=is_reference)}
+    loaded = {path: load_manager(one) for path, one in sources.items()}
     managers = {hook: loaded[origin.path] for hook, origin in origins.items()}
     return Hooks(contribution, managers, origins)
 

@@ -8,13 +8,36 @@ import pytest
 from harness import environment
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """One folder for all: an environment with pip takes seconds to make."""
+    return tmp_path_factory.mktemp("environment")
+
+
 @pytest.fixture
-def root(tmp_path, monkeypatch):
-    monkeypatch.setattr(environment, "LOCK", tmp_path / "requirements.txt")
-    monkeypatch.setattr(environment, "ENVIRONMENT", tmp_path / ".nox" / "hub")
-    monkeypatch.setattr(environment, "STAMP", tmp_path / ".nox" / "hub" / "hub-stamp")
-    (tmp_path / "requirements.txt").write_text("# nothing\n")
-    return tmp_path
+def root(folder, monkeypatch):
+    monkeypatch.setattr(environment, "LOCK", folder / "requirements.txt")
+    monkeypatch.setattr(environment, "ENVIRONMENT", folder / ".nox" / "hub")
+    monkeypatch.setattr(environment, "STAMP", folder / ".nox" / "hub" / "hub-stamp")
+    (folder / "requirements.txt").write_text("# nothing\n")
+    return folder
+
+
+class Begun(Exception):
+    """Raised where a Python would be made: what comes next has been seen."""
+
+
+def begun():
+    raise Begun
+
+
+def test_a_failed_install_leaves_no_stamp_and_says_what_to_do(root):
+    assert not environment.is_ready()  # nothing is there yet: its Python is made, then pip fails
+    (root / "requirements.txt").write_text("no such requirement !!\n")
+    with pytest.raises(SystemExit, match="pip ended with code"):
+        environment.prepare()
+    assert not environment.is_ready()
+    assert not environment.STAMP.exists()
 
 
 def test_it_is_made_once_and_again_only_when_the_lock_changes(root, monkeypatch, capfd):
@@ -46,15 +69,10 @@ def test_it_is_made_once_and_again_only_when_the_lock_changes(root, monkeypatch,
 
     lock_hash = environment.wanted_stamp().partition(" ")[0]
     environment.STAMP.write_text(f"{lock_hash} 3.10")  # another Python's packages do not fit
-    environment.prepare()
-    assert not marker.exists()
-
-
-def test_a_failed_install_leaves_no_stamp_and_says_what_to_do(root):
-    (root / "requirements.txt").write_text("no such requirement !!\n")
-    with pytest.raises(SystemExit, match="pip ended with code"):
+    monkeypatch.setattr(environment, "has_pip", begun)
+    with pytest.raises(Begun):
         environment.prepare()
-    assert not environment.is_ready()
+    assert not environment.ENVIRONMENT.exists()
 
 
 @pytest.mark.parametrize("version", [(3, 10), (3, 14)])

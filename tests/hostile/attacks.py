@@ -72,26 +72,26 @@ RESOURCES = {
         "loops for ever at import",
         "while True: pass",
         "timeout WorkerTimeout",
-        {"wall_s": 6},
+        {"wall_s": 4},
     ),
     "LoopsInADestructor": Attack(
         "loops for ever in a destructor",
         "class A:\n    def __del__(self):\n        while True: pass\nA()",
         "timeout WorkerTimeout",
-        {"wall_s": 6},
+        {"wall_s": 4},
     ),
     "BurnsProcessorTime": Attack(
         "burns processor time in child processes",
         "for _ in range(2): os.fork()\nwhile True: pass",
         "timeout WorkerCpuTime",
-        {"cpu_s": 5},
+        {"cpu_s": 3},
     ),
     "StopsItself": Attack(
         "ignores every signal and stops itself",
         "import signal\nfor s in (1, 2, 3, 15): signal.signal(s, signal.SIG_IGN)\n"
         "os.kill(os.getpid(), signal.SIGSTOP)",
         "timeout WorkerTimeout",
-        {"wall_s": 6},
+        {"wall_s": 4},
     ),
     "ForkBomb": Attack(
         "forks without end",

@@ -25,7 +25,7 @@ from harness.check.render import render_text
 from toolkit.core.errors import HubError
 from toolkit.images.sheet import comparison_sheet, open_picture
 
-CLEAN = paths.ROOT / "tests" / "fixtures" / "structure" / "clean_code"
+CLEAN = paths.ROOT / "tests" / "fixtures" / "check" / "clean_code"
 SCRIPT = b"<html><script>alert(1)</script></html>"
 COMMANDS = "\x1b[2J::set-env name=A::b"
 

@@ -1,4 +1,4 @@
-"""Everybody's export: the committed result, and the page made from it."""
+"""Every contribution's export: the committed result, and the page made from it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from toolkit.core.settings import REFERENCE_NAME
 
 
 def test_the_committed_page_is_that_of_the_committed_result():
-    assert exports.PAGE.read_text(encoding="utf-8") == exports.page(exports.read())
+    assert exports.BOOK.page.read_text(encoding="utf-8") == exports.BOOK.text(exports.BOOK.read())
 
 
 def test_every_contribution_was_tried_and_none_fails():
-    found = {one.name: one for one in exports.read()}
+    found = {one.name: one for one in exports.BOOK.read()}
     assert set(found) == {REFERENCE_NAME, *registry.contribution_names()}
     for one in found.values():
         assert all(export.state != "fails" for export in one.exports.values()), one.name
@@ -22,7 +22,7 @@ def test_every_contribution_was_tried_and_none_fails():
 
 
 def test_a_file_that_holds_everything_draws_the_same_picture():
-    for one in exports.read():
+    for one in exports.BOOK.read():
         for export in one.exports.values():
             if export.state == "works" and (export.left_out or 0.0) < 0.001:
                 assert export.apart < 0.001, one.name
@@ -45,7 +45,8 @@ def test_only_what_a_format_has_no_room_for_is_a_reason(reason, state):
 def test_the_figures_of_a_line_are_shares():
     kohya = exports.Export(state="works", made_of="its own factors", left_out=2e-4, apart=1e-5)
     merged = exports.Export(state="works", apart=0.0, changed=0.05)
-    one = exports.Exported(
-        name="Foo", hashes=("a", "b"), exports={"kohya": kohya, "merged": merged}
+    one = exports.Exports(name="Foo", hashes=("a", "b"), exports={"kohya": kohya, "merged": merged})
+    assert (
+        exports.BOOK.text([one]).splitlines()[-1]
+        == "| Foo | its own factors | 0.02% | <0.01% | 0.00% | 5.00% |"
     )
-    assert exports.line(one) == "| Foo | its own factors | 0.02% | <0.01% | 0.00% | 5.00% |"

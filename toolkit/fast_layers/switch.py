@@ -22,7 +22,7 @@ def fast_layers(
 
     A layer is left as it is unless it is exactly what the fast form computes: a plain
     ``nn.Linear`` or 1x1 ``nn.Conv2d`` in float32 on the processor whose only hook is ``lora_hook``,
-    with a LoRA that is on, not merged and without dropout. So a model that other code has
+    with a LoRA without dropout. So a model that other code has
     changed stays theirs.
 
     Args:
@@ -82,13 +82,9 @@ class Fused:
         """Return the layer's output with its correction."""
         layer: Any = self.layer
         lora = layer.lora
-        out: Tensor
-        if not lora.enabled or lora.base_weight is not None:  # switched off, or merged, meanwhile
-            out = type(layer).forward(layer, x)
-        else:
-            scale = lora.scale * lora.lora_scale
-            inputs = (x, layer.weight, layer.bias, lora.lora_A, lora.lora_B, scale)
-            out = self.function.apply(*inputs)  # type: ignore[no-untyped-call]
+        scale = lora.scale * lora.lora_scale
+        inputs = (x, layer.weight, layer.bias, lora.lora_A, lora.lora_B, scale)
+        out: Tensor = self.function.apply(*inputs)  # type: ignore[no-untyped-call]
         return out
 
 

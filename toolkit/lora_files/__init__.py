@@ -14,6 +14,7 @@ Each file of this package holds one idea:
     read.py      kohya, diffusers or PEFT -> memory
     metadata.py  what a file says about itself, and its hashes
     training.py  what a training of the hub adds to that
+    adapters.py  a trained adapter -> memory, and back
     write.py     memory -> kohya, diffusers or PEFT
     shared.py    tensors that several names share, written once
     factors.py   low-rank factors and singular values

@@ -21,7 +21,12 @@ def build_parser() -> argparse.ArgumentParser:
     _add_base(inspect)
 
     convert = _command(commands, "convert", "change the format")
-    convert.add_argument("file", type=Path, help="a LoRA in any of the three formats")
+    convert.add_argument("file", type=Path, help="a LoRA in any of the formats that can be read")
+    convert.add_argument(
+        "--without-embeddings",
+        action="store_true",
+        help="leave out trained words that lie beside the LoRA in the same file",
+    )
     _add_output(convert)
 
     merge = _command(commands, "merge", "add several LoRAs up into one, exactly")

@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,8 +59,11 @@ def _check_target(parsed: argparse.Namespace) -> None:
 
 
 def _write(lora: Lora, parsed: argparse.Namespace) -> None:
+    from .families import require_fit
+    from .layout import sd1_layout
     from .write import write_lora
 
+    require_fit(lora, _layout(parsed) or sd1_layout(), str(parsed.out))
     settings = {"dtype": parsed.dtype, "alpha": parsed.alpha, "title": parsed.title}
     write_lora(lora, parsed.out, parsed.to, **settings)
     loaders = {"kohya": "diffusers, A1111, ComfyUI", "diffusers": "diffusers", "peft": "PEFT"}
@@ -83,6 +87,8 @@ def _convert(parsed: argparse.Namespace) -> None:
 
     _check_target(parsed)
     lora = read_lora(parsed.file, _layout(parsed))
+    if parsed.without_embeddings:
+        lora = replace(lora, embeddings={})
     if not lora.alpha_stated:
         print(
             "warning: the file does not say its alpha; alpha = rank is written, as every program "

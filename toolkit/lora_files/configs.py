@@ -43,8 +43,8 @@ CHANGES_THE_ADAPTER: Final = (
 CHANGES_THE_BASE: Final = ("pissa", "olora", "corda", "loftq", "lora_ga")
 
 # PEFT takes regular expressions. A stranger's expression can run for ever, and what diffusers and
-# PEFT write themselves are names, at most with ^ before them.
-PLAIN_NAME: Final = re.compile(r"\^?[A-Za-z0-9_.]+")
+# PEFT write themselves are names, at most with ^ before, $ behind, or a backslash before each dot.
+PLAIN_NAME: Final = re.compile(r"\^?(?:[A-Za-z0-9_.]|\\\.)+\$?")
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,10 @@ def parse_config(config: Any) -> AlphaRule:
             )
     return AlphaRule(
         _number("lora_alpha", config["lora_alpha"]),
-        {key: _number(f"alpha_pattern[{key!r:.80}]", value) for key, value in pattern.items()},
+        {
+            key.replace("\\.", ".").removesuffix("$"): _number(f"alpha_pattern[{key!r:.80}]", value)
+            for key, value in pattern.items()
+        },
         bool(config.get("use_rslora")),
     )
 

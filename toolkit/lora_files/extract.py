@@ -73,8 +73,13 @@ def extract_lora(
             left_out.append(parameter)
             missed += squared
             continue
-        if delta.ndim != (4 if shape.is_conv else 2):
-            raise HubError(f"{parameter} has the shape {tuple(delta.shape)}, unlike SD 1.x's.")
+        wanted = (shape.out_features, shape.in_features)
+        wanted += (shape.kernel, shape.kernel) if shape.is_conv else ()
+        if tuple(delta.shape) != wanted:
+            raise HubError(
+                f"{parameter} has the shape {tuple(delta.shape)}; this base's is {wanted}.",
+                fix="Give the folder of the base that it was trained on with --base.",
+            )
         u, s, v = decompose(delta)
         keep = rank_for(s, rank, energy)
         layers[layer] = layer_from_svd(u[:, :keep], s[:keep], v[:, :keep], tuple(delta.shape))

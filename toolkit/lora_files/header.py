@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from toolkit.core.errors import HubError
+from toolkit.core.file_starts import LENGTH_BYTES, is_pickle
 
 PICKLE_SUFFIXES: Final = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
-# A zip archive (torch.save since 1.6) or a bare pickle (before), whatever the file is called.
-PICKLE_STARTS: Final = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 HEADER_LIMIT: Final = 32 << 20  # bytes; 10,000 tensors and long metadata stay below 4 MiB
 TENSOR_LIMIT: Final = 20_000
@@ -27,6 +26,7 @@ ITEM_SIZES: Final = {
     "BF16": 2, "U32": 4, "I32": 4, "F32": 4, "U64": 8, "I64": 8, "F64": 8,
 }  # fmt: skip
 FLOATS: Final = ("F16", "BF16", "F32", "F64")
+INTEGERS: Final = ("U8", "I8", "U16", "I16", "U32", "I32", "U64", "I64")
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,14 @@ def read_header(path: Path, *, size_limit: int | None = LORA_LIMIT) -> Header:
         if not path.is_file():
             raise HubError("This is no file.", where=str(path))
         with path.open("rb") as file:
-            start = file.read(8)
-            _refuse_pickle(path, start)
-            length = int.from_bytes(start, "little")
-            if len(start) < 8 or length > size - 8:
+            start = file.read(LENGTH_BYTES + 2)
+            _refuse_pickle(path, start, size)
+            length = int.from_bytes(start[:LENGTH_BYTES], "little")
+            if len(start) < LENGTH_BYTES or length > size - LENGTH_BYTES:
                 _damaged(path, "it is shorter than its header says")
             if length > HEADER_LIMIT:
                 _damaged(path, f"its header claims {length:,} bytes")
+            file.seek(LENGTH_BYTES)
             raw = file.read(length)
     except OSError as error:
         raise HubError(f"The file cannot be read: {error.strerror}.", where=str(path)) from error
@@ -92,8 +93,8 @@ def read_header(path: Path, *, size_limit: int | None = LORA_LIMIT) -> Header:
     return Header(_check_tensors(path, document, size - 8 - length), metadata, 8 + length, size)
 
 
-def _refuse_pickle(path: Path, start: bytes) -> None:
-    if path.suffix.lower() not in PICKLE_SUFFIXES and not start.startswith(PICKLE_STARTS):
+def _refuse_pickle(path: Path, start: bytes, size: int) -> None:
+    if path.suffix.lower() not in PICKLE_SUFFIXES and not is_pickle(start, size):
         return
     raise HubError(
         "This is a pickle: reading it would run whatever code it holds.",

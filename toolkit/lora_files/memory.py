@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Literal
 
 from torch import Tensor
 
 from toolkit.core.errors import HubError
 
 from .layout import LayerShape
+from .names import Source
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,16 +68,23 @@ class Lora:
         source: The format that it was read from; empty when it was computed.
         dtypes: The types of its tensors in the file, as safetensors calls them.
         alpha_stated: Whether the file said its alphas; without them alpha is the rank.
+        embeddings: Trained words that lie beside the LoRA in one file, as OneTrainer bundles them:
+            key (`bundle_emb.WORD.clip_l`) -> tensor, as it is in the file.
     """
 
     layers: dict[str, LoraLayer]
     metadata: dict[str, str] = field(default_factory=dict)
-    source: str = ""
+    source: Source | Literal[""] = ""
     dtypes: tuple[str, ...] = ()
     alpha_stated: bool = True
+    embeddings: dict[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", dict(sorted(self.layers.items())))
+
+    def words(self) -> list[str]:
+        """Return the words whose embeddings lie beside the LoRA."""
+        return sorted({key.split(".")[1] for key in self.embeddings})
 
     def ranks(self) -> Counter[int]:
         """Count the layers of each rank."""

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import torch
+from torch import Tensor
 
 from toolkit.core.errors import HubError
 
@@ -64,7 +65,21 @@ def merge_loras(loras: Sequence[Lora], weights: Sequence[float], names: Sequence
         "modelspec.merged_from": ", ".join(titles),
         "hub.merge": json.dumps(dict(enumerate(zip(titles, weights, strict=True), start=1))),
     }
-    return Lora(layers, metadata)
+    return Lora(layers, metadata, embeddings=_all_embeddings(loras))
+
+
+def _all_embeddings(loras: Sequence[Lora]) -> dict[str, Tensor]:
+    """Return the words of all files; a word cannot have two meanings."""
+    found: dict[str, Tensor] = {}
+    for lora in loras:
+        for key, tensor in lora.embeddings.items():
+            if key in found and not torch.equal(found[key], tensor):
+                raise HubError(
+                    f"Two of the files have an embedding for the word {key.split('.')[1]!r}.",
+                    fix="Convert one of them with --without-embeddings first.",
+                )
+            found[key] = tensor
+    return found
 
 
 def scaled(layer: LoraLayer, weight: float) -> LoraLayer:

@@ -3,6 +3,7 @@
     kohya      lora_unet_mid_block_attentions_0_proj_in.lora_down.weight
     diffusers  unet.mid_block.attentions.0.proj_in.lora_A.weight
     PEFT       base_model.model.mid_block.attentions.0.proj_in.lora_A.weight
+    ComfyUI    diffusion_model.middle_block.1.proj_in.lora_up.weight (read, never written)
     in memory  unet.mid_block.attentions.0.proj_in
 
 transformers 5.6 took `text_model` out of the text encoder's names. In memory and in kohya's and
@@ -20,13 +21,31 @@ from .layout import TEXT_ENCODER, UNET, Layout
 from .ldm import unet_by_ldm_name
 
 Format = Literal["kohya", "diffusers", "peft"]
+Source = Literal["kohya", "diffusers", "peft", "comfyui"]
 Piece = Literal["down", "up", "alpha"]
 
 # lora_te1_ is SDXL's prefix for the same text encoder; every loader takes it for SD 1.x too.
+# lycoris_ is what LyCORIS writes outside kohya's trainer, before the names of either model.
+LYCORIS_PREFIX: Final = "lycoris_"
 KOHYA_PREFIXES: Final = {
     "lora_unet_": UNET,
     "lora_te_": TEXT_ENCODER,
     "lora_te1_": TEXT_ENCODER,
+    LYCORIS_PREFIX: UNET,
+}
+# `unet.save_lora_adapter` and `unet.save_attn_procs` write the U-Net's own names.
+BARE_STARTS: Final = (
+    "conv_in.",
+    "conv_out.",
+    "time_embedding.",
+    "down_blocks.",
+    "mid_block.",
+    "up_blocks.",
+)
+# What ComfyUI's node "Extract and Save Lora" puts before the original names.
+COMFYUI_PREFIXES: Final = {
+    "diffusion_model.": UNET,
+    "text_encoders.clip_l.transformer.": TEXT_ENCODER,
 }
 PEFT_PREFIX: Final = "base_model.model."
 TEXT_MODEL: Final = "text_model."
@@ -65,7 +84,7 @@ FOREIGN: Final = {
     r"\.diff_b$": "a full difference of a bias",
     r"\.diff$": "a full difference of weights",
     r"\.[ab][12]\.weight$": "GLoRA",
-    r"^bundle_emb\.": "a bundled embedding",
+    r"\.lambda_layer$|\.[pq]_layer\.weight$": "T-LoRA",
     r"\.lora_embedding_": "a LoRA of an embedding",
     r"\.lora_B\.bias$": "a LoRA with a bias",
     r"\.reshape_weight$": "a LoRA that reshapes its layer",
@@ -84,20 +103,26 @@ def foreign_kind(key: str) -> str | None:
     return next((kind for mark, kind in FOREIGN.items() if re.search(mark, key)), None)
 
 
-def guess_format(keys: list[str]) -> Format:
+def guess_format(keys: list[str]) -> Source:
     """Tell the format of a file by its keys.
 
     Raises:
-        HubError: The keys are of none of the three formats; the message shows one.
+        HubError: The keys are of none of the known formats; the message shows one.
     """
-    tests: dict[Format, tuple[str, ...]] = {
-        "kohya": ("lora_unet_", "lora_te"),
+    tests: dict[Source, tuple[str, ...]] = {
+        "kohya": ("lora_unet_", "lora_te", LYCORIS_PREFIX),
         "diffusers": (f"{UNET}.", f"{TEXT_ENCODER}."),
         "peft": (PEFT_PREFIX,),
     }
     for name, prefixes in tests.items():
         if any(key.startswith(prefixes) for key in keys):
             return name
+    # Whole models have these starts too.
+    adapters = [key for key in keys if "lora" in key or foreign_kind(key)]
+    if any(key.startswith(BARE_STARTS) for key in adapters):
+        return "diffusers"
+    if any(key.startswith(("diffusion_model.", "text_encoders.")) for key in adapters):
+        return "comfyui"
     first = f", but {min(keys)!r:.120}" if keys else " and no tensor at all"
     raise HubError(
         f"This is no LoRA of Stable Diffusion 1.x: it has no key that begins with lora_unet_, "
@@ -106,7 +131,7 @@ def guess_format(keys: list[str]) -> Format:
     )
 
 
-def parse_key(key: str, form: Format, layout: Layout, *, peft_part: str = UNET) -> Key:
+def parse_key(key: str, form: Source, layout: Layout, *, peft_part: str = UNET) -> Key:
     """Return what a key means.
 
     Args:
@@ -135,17 +160,28 @@ def parse_key(key: str, form: Format, layout: Layout, *, peft_part: str = UNET) 
         return Key(_existing(part, layer, key, layout), piece)
     for ending, piece in PIECES.items():
         layer = dotted.removesuffix(f".{ending}")
-        if layer != dotted and piece != "alpha":
-            return Key(_existing(part, layer, key, layout), piece)
+        if layer == dotted or (piece == "alpha" and form == "peft"):
+            continue
+        if form == "comfyui" and part == UNET:
+            layer = unet_by_ldm_name().get(layer, layer)
+        return Key(_existing(part, layer, key, layout), piece)
     raise _unknown(key, form)
 
 
-def _split_part(key: str, form: Format, peft_part: str) -> tuple[str, str]:
+def _split_part(key: str, form: Source, peft_part: str) -> tuple[str, str]:
+    """Return the part that a key with dots is of, and the rest of it."""
     if form == "peft" and key.startswith(PEFT_PREFIX):
         return peft_part, key.removeprefix(PEFT_PREFIX)
-    part, dot, rest = key.partition(".")
-    if form == "diffusers" and dot and part in (UNET, TEXT_ENCODER):
-        return part, rest
+    if form == "comfyui":
+        for prefix, part in COMFYUI_PREFIXES.items():
+            if key.startswith(prefix):
+                return part, key.removeprefix(prefix)
+    if form == "diffusers":
+        part, dot, rest = key.partition(".")
+        if dot and part in (UNET, TEXT_ENCODER):
+            return part, rest
+        if key.startswith(BARE_STARTS):
+            return UNET, key
     raise _unknown(key, form)
 
 
@@ -160,6 +196,8 @@ def _parse_kohya(key: str, layout: Layout) -> Key:
     if prefix is None or ending not in ("lora_down.weight", "lora_up.weight", "alpha"):
         raise _unknown(key, "kohya")
     part, name = KOHYA_PREFIXES[prefix], flat.removeprefix(prefix)
+    if prefix == LYCORIS_PREFIX and name.startswith(("text_model_", "encoder_layers_")):
+        part = TEXT_ENCODER
     if part == TEXT_ENCODER and not name.startswith("text_model_"):
         name = f"text_model_{name}"
     layer = layout.by_underscores.get(f"{part}_{name}")
@@ -188,12 +226,12 @@ def _existing(part: str, layer: str, key: str, layout: Layout) -> str:
 
 def _no_layer(key: str) -> HubError:
     return HubError(
-        f"The base model has no layer for the key {key!r:.160}.",
+        f"The base model has no layer for the key {key!r:.160}{hint_of(key)}.",
         fix="Stable Diffusion 1.x is assumed; give the folder of another base with --base.",
     )
 
 
-def _unknown(key: str, form: Format) -> HubError:
+def _unknown(key: str, form: Source) -> HubError:
     return HubError(
         f"The key {key!r:.160} means nothing in {form} format.",
         fix="Nothing is left out silently: remove this tensor, or convert with the program that "
@@ -225,3 +263,22 @@ def peft_name(layer: str, *, flat_text_encoder: bool) -> str:
     """
     _, _, name = layer.partition(".")
     return PEFT_PREFIX + (name.removeprefix(TEXT_MODEL) if flat_text_encoder else name)
+
+
+SD1, SD2, SDXL = "Stable Diffusion 1.x", "Stable Diffusion 2.x", "SDXL"
+
+
+# Layers that only larger models have, in the spelling of any format.
+TELLING: Final = {
+    r"transformer_blocks[._][1-9]": SDXL,
+    r"text_encoder_2[._]|clip_g|label_emb|add_embedding": SDXL,
+    r"encoder[._]layers[._](1[2-9]|2\d)[._]": f"{SD2} or {SDXL}",
+    r"double_blocks|single_blocks|single_transformer_blocks": "Flux",
+    r"joint_blocks": "Stable Diffusion 3",
+}
+
+
+def hint_of(key: str) -> str:
+    """Return `: it is of SDXL` for a key that only such a model has, otherwise nothing."""
+    found = (name for mark, name in TELLING.items() if re.search(mark, key))
+    return next((f": it is of {name}" for name in found), "")

@@ -18,14 +18,15 @@ from torch import Tensor
 from toolkit.core.errors import HubError
 
 from .configs import FOLDED, FOLDED_KEY, HEADER_KEY, AlphaRule, parse_config, parse_header_entry
-from .header import FLOATS, PICKLE_SUFFIXES, Header, read_header
+from .header import FLOATS, INTEGERS, PICKLE_SUFFIXES, Header, read_header
 from .layout import PARTS, TEXT_ENCODER, UNET, Layout, sd1_layout
 from .memory import Lora, LoraLayer, assemble_layer
-from .names import PEFT_PREFIX, TEXT_MODEL, Format, guess_format, parse_key
+from .names import PEFT_PREFIX, TEXT_MODEL, Source, guess_format, parse_key
 
 PEFT_CONFIG: Final = "adapter_config.json"
 PEFT_TENSORS: Final = "adapter_model.safetensors"
 DIFFUSERS_FILE: Final = "pytorch_lora_weights.safetensors"
+EMBEDDING_PREFIX: Final = "bundle_emb."
 
 
 def read_lora(path: Path, layout: Layout | None = None, *, check_values: bool = True) -> Lora:
@@ -116,7 +117,7 @@ def _guess_peft_part(keys: list[str]) -> str:
 def _read_tensors(
     path: Path,
     header: Header,
-    form: Format,
+    form: Source,
     layout: Layout,
     rules: dict[str, AlphaRule] | None,
     check_values: bool,
@@ -133,9 +134,14 @@ def _read_tensors(
     """
     peft_part = next(iter(rules)) if form == "peft" and rules else UNET
     found: dict[str, dict[str, str]] = {}
+    embeddings = [key for key in header.tensors if is_embedding(key)]
     for key, entry in header.tensors.items():
+        if key in embeddings:
+            continue
         layer, piece = parse_key(key, form, layout, peft_part=peft_part)
-        if entry.dtype not in FLOATS:
+        # Alpha is a number, and some programs write it as a whole one.
+        allowed = FLOATS + INTEGERS if piece == "alpha" else FLOATS
+        if entry.dtype not in allowed:
             raise HubError(f"{key!r} is of type {entry.dtype}; a LoRA has {', '.join(FLOATS)}.")
         if piece in found.setdefault(layer, {}):
             raise HubError(f"Two tensors mean the same: {found[layer][piece]!r} and {key!r}.")
@@ -150,13 +156,19 @@ def _read_tensors(
                 layer: _read_layer(file, layer, pieces, layout, rules, check_values)
                 for layer, pieces in found.items()
             }
+            words = {key: file.get_tensor(key) for key in embeddings}
     except (SafetensorError, OSError) as error:
         raise HubError(f"The tensors cannot be read: {error}") from error
     stated = rules is not None or all("alpha" in pieces for pieces in found.values())
     stated = stated or header.metadata.get(FOLDED_KEY) == FOLDED
     factors = [p[piece] for p in found.values() for piece in ("down", "up")]
     dtypes = tuple(sorted({header.tensors[key].dtype for key in factors}))
-    return Lora(layers, header.metadata, form, dtypes, alpha_stated=stated)
+    return Lora(layers, header.metadata, form, dtypes, alpha_stated=stated, embeddings=words)
+
+
+def is_embedding(key: str) -> bool:
+    """Tell whether a key is of a trained word in the same file, as OneTrainer bundles them."""
+    return key.startswith(EMBEDDING_PREFIX) and key.count(".") > 1
 
 
 def _read_layer(
@@ -185,7 +197,12 @@ def _read_layer(
         alpha = float(tensors["alpha"])
     rule = (rules or {}).get(layer.partition(".")[0])
     if rule is not None:
-        alpha = rule.alpha_of(layer, rank)
+        stated = rule.alpha_of(layer, rank)
+        if "alpha" in tensors and alpha != stated:
+            raise HubError(
+                f"The alpha of {layer} is {alpha:g} in its tensor and {stated:g} in the header."
+            )
+        alpha = stated
     shaped = assemble_layer(layer, tensors["down"], tensors["up"], alpha, layout.layers[layer])
     if check_values and not math.isfinite(shaped.alpha):
         raise HubError(f"The alpha of {layer} is {shaped.alpha}.")

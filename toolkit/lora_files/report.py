@@ -10,9 +10,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
-from .configs import layers_of
+from . import in_diffusers
 from .factors import norm
-from .header import Header, read_header
+from .families import misfit
+from .header import Entry, Header, read_header
 from .layout import PARTS, UNET, Layout, sd1_layout
 from .memory import Lora
 from .metadata import body_hash
@@ -77,8 +78,10 @@ def inspect_lora(path: Path, layout: Layout | None = None) -> Report:
         _describe_foreign(report, foreign, keys, headers)
         return report
     lora = read_lora(path, layout, check_values=False)
-    _describe(report, lora, layout or sd1_layout())
-    report.loads_in = _verdicts(keys, lora)
+    layout = layout or sd1_layout()
+    _describe(report, lora, layout)
+    tensors = {key: entry for h in headers.values() for key, entry in h.tensors.items()}
+    report.loads_in = _verdicts(tensors, lora, layout)
     _warn_of_content(report, lora)
     _warn_of_file(report, keys, headers)
     return report
@@ -130,15 +133,8 @@ def _describe(report: Report, lora: Lora, layout: Layout) -> None:
         size = norm(layer) if finite and math.isfinite(layer.alpha) else math.nan
         block = _block(name)
         squares[block] = squares.get(block, 0.0) + size * size
-        wanted = layout.layers[name]
-        if (layer.up.shape[0], layer.down.shape[1]) != (wanted.out_features, wanted.in_features):
-            report.warnings.append(
-                f"Made for another base model: {name} has {layer.down.shape[1]} inputs and "
-                f"{layer.up.shape[0]} outputs, this base {wanted.in_features} and "
-                f"{wanted.out_features}."
-            )
-    others = [w for w in report.warnings if w.startswith("Made for")]
-    report.warnings = others[:1]
+    sentence = misfit(lora, layout)
+    report.warnings += [sentence] if sentence else []
     report.norms = {block: math.sqrt(square) for block, square in squares.items()}
 
 
@@ -154,7 +150,11 @@ def _block(layer: str) -> str:
     return ".".join(pieces[:3] if pieces[1] in ("down_blocks", "up_blocks") else pieces[:2])
 
 
-def _verdicts(keys: list[str], lora: Lora) -> dict[str, str]:
+def _verdicts(tensors: dict[str, Entry], lora: Lora, layout: Layout) -> dict[str, str]:
+    keys = sorted(tensors)
+    if misfit(lora, layout):
+        text = "no: it was made for another base model"
+        return {"ComfyUI": text, "A1111": text, "diffusers": text}
     verdicts = {}
     for program, accepts in (("ComfyUI", accepted_by_comfyui), ("A1111", accepted_by_a1111)):
         count = sum(map(accepts, keys))
@@ -164,30 +164,8 @@ def _verdicts(keys: list[str], lora: Lora) -> dict[str, str]:
             verdicts[program] = "no: it knows none of the keys, and nothing happens"
         else:
             verdicts[program] = f"partly: it ignores {len(keys) - count} of {len(keys)} tensors"
-    if lora.source == "kohya" and _diffusers_misreads(lora):
-        verdicts["diffusers"] = "at a wrong strength: it mixes up alphas that differ; `convert` it"
-    elif lora.source == "peft":
-        verdicts["diffusers"] = "no: it finds no key and goes on; load it with PEFT"
-    else:
-        verdicts["diffusers"] = "yes"
+    verdicts["diffusers"] = in_diffusers.verdict(tensors, lora, layout)
     return verdicts
-
-
-def _diffusers_misreads(lora: Lora) -> bool:
-    """Tell whether diffusers gives layers of a kohya file the wrong alpha (seen in 0.42.1).
-
-    It takes the commonest alpha of each model for all of its layers, and the others by a layer's
-    name; but the names it has for attention and text-encoder layers are none that exist.
-    """
-    for part in PARTS:
-        layers = layers_of(lora, part)
-        common = Lora(layers).alphas().most_common(2)
-        if len(common) < 2:
-            continue
-        fragile = {x.alpha for n, x in layers.items() if part != UNET or ".attn" in n}
-        if fragile and (fragile != {common[0][0]} or common[0][1] == common[1][1]):
-            return True
-    return False
 
 
 def _warn_of_content(report: Report, lora: Lora) -> None:
@@ -205,6 +183,11 @@ def _warn_of_content(report: Report, lora: Lora) -> None:
         of_all = "all" if len(idle) == len(lora.layers) else str(len(idle))
         report.warnings.append(
             f"{of_all} layers do nothing (up, down or alpha is zero), first {idle[0]}: untrained?"
+        )
+    if lora.embeddings:
+        report.warnings.append(
+            f"Embeddings lie beside the LoRA, of {', '.join(lora.words())}: A1111 takes them from "
+            "the file, others do not, and without them the words mean what they always did."
         )
     if not lora.alpha_stated:
         report.warnings.append(

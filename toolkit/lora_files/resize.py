@@ -60,7 +60,8 @@ def resize_lora(lora: Lora, rank: int | None = None, energy: float | None = None
         )
     error = math.sqrt(lost / total) if total else 0.0
     note = json.dumps({"rank": rank, "energy": energy, "relative_error": float(f"{error:.3e}")})
-    return Resized(Lora(layers, {**lora.metadata, "hub.resize": note}), error)
+    metadata = {**lora.metadata, "hub.resize": note}
+    return Resized(Lora(layers, metadata, embeddings=lora.embeddings), error)
 
 
 def check_size(rank: int | None, energy: float | None) -> None:

@@ -57,6 +57,13 @@ def write_lora(
     """
     if not lora.layers:
         raise HubError("There is no layer to write: this LoRA is empty.", where=str(path))
+    if lora.embeddings and form != "kohya":
+        raise HubError(
+            f"Beside the LoRA the file holds embeddings, of {', '.join(lora.words())}: only "
+            "kohya's format has a place for them.",
+            where=str(path),
+            fix="Write --to kohya, or leave them out with --without-embeddings.",
+        )
     try:
         if form == "peft":
             _write_peft(lora, path, dtype)
@@ -65,7 +72,7 @@ def write_lora(
             raise HubError("The target is a folder.", where=str(path), fix="Name a file in it.")
         if form == "kohya":
             lora = _with_one_alpha_per_model(lora)
-            tensors = kohya_tensors(lora, dtype)
+            tensors = kohya_tensors(lora, dtype) | lora.embeddings
             metadata = describe(lora, title, path.stem)
             metadata |= hashes(tensors, metadata)
         else:
@@ -77,7 +84,7 @@ def write_lora(
 
 def _with_one_alpha_per_model(lora: Lora) -> Lora:
     layers = {n: x for part in PARTS for n, x in with_one_alpha(layers_of(lora, part)).items()}
-    return Lora(layers, lora.metadata)
+    return Lora(layers, lora.metadata, embeddings=lora.embeddings)
 
 
 def kohya_tensors(lora: Lora, dtype: DtypeName = "fp16") -> dict[str, Tensor]:

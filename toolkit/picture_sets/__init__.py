@@ -3,7 +3,7 @@
     layouts.py        which picture belongs to which caption, in the four layouts
     metadata.py       one of them: metadata.jsonl
     folder.py         which files are pictures, captions or neither
-    layout_problems.py, problems.py   the problems of a folder, in words
+    problems.py       what can be wrong; problems.toml has the words
     captions.py       caption files and their variations: trigger word, shuffled tags
     buckets.py        sizes for aspect-ratio buckets
     duplicates.py     the same picture twice, or nearly
@@ -13,11 +13,12 @@
     fair_copy.py      a clean copy of a folder; the original is not changed
     unpack.py         a zip of unknown origin, without leaving its folder
     import_set.py     the commands fix and import
-    render.py         the report as text and as JSON
     tensor_store.py   tensors on disk or in memory, atomic and checked
     prefetch.py       decode the next pictures while one is in use
+    variants.py       several items of each picture: repeats, mirror images, shuffled captions
+    encoded.py        the pictures as latents and the captions as embeddings, for a training loop
     latent_cache.py   outputs of the frozen VAE and text encoder, kept by content
     cli.py            python -m toolkit.picture_sets check|preview|fix|import
 
-Only tensor_store and latent_cache need torch, and only their importers load it.
+Only tensor_store, variants, encoded and latent_cache import torch.
 """

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from toolkit.core.errors import HubError, UsageError
+from toolkit.core.command_line import exit_code
+from toolkit.core.errors import UsageError
 from toolkit.core.settings import DatasetConfig
 
-INTERRUPTED = 130
 PREVIEW = "preview.html"
 THUMBNAIL_PX = 192
 
@@ -109,17 +109,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if rest and parsed.command != "import":
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     parsed.rest = rest
-    try:
-        return COMMANDS[parsed.command](parsed)
-    except HubError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except OSError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nStopped. No file was left half-written.", file=sys.stderr)
-        return INTERRUPTED
+    return exit_code(
+        lambda: COMMANDS[parsed.command](parsed),
+        stopped="Stopped. No file was left half-written.",
+        faults=(OSError,),
+    )
 
 
 def _check(parsed: argparse.Namespace) -> int:

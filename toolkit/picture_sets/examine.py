@@ -21,7 +21,7 @@ from toolkit.images.decode import Header, load_rgb, read_header
 from .captions import content_hash
 from .duplicates import Fingerprint, fingerprint
 from .folder import Picture
-from .problems import Problem
+from .problems import Problem, as_problem
 
 # Called with (pictures done, pictures in all).
 Progress = Callable[[int, int], None]
@@ -61,9 +61,7 @@ def examine(
         try:
             return facts_of(picture, thumbnail_px)
         except DataSetError as error:
-            return Problem(
-                "error", "unreadable", picture.path, error.what, error.fix or "Take it out."
-            )
+            return as_problem("unreadable", picture.path, what=error.what, fix=error.fix or None)
 
     facts: list[Facts] = []
     problems: list[Problem] = []

@@ -43,9 +43,9 @@ def run(parsed: argparse.Namespace, rest: list[str], progress: Progress) -> int:
 
 def _from_csv(source: Path, out: Path, rest: list[str]) -> int:
     # Downloading is the scraper's business, with all its care.
-    from src.scraping import main
+    from toolkit.scrapers.cli import main
 
-    return main([str(source), "--provider", "csv", "--out", str(out), *rest])
+    return main(str(source), out, [str(source), "--provider", "csv", "--out", str(out), *rest])
 
 
 def _copy(source: Path, out: Path, caption: str, progress: Progress) -> int:

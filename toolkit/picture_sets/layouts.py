@@ -11,26 +11,30 @@ exception, so that all of it can be told at once.
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from toolkit.core.errors import DataSetError
+from toolkit.images.decode import EXTENSIONS
 
-from .captions import read_caption
+from .captions import SUFFIX, read_caption
 from .folder import (
     CAPTIONS,
     IMAGES,
     METADATA,
+    UNREADABLE,
     Layout,
     Picture,
     PictureSet,
     files_in,
     is_caption,
     is_picture,
+    pictures_below,
     stem_key,
 )
-from .layout_problems import caption_missing, clashes, no_captions, orphan, unused
 from .metadata import read_metadata
-from .problems import Problem, shown
+from .problems import Problem, as_problem, shown
 
 
 def read_folder(data_dir: Path, trigger_word: str = "") -> PictureSet:
@@ -55,7 +59,9 @@ def read_folder(data_dir: Path, trigger_word: str = "") -> PictureSet:
         return read_pairs(home, home, data_dir, "sidecars")
     found = read_pairs(home, None, data_dir, "pictures")
     if found.pictures and not trigger_word:
-        return found._replace(problems=(*found.problems, no_captions(found)))
+        caption = f"{found.pictures[0].path.stem}{SUFFIX}"
+        none = as_problem("captions-none", data_dir, folder=data_dir, caption=caption)
+        return found._replace(problems=(*found.problems, none))
     return found
 
 
@@ -85,15 +91,53 @@ def read_pairs(img_dir: Path, caption_dir: Path | None, folder: Path, layout: La
     for path in paths:
         source = captions.get(stem_key(path))
         if source is None:
-            problems.append(caption_missing(path, caption_dir, folder))
+            wanted = f"caption {shown(caption_dir / f'{path.stem}{SUFFIX}', folder)}"
+            name = shown(path, folder)
+            problems.append(as_problem("caption-missing", path, name=name, wanted=wanted))
             pictures.append(Picture(path, "", ""))  # so that it is looked at all the same
             continue
         try:
             pictures.append(Picture(path, read_caption(source), shown(source, folder)))
         except DataSetError as error:
-            fix = error.fix or ""
-            problems.append(Problem("error", "caption-unreadable", source, error.what, fix))
+            fault = as_problem("caption-unreadable", source, what=error.what, fix=error.fix)
+            problems.append(fault)
             pictures.append(Picture(path, "", ""))
     stems = {stem_key(path) for path in paths}
-    problems += [orphan(path, folder) for key, path in captions.items() if key not in stems]
+    problems += [
+        as_problem("orphan", path, name=shown(path, folder))
+        for key, path in captions.items()
+        if key not in stems
+    ]
     return PictureSet(folder, layout, tuple(pictures), tuple(problems))
+
+
+def unused(
+    img_dir: Path, files: Sequence[Path], paths: Sequence[Path], folder: Path
+) -> Iterator[Problem]:
+    """Yield what is said about pictures that are not used, and about a folder without any."""
+    for path in files:
+        if path.suffix.lower() in UNREADABLE:
+            name = shown(path, folder)
+            yield as_problem("format-unknown", path, name=name, suffix=path.suffix)
+    deeper = Counter(path.parent for path in pictures_below(img_dir) if path.parent != img_dir)
+    if paths:
+        home = shown(img_dir, folder)
+        for below, count in deeper.items():
+            yield as_problem("nested", below, count=count, name=shown(below, folder), home=home)
+        return
+    likely = max(deeper, key=lambda path: deeper[path], default=None)
+    fix = f"There are some in {likely}: name that folder." if likely else None
+    yield as_problem(
+        "no-pictures", img_dir, folder=img_dir, extensions=", ".join(EXTENSIONS), fix=fix
+    )
+
+
+def clashes(paths: Sequence[Path], folder: Path) -> Iterator[Problem]:
+    """Yield pictures that would share one caption file."""
+    groups: defaultdict[str, list[Path]] = defaultdict(list)
+    for path in paths:
+        groups[stem_key(path)].append(path)
+    for first, *others in groups.values():
+        if others:
+            names = ", ".join(shown(path, folder) for path in (first, *others))
+            yield as_problem("same-stem", first, names=names, others=tuple(others))

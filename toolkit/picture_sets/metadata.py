@@ -13,7 +13,7 @@ from typing import Any
 
 from .captions import one_line
 from .folder import METADATA, Picture, PictureSet, is_picture, pictures_below
-from .problems import Problem, shown
+from .problems import Problem, as_problem, shown
 
 FILE_NAME = "file_name"
 # The first of them that a line has is its caption.
@@ -31,36 +31,20 @@ def read_metadata(data_dir: Path) -> PictureSet:
         try:
             path, caption = read_line(text, data_dir)
         except ValueError as error:
-            problems.append(
-                Problem(
-                    "error",
-                    "metadata-line",
-                    source,
-                    f"{METADATA}:{number} {error}",
-                    'A line looks like this: {"file_name": "robot.png", "text": "a robot"}',
-                    line=number,
-                )
-            )
+            problems.append(as_problem("metadata-line", source, line=number, what=error))
             continue
         if path in pictures:
+            name, first = shown(path, data_dir), pictures[path].caption_at
             problems.append(
-                Problem(
-                    "error",
-                    "metadata-twice",
-                    source,
-                    f"{METADATA}:{number} names {shown(path, data_dir)} again; the first time is "
-                    f"{pictures[path].caption_at}.",
-                    "Keep one of the two lines.",
-                    line=number,
-                )
+                as_problem("metadata-twice", source, line=number, name=name, first=first)
             )
             continue
         pictures[path] = Picture(path, caption, f"{METADATA}:{number}")
     for path in pictures_below(data_dir):
         if path not in pictures:
-            message = f"{shown(path, data_dir)} has no line in {METADATA}."
+            name, wanted = shown(path, data_dir), f"line in {METADATA}"
             fix = "Add one, or take the picture out."
-            problems.append(Problem("error", "caption-missing", path, message, fix))
+            problems.append(as_problem("caption-missing", path, name=name, wanted=wanted, fix=fix))
             pictures[path] = Picture(path, "", "")
     if not pictures and not problems:
         message = f"{source} lists no pictures."
@@ -75,15 +59,9 @@ def lines_of(source: Path, problems: list[Problem]) -> Iterator[str]:
         text = source.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
+        fix = "Save the file with the encoding UTF-8."
         problems.append(
-            Problem(
-                "error",
-                "metadata-line",
-                source,
-                f"{METADATA}:{line} is not UTF-8.",
-                "Save the file with the encoding UTF-8.",
-                line=line,
-            )
+            as_problem("metadata-line", source, line=line, what="is not UTF-8.", fix=fix)
         )
         return
     # Not splitlines(): it also splits at characters that JSON allows inside a text.

@@ -11,9 +11,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from toolkit.core import atomic
+from toolkit.core.templates import render
 
 from .buckets import cut_share, mean_cut, statistics, target_of
 from .captions import with_trigger
@@ -51,17 +50,11 @@ def write_page(report: Report, path: Path) -> None:
     Raises:
         OSError: The file cannot be written.
     """
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     cards = cards_of(report)
     uses = report.buckets()
     sizes = [(each.header.width, each.header.height) for each in report.facts]
-    text = environment.get_template("preview.html").render(
+    text = render(
+        TEMPLATES / "preview.html",
         title=report.found.folder.resolve().name or str(report.found.folder),
         report=report,
         headline=headline(report),

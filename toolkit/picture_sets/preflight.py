@@ -9,7 +9,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from toolkit.core import clip_tokens
 from toolkit.core.clip_tokens import CLIP_TOKENS, surely_fits
@@ -21,7 +21,7 @@ from .duplicates import equal_groups, near_groups
 from .examine import Facts, Progress, examine
 from .folder import PictureSet
 from .layouts import read_folder
-from .problems import Kind, Problem, Severity, refuse_errors, shown
+from .problems import Problem, Severity, as_problem, refuse_errors, shown
 
 # A LoRA learns a subject from 10 to 30 pictures; with fewer it learns the pictures themselves.
 FEW, MANY = 5, 2000
@@ -121,64 +121,46 @@ def about_one(
 ) -> Iterator[Problem]:
     """Yield what is wrong with one picture and its caption."""
     path, header = facts.picture.path, facts.header
-    name, size = shown(path, folder), (header.width, header.height)
-    target = target_of(size, resolution, config.buckets)
-    enlarged = max(target[0] / size[0], target[1] / size[1])
-    if enlarged > ENLARGED:
-        message = (
-            f"{name} has {size[0]}x{size[1]} pixels and would be enlarged {enlarged:.1f} times."
-        )
-        fix = "Use a larger version of it, or train at a lower --resolution."
-        severity: Severity = "error" if enlarged >= MUCH_ENLARGED else "hint"
-        yield Problem(severity, "small", path, message, fix)
-    cut = cut_share(size, target)
+    name, width, height = shown(path, folder), header.width, header.height
+    target = target_of((width, height), resolution, config.buckets)
+    size: dict[str, Any] = {"width": width, "height": height}
+    times = max(target[0] / width, target[1] / height)
+    if times > ENLARGED:
+        severity: Severity = "error" if times >= MUCH_ENLARGED else "hint"
+        yield as_problem("small", path, name=name, times=times, severity=severity, **size)
+    cut = cut_share((width, height), target)
     if cut > MUCH_CUT:
-        message = f"{name} is {size[0]}x{size[1]}: {cut:.0%} of it would be cut off."
-        fix = "Crop it to what matters" + ("." if config.buckets else ", or use buckets.")
-        yield Problem("hint", "shape", path, message, fix)
+        more = "" if config.buckets else ", or use buckets"
+        yield as_problem("shape", path, name=name, cut=cut, or_buckets=more, **size)
     if header.frames > 1:
-        message = f"{name} is an animation of {header.frames} frames; the first is used."
-        yield Problem("hint", "animated", path, message, "Save the frame you want as PNG.")
+        yield as_problem("animated", path, name=name, frames=header.frames)
     if facts.blank:
-        message = f"{name} has one colour all over."
-        yield Problem("hint", "blank", path, message, "Take it out.")
+        yield as_problem("blank", path, name=name)
     caption = with_trigger(facts.picture.caption, config.trigger_word)
     tokens = 0 if surely_fits(caption) else clip_tokens.count(caption)
     if tokens > CLIP_TOKENS:
-        message = f"The caption of {name} has {tokens} tokens; only {CLIP_TOKENS} are read."
-        fix = "Shorten it, or put the most telling words first."
-        yield Problem("hint", "caption-long", path, message, fix)
+        yield as_problem("caption-long", path, name=name, tokens=tokens, limit=CLIP_TOKENS)
 
 
 def about_captions(found: PictureSet, config: DatasetConfig) -> Iterator[Problem]:
     """Yield what is wrong with the captions as a whole."""
     captioned = [picture for picture in found.pictures if picture.caption_at]
-    if not config.trigger_word:
-        for picture in captioned:
-            if not picture.caption:
-                message = f"The caption {picture.caption_at} is empty."
-                fix = "Write one line about the picture."
-                yield Problem("hint", "caption-empty", picture.path, message, fix)
     groups: defaultdict[str, list[Path]] = defaultdict(list)
     for picture in captioned:
         if picture.caption:
             groups[picture.caption].append(picture.path)
+        elif not config.trigger_word:
+            yield as_problem("caption-empty", picture.path, name=picture.caption_at)
     for caption, paths in groups.items():
         if len(paths) > 1:
             names = ", ".join(shown(path, found.folder) for path in paths[:5])
-            more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
-            message = f'{len(paths)} pictures have the caption "{caption[:80]}": {names}{more}.'
-            fix = (
-                "Say what differs between them, or that is learnt as part of the words they share."
-            )
-            others = tuple(paths[1:])
-            yield Problem("hint", "caption-twice", paths[0], message, fix, others=others)
+            names += f" and {len(paths) - 5} more" if len(paths) > 5 else ""
+            said: dict[str, Any] = {"count": len(paths), "caption": caption[:80], "names": names}
+            yield as_problem("caption-twice", paths[0], others=tuple(paths[1:]), **said)
     if config.shuffle_captions and not any(
         len(tags_of(picture.caption)) > config.keep_tokens + 1 for picture in captioned
     ):
-        message = "shuffle_captions changes nothing: no caption has tags to shuffle."
-        fix = "Separate tags with commas, lower keep_tokens, or leave shuffle_captions out."
-        yield Problem("hint", "shuffle-idle", found.folder, message, fix)
+        yield as_problem("shuffle-idle", found.folder)
 
 
 def about_twins(facts: Sequence[Facts], folder: Path) -> Iterator[Problem]:
@@ -186,18 +168,15 @@ def about_twins(facts: Sequence[Facts], folder: Path) -> Iterator[Problem]:
     equal = equal_groups([each.content for each in facts])
     repeated = {place for group in equal for place in group[1:]}
     firsts = [each for place, each in enumerate(facts) if place not in repeated and not each.blank]
-    groups: list[tuple[Kind, str, list[Facts]]] = [
-        ("duplicate", "the same file", [facts[place] for place in group]) for group in equal
-    ]
+    groups = [("duplicate", [facts[place] for place in group]) for group in equal]
     groups += [
-        ("near-duplicate", "nearly the same picture", [firsts[place] for place in group])
+        ("near-duplicate", [firsts[place] for place in group])
         for group in near_groups([each.print for each in firsts])
     ]
-    for kind, what, group in groups:
-        first, *others = (each.picture.path for each in group)
-        names = ", ".join(shown(path, folder) for path in (first, *others))
-        message = f"{names} are {what}: it counts {len(group)} times."
-        yield Problem("hint", kind, first, message, "Keep the best one.", others=tuple(others))
+    for kind, group in groups:
+        paths = [each.picture.path for each in group]
+        names = ", ".join(shown(path, folder) for path in paths)
+        yield as_problem(kind, paths[0], names=names, count=len(paths), others=tuple(paths[1:]))
 
 
 def about_the_number(found: PictureSet) -> Iterator[Problem]:
@@ -205,10 +184,6 @@ def about_the_number(found: PictureSet) -> Iterator[Problem]:
     count = len(found.pictures)
     if 0 < count < FEW:
         pictures = "is 1 picture" if count == 1 else f"are {count} pictures"
-        message = f"There {pictures}; a LoRA would learn more from 10 to 30."
-        fix = "Add pictures that differ in place, light and angle."
-        yield Problem("hint", "few", found.folder, message, fix)
+        yield as_problem("few", found.folder, pictures=pictures)
     if count > MANY:
-        message = f"There are {count:,} pictures; each is seen rarely in a short training."
-        fix = "Choose the best ones, or raise --steps."
-        yield Problem("hint", "many", found.folder, message, fix)
+        yield as_problem("many", found.folder, count=count)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from toolkit.core.errors import DataSetError
 
@@ -13,36 +14,53 @@ MOST_SHOWN = 20
 
 Severity = Literal["error", "hint"]
 
-# docs/datasets.md says what each of them means.
-Folders = Literal["no-pictures", "nested", "format-unknown", "few", "many"]
-Pictures = Literal[
-    "unreadable", "small", "shape", "animated", "blank", "duplicate", "near-duplicate", "same-stem"
-]
-Captions = Literal[
-    "captions-none",
-    "caption-missing",
-    "caption-unreadable",
-    "caption-empty",
-    "caption-twice",
-    "caption-long",
-    "orphan",
-    "metadata-line",
-    "metadata-twice",
-    "shuffle-idle",
-]
-Kind = Folders | Pictures | Captions
+# Kind -> severity, message and fix, with names in braces for what is known about the case.
+KINDS: dict[str, dict[str, Any]] = tomllib.loads(
+    Path(__file__).with_name("problems.toml").read_text(encoding="utf-8")
+)
 
 
 class Problem(NamedTuple):
     """One thing that is wrong, with its address and remedy."""
 
     severity: Severity  # training refuses errors; hints are for people to judge
-    kind: Kind
+    kind: str  # one of KINDS
     path: Path  # the file or folder at fault
     message: str
     fix: str
     line: int | None = None  # in metadata.jsonl, from 1
     others: tuple[Path, ...] = ()  # files the message is about too, such as a duplicate's twin
+
+
+def as_problem(
+    kind: str,
+    path: Path,
+    *,
+    fix: str | None = None,
+    severity: Severity | None = None,
+    others: tuple[Path, ...] = (),
+    **known: Any,
+) -> Problem:
+    """Return a problem in the words of problems.toml.
+
+    Args:
+        kind: One of ``KINDS``.
+        path: The file or folder at fault.
+        fix: The remedy, where the case has another one.
+        severity: The severity, where the case has another one.
+        others: Files the message is about too.
+        known: What the words name in braces; ``line`` is the line in ``path``, too.
+    """
+    words = KINDS[kind]
+    return Problem(
+        severity or words["severity"],
+        kind,
+        path,
+        words["message"].format(**known),
+        words["fix"].format(**known) if fix is None else fix,
+        known.get("line"),
+        others,
+    )
 
 
 def shown(path: Path, folder: Path) -> str:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from toolkit.scrapers.errors import ScrapeError
 from toolkit.scrapers.keys import Secret
 from toolkit.scrapers.providers import PROVIDERS
-from toolkit.scrapers.providers.api import Api
-from toolkit.scrapers.providers.base import Provider
+from toolkit.scrapers.providers.api import Api, Service
 from toolkit.scrapers.providers.csv_list import CsvList
 from toolkit.scrapers.web.client import Client, host_key
 
@@ -54,7 +53,7 @@ def check_needs(settings: Settings) -> str:
     return address
 
 
-def make(settings: Settings, client: Client, base_url: str) -> Provider:
+def make(settings: Settings, client: Client, base_url: str) -> Service | CsvList:
     """Return the provider of the settings, paced as its public service wants it."""
     if settings.search.provider == CsvList.name:
         return CsvList(settings.web.private_hosts)

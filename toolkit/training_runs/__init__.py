@@ -1,9 +1,16 @@
 """Long training runs: options, checkpoints, log, validation, samples, memory.
 
-    options.py      the command line that `python -m src.main` and `nox -s train` share
+    command_line.py the command line of `python -m src.main`
+    options.py      its options, which `nox -s train` shares
     presets.py      settings by goal: subject, style, smoke
     plan.py         the resolved settings of a run, and which of them may change on resuming
     fingerprint.py  digests of the pictures and the base
+    loop.py         device, precision, optimiser, going on and reports: all that the loop calls
+    devices.py      where a step is computed, in which precision, by how many processes and parts
+    optimizers.py   four optimisers, the learning rate's schedule, the state to go on from
+    draws.py        which pictures a step sees, and its own random numbers
+    objective.py    what the U-Net is asked for, and min-SNR weights
+    targets.py      the layers that target modules mean
     run.py          the reporter of a run, which decides at each step what to do
     checkpoints.py  states on disk: atomic, verified, the last few
     journal.py      one line of JSON per step, and TensorBoard
@@ -13,5 +20,5 @@
     stopping.py     Ctrl-C: finish the step, save it, say how to continue
     line.py         the progress line
 
-options, presets, plan, fingerprint and stopping import no torch.
+command_line, options, presets, plan, fingerprint, targets and stopping import no torch.
 """

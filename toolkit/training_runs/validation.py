@@ -18,7 +18,10 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import Dataset, Subset
 
+from toolkit.picture_sets.encoded import tokenize
 from toolkit.picture_sets.latent_cache import KeyedDataset
+
+from .objective import training_target
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -80,7 +83,7 @@ class Validation:
         self._timesteps = torch.tensor([int(share * steps) for share in GRID])  # (T,)
         chosen = [items[i] for i in range(min(MOST_PICTURES, len(items)))]
         self._latents = [self._encode(pixel_values) for pixel_values, _ in chosen]
-        self._input_ids = [self._tokenize(caption) for _, caption in chosen]
+        self._input_ids = [tokenize(pipeline.tokenizer, [caption]) for _, caption in chosen]
         generator = torch.Generator().manual_seed(SEED)
         shape = (len(GRID),)
         self._noise = [
@@ -102,9 +105,7 @@ class Validation:
                     predicted = pipeline.unet(
                         noisy, timestep.to(device), encoder_hidden_states=hidden
                     ).sample  # (1, 4, h, w)
-                target = batch[1]
-                if self._scheduler.config.prediction_type == "v_prediction":
-                    target = self._scheduler.get_velocity(*batch, timestep[None].to(device))
+                target = training_target(self._scheduler, *batch, timestep[None].to(device))
                 losses.append(F.mse_loss(predicted.float(), target.float()))
         return float(torch.stack(losses).mean())
 
@@ -114,14 +115,3 @@ class Validation:
         posterior = vae.encode(pixel_values[None].to(vae.device, vae.dtype)).latent_dist
         mean: Tensor = posterior.mean[0].float().cpu() * vae.config.scaling_factor  # (4, h, w)
         return mean
-
-    def _tokenize(self, caption: str) -> Tensor:
-        tokenizer = self._pipeline.tokenizer
-        ids: Tensor = tokenizer(
-            [caption],
-            padding="max_length",
-            truncation=True,
-            max_length=tokenizer.model_max_length,
-            return_tensors="pt",
-        ).input_ids  # (1, S)
-        return ids

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.check.file_kinds import FORBIDDEN, SECRET_NAMES, is_safetensors, kind_by_content
+from harness.check.file_kinds import FORBIDDEN, SECRET_NAMES, kind_by_content
 from harness.check.folder import Folder, is_junk
 from harness.check.problem import Problem, Severity
+from toolkit.core.file_starts import is_safetensors
 
 ID = "HUB402"
 TITLE = "A file is not what its extension says"

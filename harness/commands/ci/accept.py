@@ -13,6 +13,7 @@ from typing import Literal
 
 from harness.contributions import registry
 from harness.protocol import row_files
+from harness.protocol.equal_references import same_code
 from harness.protocol.row import Row
 from harness.protocol.track import load_track, track_names
 from harness.runs.folders import ROW_FILE, SHEET_FILE
@@ -88,10 +89,10 @@ def checked_row(file: Path, track: str, name: str) -> Row:
         ("reference_hash", row.reference_hash, registry.load_reference().content_hash),
         ("protocol_hash", row.protocol_hash, load_track(track).protocol_hash()),
     )
-    for field, stated, is_now in wanted:
-        if stated != is_now:
+    for field, told, is_now in wanted:
+        if not same_code(told, is_now):
             raise ResultFileError(
-                f"{field} of the row is {stated[:19]}, here it is {is_now[:19]}.",
+                f"{field} of the row is {told[:19]}, here it is {is_now[:19]}.",
                 where=str(file),
                 fix="The row was measured on other files: run it again.",
             )

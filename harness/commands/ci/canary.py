@@ -6,6 +6,7 @@ import math
 import statistics
 from dataclasses import dataclass
 
+from harness.protocol.equal_references import same_code
 from harness.protocol.row import Row
 from toolkit.core.errors import UsageError
 
@@ -47,7 +48,7 @@ def compare(recorded: Row, now: Row) -> Sighting:
             reason = row.error.what if row.error else "no reason was recorded"
             raise UsageError(f"The reference did not run well: {row.status}: {reason}")
     for field in ("track", "protocol_hash", "reference_hash"):
-        if getattr(recorded, field) != getattr(now, field):
+        if not same_code(getattr(recorded, field), getattr(now, field)):
             raise UsageError(
                 f"The two rows differ in {field}: they cannot be compared.",
                 where=f"leaderboard/results/{recorded.track}/{recorded.contribution}.json",

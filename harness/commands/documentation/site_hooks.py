@@ -32,20 +32,6 @@ PAGES = {
     "NOTICE.md": "notice.md",
     "LEADERBOARD.md": "table.md",
 }
-# What a reader looks for -> pages in the order of reading. What is not named here comes last.
-CHAPTERS: dict[str, tuple[str, ...]] = {
-    "Start": ("index.md", "contributing.md", "first_hour.md", "tutorial.md", "glossary.md",
-              "troubleshooting.md"),
-    "Contribute": ("reference/hooks.md", "reference/settings.md", "peft_methods.md", "mixing.md",
-                   "equality.md", "reading.md", "learning_rates.md", "reference/checks.md",
-                   "gate/README.md", "gate/matrix.md", "assistants.md"),
-    "Use": ("datasets.md", "training.md", "sd14_size.md", "generating.md", "lora_files.md",
-            "export.md", "exports.md", "scraping.md"),
-    "The board": ("leaderboard.md", "findings.md", "table.md", "protocol.md",
-                  "compatibility.md", "ci.md"),
-    "The hub": ("architecture.md", "base_model.md", "scale.md", "speed.md", "profile.md",
-                "isolation.md", "security.md", "notice.md"),
-}  # fmt: skip
 # Pages of one check each: found by the list of all, and by the search.
 FOLDERS = {"One by one: the folder": "checks", "One by one: the hooks": "gate"}
 
@@ -60,28 +46,21 @@ _FENCE = re.compile(r"(^ *```.*?^ *```)", re.MULTILINE | re.DOTALL)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Choose the order of the pages."""
-    config.nav = navigation()
-    if address := os.environ.get("HUB_BOARD_ADDRESS"):
-        config.nav = [*config.nav, {"Board": address}]
-    return config
-
-
-def navigation() -> list[dict[str, Any]]:
-    """Return the chapters with the pages that are there; what has no place comes last."""
+    """Complete the chapters of mkdocs.yml with the pages that have no place in them."""
     there = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")} | set(PAGES.values())
-    chapters: list[dict[str, Any]] = []
-    for title, names in CHAPTERS.items():
-        chapters.append({title: [name for name in names if name in there]})
-    named = {name for names in CHAPTERS.values() for name in names}
-    contribute = chapters[1]["Contribute"]
+    chapters: dict[str, list[Any]] = {}
+    for chapter in config.nav or []:
+        chapters |= {title: [n for n in names if n in there] for title, names in chapter.items()}
+    named = {name for names in chapters.values() for name in names}
     for title, folder in FOLDERS.items():
         inside = sorted(name for name in there - named if name.startswith(f"{folder}/"))
-        contribute.append({title: inside})
+        chapters["Contribute"].append({title: inside})
         named |= set(inside)
-    if rest := sorted(there - named):
-        chapters.append({"More": rest})
-    return chapters
+    chapters["More"] = sorted(there - named)
+    config.nav = [{title: names} for title, names in chapters.items() if names]
+    if address := os.environ.get("HUB_BOARD_ADDRESS"):
+        config.nav.append({"Board": address})
+    return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

@@ -20,6 +20,7 @@ from pydantic import Field
 
 from harness.contributions import registry
 from harness.contributions.record import Contribution
+from harness.protocol.equal_references import same_code
 from harness.protocol.row import Row
 from harness.protocol.statistics.planning import clearly_loses
 from harness.protocol.track import Track
@@ -105,8 +106,8 @@ def state_of(
     if row is None:
         return "queued"
     same = (
-        row.content_hash == contribution.content_hash
-        and row.reference_hash == ground.reference.content_hash
+        same_code(row.content_hash, contribution.content_hash)
+        and same_code(row.reference_hash, ground.reference.content_hash)
         and row.protocol_hash == ground.protocol_hash
         and row.status in ("ok", "unmergeable")
     )

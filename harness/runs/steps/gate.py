@@ -24,6 +24,7 @@ from harness.gate.job import GateJob
 from harness.gate.judge import folded
 from harness.gate.records import ExperimentOutcome, GateFinding, GateReport, ProbeOutcome
 from harness.gate.worker import OUTCOMES_FILE, RAISED, crashed, not_run, read_outcomes
+from harness.protocol.base_model import EMBEDDED_BASE
 from harness.protocol.row import ErrorReport
 from harness.protocol.track import Track
 from harness.runs.folders import prune
@@ -108,7 +109,7 @@ class GateRun:
         job = GateJob(
             contribution=self.contribution,
             reference=self.reference,
-            base_model=str(self.track.base_model),
+            base_model=str(EMBEDDED_BASE),  # what a job names is what its worker may read
             data_dir=self.track.train_dir,
             experiments=tuple(self.waiting),
             probes=self.probes,

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import synthetic_hub
 from harness import paths
 from harness.board.collect import collect
 from harness.board.site import build
+from tests.harness.board import synthetic_hub
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site of 30 contributions on two tracks, some in trouble; a third has no rows."""
     root = tmp_path_factory.mktemp("hub") / "hub"

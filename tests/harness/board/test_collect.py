@@ -6,13 +6,13 @@ import shutil
 
 import pytest
 
-from benchmarks.synthetic_hub import make_row, make_sheet, record
 from harness import paths
 from harness.board.blocks import board_text, readme_block
 from harness.board.collect import Board, collect, require_all
 from harness.contributions import registry
 from harness.protocol import row_files
 from harness.protocol.row import Row
+from tests.harness.board.synthetic_hub import make_row, make_sheet, record
 from toolkit.core.errors import HubError, ResultFileError
 
 CONTROLS = paths.CONTROLS

@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from benchmarks.synthetic_hub import make_row, record
 from harness import paths
 from harness.board import blocks, site
 from harness.board.collect import collect
 from harness.board.history import read_history
 from harness.commands.cli import main
+from tests.harness.board.synthetic_hub import make_row, record
 from toolkit.core.errors import UsageError
 from toolkit.core.locks import held
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.synthetic_hub import add_contribution, add_track, make_row, record
 from harness.board.collect import collect
 from harness.board.findings import clock_noise, compared, findings_block, ranks
 from harness.board.forest import forest
 from tests.harness.board.conftest import REAL_TRACKS
+from tests.harness.board.synthetic_hub import add_contribution, add_track, make_row, record
 
 GAINS = {"One": 0.36, "Two": 0.30, "Three": 0.33, "Four": 0.34, "Five": 0.20}
 

@@ -14,8 +14,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks import synthetic_hub
-from benchmarks.synthetic_hub import make_row, make_sheet, record
 from harness.board.collect import collect
 from harness.board.downloads import badge_svg, csv_text
 from harness.board.entries import thinned
@@ -24,7 +22,9 @@ from harness.board.markdown import render
 from harness.board.pages import track_page
 from harness.board.site import HERE, build
 from harness.protocol.row import Row
+from tests.harness.board import synthetic_hub
 from tests.harness.board.conftest import REAL_TRACKS
+from tests.harness.board.synthetic_hub import make_row, make_sheet, record
 
 EVIL = '</script><script>alert(1)</script>"><img src=x onerror=alert(1)>'
 

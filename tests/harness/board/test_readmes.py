@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.synthetic_hub import make_row, record
 from harness import paths
 from harness.board import readmes
 from harness.commands.cli import main
 from harness.contributions import registry
+from tests.harness.board.synthetic_hub import make_row, record
 
 
 def readme(root, name):
@@ -36,7 +36,7 @@ def test_the_table_is_written_where_the_marks_are_and_check_holds_it(small, caps
     assert "| 5 | 2026-11-" in table
     assert "Protocol: robot `" in table
     assert text.index("## Results") < text.index(readmes.BEGIN)
-    assert readmes.EMPTY in readme(small, "Two").read_text(encoding="utf-8")
+    assert "Not measured yet." in readme(small, "Two").read_text(encoding="utf-8")
     assert registry.load("One").content_hash == before
     assert main(["leaderboard", "--check"]) == 0
     readme(small, "One").write_text(text.replace("| better |", "| best |"), encoding="utf-8")

@@ -1,14 +1,15 @@
-"""The command line as a user meets it: a real process each time."""
+"""The command line as a user meets it: in this process where a process of its own adds nothing."""
 
 import json
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from harness import paths
-from harness.commands.cli import ALIASES, COMMANDS, build_parser
+from harness.commands.cli import ALIASES, COMMANDS, build_parser, main
 
 
 def harness(*arguments, **options):
@@ -22,9 +23,24 @@ def harness(*arguments, **options):
     )
 
 
+@pytest.fixture
+def here(capsys):
+    """Call the command line in this process; a start takes half a second."""
+
+    def call(*arguments):
+        try:
+            code = main(list(arguments))
+        except SystemExit as stop:
+            code = stop.code
+        out, err = capsys.readouterr()
+        return SimpleNamespace(returncode=code, stdout=out, stderr=err)
+
+    return call
+
+
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself(command):
-    result = harness(command, "--help")
+def test_every_command_explains_itself(command, here):
+    result = here(command, "--help")
     assert result.returncode == 0
     assert COMMANDS[command][1:] in " ".join(result.stdout.split())
 
@@ -42,9 +58,9 @@ def test_every_command_explains_itself(command):
         ("doctor", []),
     ],
 )
-def test_the_defaults_that_help_shows_are_the_defaults(command, arguments):
+def test_the_defaults_that_help_shows_are_the_defaults(command, arguments, here):
     parsed = build_parser(command).parse_args([command, *arguments])
-    help_text = " ".join(harness(command, "--help").stdout.split())
+    help_text = " ".join(here(command, "--help").stdout.split())
     for default in re.findall(r"(\w+) \w+ [^()]*\(default: (\w+)\)", help_text):
         assert default[1] in {str(value) for value in vars(parsed).values()}
 
@@ -70,8 +86,10 @@ def test_an_unknown_command_is_refused_with_the_known_ones():
         (["list", "--nonsense"], "unrecognized arguments: --nonsense", "--help lists the commands"),
     ],
 )
-def test_a_call_that_lacks_something_is_answered_with_a_line_that_works(arguments, missing, line):
-    result = harness(*arguments)
+def test_a_call_that_lacks_something_is_answered_with_a_line_that_works(
+    arguments, missing, line, here
+):
+    result = here(*arguments)
     assert result.returncode == 2
     assert missing in result.stderr
     assert line in result.stderr
@@ -88,8 +106,8 @@ def test_an_unknown_contribution_is_refused_with_a_near_name():
 
 
 @pytest.mark.parametrize("seeds", ["", "a", "0,0", "-1", "0,,1"])
-def test_wrong_seeds_are_refused_at_once(seeds):
-    result = harness("contribution", "Example1", f"--seeds={seeds}")
+def test_wrong_seeds_are_refused_at_once(seeds, here):
+    result = here("contribution", "Example1", f"--seeds={seeds}")
     assert result.returncode == 2
     assert "--seeds" in result.stderr
 
@@ -173,15 +191,15 @@ def test_doctor_does_not_miss_a_base_that_is_no_part_of_the_repository(monkeypat
     assert "incomplete" in line.found
 
 
-def test_options_out_of_range_are_refused_with_their_name():
+def test_options_out_of_range_are_refused_with_their_name(here):
     for option, name in (("--steps=0", "num_inference_steps"), ("--seed=-1", "seed")):
-        result = harness("generate", "Example1", "--prompt", "a", option)
+        result = here("generate", "Example1", "--prompt", "a", option)
         assert result.returncode == 2
         assert name in result.stderr
         assert "Traceback" not in result.stderr
-    assert harness("generate", "Example1", "--prompt", "a", "--count", "0").returncode == 2
-    assert harness("contribution", "Example1", "--seeds", str(2**31)).returncode == 2
-    assert harness("contribution", "Example1", "--device", "tpu").returncode == 2
+    assert here("generate", "Example1", "--prompt", "a", "--count", "0").returncode == 2
+    assert here("contribution", "Example1", "--seeds", str(2**31)).returncode == 2
+    assert here("contribution", "Example1", "--device", "tpu").returncode == 2
 
 
 def test_the_parent_imports_no_contribution_and_no_reference():

@@ -9,7 +9,6 @@ import shutil
 
 import pytest
 
-from benchmarks import synthetic_hub
 from harness import hookspecs, paths, records
 from harness.board import site as board
 from harness.board.collect import collect
@@ -17,8 +16,11 @@ from harness.check.rules import hub224_harness_import
 from harness.commands.cli import main
 from harness.commands.documentation import build, reference
 from harness.commands.documentation.docstrings import markdown
+from harness.contributions.record import ContributionFile
+from tests.harness.board import synthetic_hub
 from tests.harness.board.browser import browser, find_browser
 from toolkit.core.errors import HubError, UsageError
+from toolkit.core.settings import HOOK_NAMES
 
 
 @pytest.fixture(scope="module")
@@ -57,22 +59,20 @@ def test_a_page_that_differs_is_named(tmp_path, monkeypatch, capsys):
 
 
 def test_every_hook_argument_and_setting_has_its_place():
-    hooks, settings = reference.hooks_page(), reference.settings_page()
-    for name in hookspecs.HOOK_NAMES:
+    hooks, settings, checks = reference.pages().values()
+    for name in HOOK_NAMES:
         section = hooks[hooks.index(f"## {name}\n") :]
         for argument in inspect.signature(getattr(hookspecs, name)).parameters:
             assert f"- `{argument}`: " in section, (name, argument)
     for record in (records.LoraConfig, records.TrainConfig, records.DatasetConfig,
-                   records.GenerateConfig, records.ContributionFile):  # fmt: skip
+                   records.GenerateConfig, ContributionFile):  # fmt: skip
         for field in set(record.model_fields) - {"settings", *reference.OTHER_TABLES}:
             assert f"| `{field}` |" in settings, (record.__name__, field)
-    tables = {f"## {name}" for name in records.ContributionFile.model_fields} & set(
-        settings.splitlines()
-    )
+    tables = {f"## {name}" for name in ContributionFile.model_fields} & set(settings.splitlines())
     assert tables == {f"## {name}" for name in reference.OTHER_TABLES}
     assert "| `rank` | whole number | ≥ 1, ≤ 256 | `4` |" in settings
-    assert "HUB204" in reference.checks_page()
-    assert "HUB-C07" in reference.checks_page()
+    assert "HUB204" in checks
+    assert "HUB-C07" in checks
 
 
 def test_a_docstring_becomes_a_list():

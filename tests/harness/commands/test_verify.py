@@ -5,9 +5,10 @@ import json
 import pytest
 
 from harness.commands.cli import main
-from harness.commands.verify import judge, require_comparable
+from harness.commands.verify import require_comparable
 from harness.contributions import registry
 from harness.protocol import row_files
+from harness.protocol.repeated import judge
 from harness.protocol.track import load_track
 from harness.runs.folders import PARTS_FILE, ROW_FILE
 from harness.runs.key import run_parts

@@ -12,7 +12,7 @@ from harness.errors import HookResultError
 from harness.protocol.track import load_track
 from harness.runs.key import run_key
 from harness.worker.returned import check_dataset
-from tests.harness.worker.test_worker import run
+from tests.harness.worker.test_worker import quickest, run
 from toolkit.core.settings import DatasetConfig, DatasetSettings
 
 
@@ -21,7 +21,7 @@ def items(*shape):
 
 
 def test_the_hook_is_handed_the_settings_of_its_contribution(random_base, tmp_path):
-    outcome = run("SaysItsConfig", random_base, tmp_path / "out")
+    outcome = run("SaysItsConfig", random_base, tmp_path / "out", kind=quickest("SaysItsConfig"))
     assert outcome.error.kind == "HookError"
     expected = DatasetConfig(
         repeats=3,

@@ -26,22 +26,23 @@ from toolkit.images.sheet import open_picture
 @pytest.fixture(scope="module")
 def pair(random_base, tmp_path_factory):
     """Both trained and scored: name -> (child of the training, figures)."""
-    found = {}
-    for name in ("HonestTwin", "ForgesFigures"):
-        folder = tmp_path_factory.mktemp(name)
-        child = start(name, random_base, folder / "train")
-        run_children([child], Silent())
+    folder = tmp_path_factory.mktemp("pair")
+    names = ("HonestTwin", "ForgesFigures")
+    children = {name: start(name, random_base, folder / name) for name in names}
+    run_children(list(children.values()), Silent())
+    entries = []
+    for name, child in children.items():
         assert child.ended().status == "ok", child.ended().error
-        entry = Entry(label=name, seed=0, delta=seed_folder(child.out, 0) / DELTA_FILE)
-        job = score_job(random_base, folder / "score", (entry,))
-        scorer = Child(
-            name, "harness.scoring.main", job, job.out, 240, ScoreAnswer.model_validate_json
-        )
-        run_children([scorer], Silent())
-        answer = scorer.ended().answer
-        assert answer is not None, scorer.ended().error
-        found[name] = child, answer.entries[0].figures
-    return found
+        entries.append(Entry(label=name, seed=0, delta=seed_folder(child.out, 0) / DELTA_FILE))
+    job = score_job(random_base, folder / "score", tuple(entries))
+    scorer = Child(
+        "scorer", "harness.scoring.main", job, job.out, 240, ScoreAnswer.model_validate_json
+    )
+    run_children([scorer], Silent())
+    answer = scorer.ended().answer
+    assert answer is not None, scorer.ended().error
+    figures = {entry.label: entry.figures for entry in answer.entries}
+    return {name: (child, figures[name]) for name, child in children.items()}
 
 
 def test_forging_changes_no_figure(pair):

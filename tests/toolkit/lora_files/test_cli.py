@@ -50,7 +50,7 @@ def test_names_layouts_and_headers_import_no_torch():
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
-def test_the_whole_way_from_a_delta_to_every_format(tmp_path):
+def test_the_whole_way_from_a_delta_to_every_format(tmp_path, base):
     """extract, convert, resize, merge and inspect, each reading what the one before wrote."""
     lora = random_lora(rank=3, alpha=2.0)
     deltas: dict[str, dict[str, torch.Tensor]] = {"unet": {}, "text_encoder": {}}
@@ -60,13 +60,13 @@ def test_the_whole_way_from_a_delta_to_every_format(tmp_path):
     write_delta(tmp_path / "delta.safetensors", deltas)
 
     made = run("extract", tmp_path / "delta.safetensors", "--rank", 3, "--dtype", "fp32",
-               "--out", tmp_path / "a.safetensors")  # fmt: skip
+               "--base", base, "--out", tmp_path / "a.safetensors")  # fmt: skip
     assert made.returncode == 0, made.stderr
     assert "loads in diffusers, A1111, ComfyUI" in made.stdout
     assert_same_update(read_lora(tmp_path / "a.safetensors"), lora, 1e-5)
 
     merged = run("merge", tmp_path / "a.safetensors", tmp_path / "a.safetensors", "--weights",
-                 "0.5", "-1.5", "--out", tmp_path / "m.safetensors")  # fmt: skip
+                 "0.5", "-1.5", "--base", base, "--out", tmp_path / "m.safetensors")  # fmt: skip
     assert merged.returncode == 0, merged.stderr
     assert "rank 6; the file is the sum of the deltas to" in merged.stdout
 
@@ -83,30 +83,44 @@ def call(capsys, *arguments):
 
 
 @pytest.fixture
+def base(tmp_path):
+    return base_of(tmp_path / "base", TINY_UNET)
+
+
+def base_of(folder, unet):
+    for part, config in {"unet": unet, "text_encoder": TINY_TEXT}.items():
+        (folder / part).mkdir(parents=True)
+        (folder / part / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
 def file(tmp_path):
     write_lora(random_lora(rank=4, alpha=2.0), tmp_path / "a.safetensors", dtype="fp32")
     return tmp_path / "a.safetensors"
 
 
-def test_convert_goes_to_every_format_and_back(file, tmp_path, capsys):
+def test_convert_goes_to_every_format_and_back(file, base, tmp_path, capsys):
     wanted = read_lora(file)
     for index, (form, extra) in enumerate(
         [("diffusers", []), ("diffusers", ["--alpha", "metadata"]), ("peft", []), ("kohya", [])]
     ):
         out = tmp_path / (f"{index}" if form == "peft" else f"{index}.safetensors")
-        arguments = ("convert", file, "--to", form, "--dtype", "fp32", "--out", out, *extra)
+        same = ("--dtype", "fp32", "--base", base)
+        arguments = ("convert", file, "--to", form, *same, "--out", out, *extra)
         code, stdout, stderr = call(capsys, *arguments)
         assert (code, stderr) == (0, "")
         assert f"{form} format" in stdout
         back = tmp_path / f"back{index}.safetensors"
-        code, _, stderr = call(capsys, "convert", out, "--dtype", "fp32", "--out", back)
+        code, _, stderr = call(capsys, "convert", out, *same, "--out", back)
         assert (code, stderr) == (0, "")
         assert_same_update(read_lora(back), wanted)
 
 
-def test_resize_and_title(file, tmp_path, capsys):
+def test_resize_and_title(file, base, tmp_path, capsys):
     out = tmp_path / "r.safetensors"
-    arguments = ("resize", file, "--rank", 2, "--energy", 0.9, "--title", "Robot", "--out", out)
+    size = ("--rank", 2, "--energy", 0.9, "--base", base)
+    arguments = ("resize", file, *size, "--title", "Robot", "--out", out)
     code, stdout, _ = call(capsys, *arguments)
     assert code == 0
     assert "relative error" in stdout
@@ -114,11 +128,13 @@ def test_resize_and_title(file, tmp_path, capsys):
     assert read_lora(out).metadata["modelspec.title"] == "Robot"
 
 
-def test_a_file_that_lost_its_alpha_is_converted_with_a_warning(file, tmp_path, capsys):
+def test_a_file_that_lost_its_alpha_is_converted_with_a_warning(file, base, tmp_path, capsys):
     tensors = {k: t for k, t in load_file(file).items() if not k.endswith("alpha")}
     save_file(tensors, tmp_path / "x.safetensors")
     out = tmp_path / "out.safetensors"
-    code, _, stderr = call(capsys, "convert", tmp_path / "x.safetensors", "--out", out)
+    code, _, stderr = call(
+        capsys, "convert", tmp_path / "x.safetensors", "--base", base, "--out", out
+    )
     assert code == 0
     assert "does not say its alpha" in stderr
 
@@ -149,11 +165,7 @@ def test_inspect_prints_text(file, capsys):
 
 
 def test_base_gives_the_layers_of_another_model(tmp_path, capsys):
-    base = tmp_path / "base"
-    configs = {"unet": {**TINY_UNET, "use_linear_projection": True}, "text_encoder": TINY_TEXT}
-    for part, config in configs.items():
-        (base / part).mkdir(parents=True)
-        (base / part / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    base = base_of(tmp_path / "base", {**TINY_UNET, "use_linear_projection": True})
     write_lora(random_lora(), tmp_path / "x.safetensors")
     code, stdout, _ = call(capsys, "inspect", tmp_path / "x.safetensors", "--base", base)
     assert code == 0
@@ -164,7 +176,7 @@ def test_base_gives_the_layers_of_another_model(tmp_path, capsys):
     assert "config.json cannot be read" in stderr
 
 
-def test_faults_have_a_place_a_remedy_and_an_exit_code(file, tmp_path, capsys):
+def test_faults_have_a_place_a_remedy_and_an_exit_code(file, base, tmp_path, capsys):
     out = tmp_path / "out.safetensors"
     (tmp_path / "broken.safetensors").write_bytes(b"nonsense")
     for code, word, *arguments in (
@@ -177,6 +189,9 @@ def test_faults_have_a_place_a_remedy_and_an_exit_code(file, tmp_path, capsys):
         (2, "hub.kind", "extract", tmp_path, "--rank", 4, "--out", out),
         (1, "weights", "merge", file, file, "--weights", 1, "--out", out),
         (1, "becomes smaller", "resize", file, "--rank", 4, "--out", out),
+        (1, "another base model", "convert", file, "--out", out),
+        (1, "another base model", "merge", file, file, "--out", out),
+        (1, "another base model", "resize", file, "--rank", 1, "--out", out),
     ):
         found, stdout, stderr = call(capsys, *arguments)
         assert found == code, arguments
@@ -184,7 +199,8 @@ def test_faults_have_a_place_a_remedy_and_an_exit_code(file, tmp_path, capsys):
         assert stderr.startswith("error: ")
         assert stdout == ""
         assert not out.exists()
-    code, _, _ = call(capsys, "convert", file, "--out", file, "--force", "--dtype", "fp16")
+    again = ("--force", "--dtype", "fp16", "--base", base)
+    code, _, _ = call(capsys, "convert", file, "--out", file, *again)
     assert code == 0
 
 

@@ -15,6 +15,7 @@ from safetensors.torch import save, save_file
 
 from tests.toolkit.lora_files.support import ALL_LAYERS, random_lora
 from toolkit.core.errors import HubError
+from toolkit.core.file_starts import is_pickle, is_safetensors
 from toolkit.lora_files.header import HEADER_LIMIT, read_header
 from toolkit.lora_files.read import read_lora
 from toolkit.lora_files.report import inspect_lora
@@ -171,6 +172,50 @@ def test_pickles_are_refused_unread_whatever_they_are_called(name, protocol, tmp
         read_lora(path)
     assert "weights_only=True" in caught.value.fix
     read_all(path)
+
+
+def padded_to(length):
+    """A LoRA's file whose header has this many bytes: JSON may have spaces behind it."""
+    data = save(FINE)
+    size = int.from_bytes(data[:8], "little")
+    raw = data[8 : 8 + size].rstrip()
+    assert len(raw) <= length
+    return struct.pack("<Q", length) + raw.ljust(length) + data[8 + size :]
+
+
+@ONCE
+@given(length=st.integers(200, 5000) | st.builds(
+    lambda high, low: low + (high << 8), st.integers(2, 5), st.just(0x80)
+) | st.builds(
+    lambda more, high: 0x80 + (high << 8) + (more << 16), st.integers(0, 3), st.integers(2, 5)
+))  # fmt: skip
+def test_a_header_of_any_length_is_no_pickle(length, tmp_path):
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(padded_to(length))
+    assert len(read_lora(path).layers) == 1
+    assert inspect_lora(path).kind == "LoRA"
+
+
+@pytest.mark.parametrize("length", [640, 896, 1152, 1408])
+def test_the_four_unlucky_lengths_begin_as_pickles_do(length):
+    data = padded_to(length)
+    assert data[:2] in {b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"}
+    assert is_safetensors(data)
+    assert not is_pickle(data)
+
+
+@ONCE
+@given(
+    content=st.recursive(
+        st.none() | st.integers() | st.text() | st.binary(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    ),
+    protocol=st.integers(2, 5),
+)
+def test_every_pickle_is_one_and_no_safetensors(content, protocol):
+    data = pickle.dumps(content, protocol=protocol)
+    assert is_pickle(data)
+    assert not is_safetensors(data)
 
 
 def test_a_peft_folder_with_a_pickle_names_the_pickle(tmp_path):

@@ -191,6 +191,27 @@ def test_the_other_programs_rules_are_theirs(key, comfyui, a1111):
             "diffusers",
             f"{TEXT}.self_attn.k_proj",
         ),
+        (
+            "lycoris_mid_block_attentions_0_proj_in.alpha",
+            "kohya",
+            "unet.mid_block.attentions.0.proj_in",
+        ),
+        ("lycoris_text_model_encoder_layers_0_mlp_fc1.alpha", "kohya", f"{TEXT}.mlp.fc1"),
+        ("conv_in.lora_A.weight", "diffusers", "unet.conv_in"),
+        (f"{ATTENTION}.to_out.0.lora_B.weight"[5:], "diffusers", f"{ATTENTION}.to_out.0"),
+        (f"{ATTENTION}.processor.to_q_lora.up.weight"[5:], "diffusers", f"{ATTENTION}.to_q"),
+        (f"{ATTENTION}.to_q.alpha", "diffusers", f"{ATTENTION}.to_q"),
+        (
+            "diffusion_model.middle_block.1.proj_in.lora_up.weight",
+            "comfyui",
+            "unet.mid_block.attentions.0.proj_in",
+        ),
+        ("diffusion_model.out.2.lora_down.weight", "comfyui", "unet.conv_out"),
+        (
+            "text_encoders.clip_l.transformer.text_model.encoder.layers.0.mlp.fc1.lora_up.weight",
+            "comfyui",
+            f"{TEXT}.mlp.fc1",
+        ),
     ],
 )
 def test_other_spellings_are_understood(key, form, layer):
@@ -211,11 +232,21 @@ def test_other_spellings_are_understood(key, form, layer):
         ("lora_unet_conv_in.oft_blocks", "kohya", "OFT"),
         ("lora_unet_conv_in.a1.weight", "kohya", "GLoRA"),
         ("unet.conv_in.lora_B.bias", "diffusers", "bias"),
-        ("bundle_emb.word.string_to_param.*", "kohya", "embedding"),
+        ("lora_unet_conv_in.lambda_layer", "kohya", "T-LoRA"),
+        ("lora_unet_conv_in.p_layer.weight", "kohya", "T-LoRA"),
+        ("lycoris_nowhere.alpha", "kohya", "no layer"),
         ("lora_te2_text_model_encoder_layers_0_mlp_fc1.alpha", "kohya", "SDXL"),
         ("lora_unet_nowhere.alpha", "kohya", "no layer"),
         ("unet.nowhere.lora_A.weight", "diffusers", "no layer"),
-        ("unet.conv_in.alpha", "diffusers", "means nothing"),
+        (
+            "unet.down_blocks.1.attentions.0.transformer_blocks.1.attn1.to_q.lora_A.weight",
+            "diffusers",
+            "SDXL",
+        ),
+        ("lora_te_text_model_encoder_layers_12_mlp_fc1.alpha", "kohya", r"2\.x"),
+        ("diffusion_model.double_blocks.0.img_attn.qkv.lora_A.weight", "comfyui", "Flux"),
+        ("text_encoders.clip_g.transformer.text_model.lora_up.weight", "comfyui", "means nothing"),
+        ("base_model.model.conv_in.alpha", "peft", "means nothing"),
         ("other.conv_in.lora_A.weight", "diffusers", "means nothing"),
         ("lora_unet_conv_in", "kohya", "means nothing"),
         ("", "peft", "means nothing"),
@@ -224,6 +255,31 @@ def test_other_spellings_are_understood(key, form, layer):
 def test_what_is_not_a_plain_lora_is_refused_by_name(key, form, word):
     with pytest.raises(HubError, match=word):
         parse_key(key, form, sd1_layout())
+
+
+@pytest.mark.parametrize(
+    ("key", "form"),
+    [
+        ("lycoris_conv_in.lora_up.weight", "kohya"),
+        ("conv_in.lora_B.weight", "diffusers"),
+        (
+            "mid_block.attentions.0.transformer_blocks.0.attn1.processor.to_q_lora.up.weight",
+            "diffusers",
+        ),
+        ("diffusion_model.out.2.lora_up.weight", "comfyui"),
+        ("text_encoders.clip_l.transformer.x.lora_up.weight", "comfyui"),
+    ],
+)
+def test_the_format_is_seen_without_a_prefix_too(key, form):
+    assert guess_format([key]) == form
+
+
+@pytest.mark.parametrize(
+    "key", ["conv_in.weight", "diffusion_model.out.2.weight", "down_blocks.0.resnets.0.conv1.bias"]
+)
+def test_whole_models_are_no_lora(key):
+    with pytest.raises(HubError, match="no LoRA of Stable"):
+        guess_format([key])
 
 
 def test_other_models_are_no_lora_of_sd_1x():

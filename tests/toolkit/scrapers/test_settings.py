@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from src.scraping import main, parse_options
+from src.scraping import OUT, QUERY, main
 from toolkit.scrapers import licences
+from toolkit.scrapers.cli import parse_options
 from toolkit.scrapers.keys import Secret, read_settings
 from toolkit.scrapers.settings import settings_from
 
@@ -42,7 +43,7 @@ def test_every_option_is_read():
     source = inspect.getsource(sys.modules["toolkit.scrapers.settings"]) + inspect.getsource(main)
     unread = [
         name
-        for name in vars(parse_options([]))
+        for name in vars(parse_options(QUERY, OUT, []))
         if f"options.{name}" not in source and f'"{name}"' not in source
     ]
     assert unread == []
@@ -53,7 +54,7 @@ def test_the_defaults_of_the_command_line_are_those_of_the_rules():
     from toolkit.scrapers.pictures.look import PictureRules
     from toolkit.scrapers.web.client import WebRules
 
-    settings = settings_from(parse_options([]))
+    settings = settings_from(parse_options(QUERY, OUT, []))
     assert settings.web == WebRules()
     assert settings.pictures == PictureRules()
     assert settings.downloads == DownloadRules()

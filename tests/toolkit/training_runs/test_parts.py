@@ -13,7 +13,6 @@ from PIL import Image
 from src.dataset import make_dataset
 from src.generate import generate
 from src.lora import make_lora
-from src.main import parse_options
 from src.train import train
 from tests.src.support import Steps, open_dataset
 from toolkit.core.errors import EnvironmentFault, UsageError
@@ -21,6 +20,7 @@ from toolkit.core.reporting import TrainState
 from toolkit.core.settings import GenerateConfig, LoraConfig, Settings, TrainConfig
 from toolkit.training_runs import memory
 from toolkit.training_runs.checkpoints import Checkpoints
+from toolkit.training_runs.command_line import parse_options
 from toolkit.training_runs.journal import Journal
 from toolkit.training_runs.line import Line
 from toolkit.training_runs.options import native_size_px, resolve

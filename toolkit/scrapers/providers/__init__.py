@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from toolkit.scrapers.providers.base import Service
+from toolkit.scrapers.providers.api import Service
 from toolkit.scrapers.providers.bing import Bing
 from toolkit.scrapers.providers.brave import Brave
 from toolkit.scrapers.providers.csv_list import CsvList

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from toolkit.scrapers.errors import Dropped, ScrapeError
+from toolkit.scrapers.hits import ImageHit, Search
 from toolkit.scrapers.keys import Secret
 from toolkit.scrapers.web.client import Client, Response
 
@@ -111,6 +112,23 @@ class Api:
         if not text or text.startswith("<"):
             return ""
         return f" It says: {self.key.removed_from(text)[:300]}"
+
+
+class Service:
+    """An adapter of 50 lines: build the request, walk the pages, translate each result."""
+
+    name: ClassVar[str]
+    # What its rules or its throttle allow without asking for more.
+    requests_per_second: ClassVar[float] = 1.0
+    # Whether a result says its licence; if not, only people who accept "unknown" can use it.
+    knows_licences: ClassVar[bool]
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+
+    def search(self, search: Search) -> Iterator[ImageHit]:
+        """Yield results in their order until there are no more; pages on demand."""
+        raise NotImplementedError
 
 
 _FIXES = {

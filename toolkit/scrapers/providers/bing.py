@@ -8,30 +8,27 @@ with --base-url (or BING_BASE_URL in .env) and its key as API_KEY.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from toolkit.scrapers.hits import ImageHit, Search
 from toolkit.scrapers.licences import code
-from toolkit.scrapers.providers.api import Api, number, records, text
+from toolkit.scrapers.providers.api import Service, number, records, text
 
 PAGE_SIZE = 150
 
 
-class Bing:
+class Bing(Service):
     """Adapter for services of Bing's shape."""
 
-    name: ClassVar[str] = "bing"
-    requests_per_second: ClassVar[float] = 3.0
-    knows_licences: ClassVar[bool] = False
-
-    def __init__(self, api: Api) -> None:
-        self._api = api
+    name = "bing"
+    requests_per_second = 3.0
+    knows_licences = False
 
     def search(self, search: Search) -> Iterator[ImageHit]:
         """Yield results page by page; pages overlap, so the service itself names the next."""
         offset = 0
         while True:
-            answer = self._api.get(
+            answer = self.api.get(
                 "/v7.0/images/search",
                 {
                     "q": search.text,
@@ -39,7 +36,7 @@ class Bing:
                     "offset": str(offset),
                     "safeSearch": "Off" if search.mature else "Strict",
                 },
-                {"Ocp-Apim-Subscription-Key": self._api.key.reveal()},
+                {"Ocp-Apim-Subscription-Key": self.api.key.reveal()},
             )
             found = records(answer, "value")
             for record in found:

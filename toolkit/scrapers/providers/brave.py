@@ -6,25 +6,20 @@ https://api.search.brave.com/res/v1/. The plan decides what may be done with res
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
 
 from toolkit.scrapers.hits import ImageHit, Search
-from toolkit.scrapers.providers.api import Api, number, records, text
+from toolkit.scrapers.providers.api import Service, number, records, text
 
 
-class Brave:
+class Brave(Service):
     """Adapter for Brave."""
 
-    name: ClassVar[str] = "brave"
-    requests_per_second: ClassVar[float] = 1.0
-    knows_licences: ClassVar[bool] = False
-
-    def __init__(self, api: Api) -> None:
-        self._api = api
+    name = "brave"
+    knows_licences = False
 
     def search(self, search: Search) -> Iterator[ImageHit]:
         """Yield the results of the one page there is."""
-        answer = self._api.get(
+        answer = self.api.get(
             "/res/v1/images/search",
             {
                 "q": search.text,
@@ -32,7 +27,7 @@ class Brave:
                 "safesearch": "off" if search.mature else "strict",
                 "spellcheck": "0",
             },
-            {"X-Subscription-Token": self._api.key.reveal(), "Accept": "application/json"},
+            {"X-Subscription-Token": self.api.key.reveal(), "Accept": "application/json"},
         )
         for record in records(answer, "results"):
             yield ImageHit(

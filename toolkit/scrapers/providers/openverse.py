@@ -7,37 +7,34 @@ token, a query shows its first 240 works; its terms forbid copying the catalogue
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from toolkit.scrapers.hits import ImageHit, Search
 from toolkit.scrapers.licences import CODES
-from toolkit.scrapers.providers.api import Api, number, records, text
+from toolkit.scrapers.providers.api import Service, number, records, text
 
 # More than 20 without a token is answered with 401.
 PAGE_SIZE = 20
 LONGEST_QUERY = 200
 
 
-class Openverse:
+class Openverse(Service):
     """Adapter for Openverse."""
 
-    name: ClassVar[str] = "openverse"
+    name = "openverse"
     # Bursts are allowed up to 20 a minute, and a run needs at most 12 pages.
-    requests_per_second: ClassVar[float] = 1.0
-    knows_licences: ClassVar[bool] = True
-
-    def __init__(self, api: Api) -> None:
-        self._api = api
+    requests_per_second = 1.0
+    knows_licences = True
 
     def search(self, search: Search) -> Iterator[ImageHit]:
         """Yield results page by page."""
         licences = [code for code in search.licences if code != "unknown"]
         headers = {"Accept": "application/json"}
-        if self._api.key:
-            headers["Authorization"] = f"Bearer {self._api.key.reveal()}"
+        if self.api.key:
+            headers["Authorization"] = f"Bearer {self.api.key.reveal()}"
         page = 1
         while True:
-            answer = self._api.get(
+            answer = self.api.get(
                 "/images/",
                 {
                     "q": search.text[:LONGEST_QUERY],

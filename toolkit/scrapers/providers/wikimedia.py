@@ -9,12 +9,12 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from toolkit.scrapers.errors import ScrapeError
 from toolkit.scrapers.hits import ImageHit, Search
 from toolkit.scrapers.licences import code
-from toolkit.scrapers.providers.api import Api, number, records, text
+from toolkit.scrapers.providers.api import Service, number, records, text
 
 # Thumbnails exist at a few widths only; others are answered with 429. This one is enough for
 # training at 512 px even when the shorter side is half of it.
@@ -23,25 +23,21 @@ PAGE_SIZE = 50
 _METADATA = "Artist|LicenseShortName|LicenseUrl|ImageDescription|ObjectName|Categories"
 
 
-class Wikimedia:
+class Wikimedia(Service):
     """Adapter for Wikimedia Commons."""
 
-    name: ClassVar[str] = "wikimedia"
-    requests_per_second: ClassVar[float] = 1.0
-    knows_licences: ClassVar[bool] = True
-
-    def __init__(self, api: Api) -> None:
-        self._api = api
+    name = "wikimedia"
+    knows_licences = True
 
     def search(self, search: Search) -> Iterator[ImageHit]:
         """Yield results page by page; each page names the next in its ``continue`` block."""
         following: dict[str, str] = {}
         while True:
-            answer = self._api.get("/w/api.php", {**_request(search), **following})
+            answer = self.api.get("/w/api.php", {**_request(search), **following})
             if "error" in answer:
                 raise ScrapeError(
                     f"Wikimedia Commons refuses the search: {text(answer, 'error', 'info')[:300]}",
-                    where=self._api.base_url,
+                    where=self.api.base_url,
                     fix="Try again later when it says 'lag'; otherwise look at the query.",
                 )
             query = answer.get("query")

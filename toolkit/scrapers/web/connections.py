@@ -95,7 +95,7 @@ class _GuardedAdapter(HTTPAdapter):
 
 
 def _pool_classes(gate: Gate) -> dict[str, type[HTTPConnectionPool]]:
-    class Plain(HTTPConnection):
+    class Guarded(HTTPConnection):
         def _new_conn(self) -> socket.socket:
             return gate.connect(self)
 
@@ -104,17 +104,11 @@ def _pool_classes(gate: Gate) -> dict[str, type[HTTPConnectionPool]]:
             super().request(*args, **kwargs)
             gate.after_request(self)
 
-    class Secure(HTTPSConnection):
-        def _new_conn(self) -> socket.socket:
-            return gate.connect(self)
-
-        def request(self, *args: Any, **kwargs: Any) -> None:
-            gate.before_request(self)
-            super().request(*args, **kwargs)
-            gate.after_request(self)
+    class Secure(Guarded, HTTPSConnection):
+        pass
 
     class PlainPool(HTTPConnectionPool):
-        ConnectionCls = Plain
+        ConnectionCls = Guarded
 
     class SecurePool(HTTPSConnectionPool):
         ConnectionCls = Secure

@@ -7,9 +7,9 @@ import subprocess
 
 import pytest
 
-from benchmarks import synthetic_hub as made
 from harness import paths
 from harness.commands.cli import main
+from tests.harness.board import synthetic_hub as made
 
 TRACKS = paths.TRACKS
 IDENTITY = ("-c", "user.name=a", "-c", "user.email=a@example.org")

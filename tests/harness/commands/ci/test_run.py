@@ -10,7 +10,7 @@ import pytest
 
 from harness import paths
 from harness.commands.ci.accept import NOT_RUN
-from harness.commands.ci.run import run_from_commit
+from harness.commands.ci.branch_run import run_from_commit
 from tests.harness.commands.ci.conftest import IDENTITY, Hub
 from toolkit.core.errors import UsageError
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.commands.ci_command import exit_code
+from harness.commands.ci.command import exit_code
 from harness.commands.cli import main
 from tests.harness.support import example_row
 

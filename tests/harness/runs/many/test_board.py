@@ -15,7 +15,7 @@ import pytest
 from harness import paths
 from harness.commands.cli import main
 from harness.protocol.row_files import read_row
-from tests.clone import clone, copy_hub
+from tests.clone import copy_hub, small_clone
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="sends signals")
 
@@ -25,7 +25,7 @@ BOARD = ("contribution", "--all", "--only", "Small,Raises", "--seeds", "0,", "--
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory):
     """A clone with a small budget and two contributions of its own."""
-    root = clone(tmp_path_factory.mktemp("clone"))
+    root = small_clone(tmp_path_factory.mktemp("clone"))
     assert run(root, "new", "Small")[0] == 0
     fixture = paths.ROOT / "tests" / "fixtures" / "contributions" / "RaisesInTrain"
     folder = root / "CONTRIBUTIONS" / "Raises"

@@ -1,4 +1,4 @@
-"""Calibration on a tiny base: real workers, real scorers, a file that can be read again."""
+"""Calibration on a tiny base: workers and scorers in forks, a file that can be read again."""
 
 import dataclasses
 import json
@@ -8,11 +8,13 @@ from harness.commands.calibrate import GAINS_FILE, folder_of, measure
 from harness.protocol.track import load_track
 from harness.runs.studies.calibration import REFERENCE, VARIANTS, Calibration, Variant, summarise
 from harness.sandbox.files import ANSWER_FILE
+from tests.harness.forked import fork_children
 from tests.harness.scoring.support import small_track
 from tests.harness.worker.test_worker import Silent
 
 
-def test_variants_are_trained_scored_and_summed_up(random_base, runs):
+def test_variants_are_trained_scored_and_summed_up(random_base, runs, monkeypatch):
+    fork_children(monkeypatch, "harness.commands.calibrate")
     track = dataclasses.replace(
         load_track("robot"), file=small_track(steps=2, batch_size=2, base_model=str(random_base))
     )
@@ -38,9 +40,7 @@ def test_variants_are_trained_scored_and_summed_up(random_base, runs):
 def test_the_committed_page_is_what_the_files_say():
     calibrations = calibration_page.read_all()
     assert {one.track for one in calibrations} >= {"robot"}
-    assert calibration_page.FILE.read_text(encoding="utf-8") == calibration_page.render(
-        calibrations
-    )
+    assert calibration_page.FILE.read_text(encoding="utf-8") == calibration_page.text(calibrations)
 
 
 def test_every_order_that_an_expert_expects_was_found():

@@ -24,6 +24,7 @@ from harness.runs.studies.rate_sweep import (
     subject_hash,
     with_rate,
 )
+from tests.harness.forked import fork_children
 from tests.harness.scoring.support import small_track
 from tests.harness.worker.test_worker import Silent
 from toolkit.core.errors import UsageError
@@ -43,8 +44,12 @@ def sweep(
 
 
 def test_rates_are_trained_measured_and_gone_on_with(
-    track: Track, runs: Path, capsys: pytest.CaptureFixture[str]
+    track: Track,
+    runs: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    fork_children(monkeypatch, "harness.commands.sweep")
     first = sweep(track, (1e-4, 1e-2))
     assert [trial.learning_rate for trial in first.trials] == [1e-4, 1e-2]
     assert first.at_edge  # of two rates each is an edge

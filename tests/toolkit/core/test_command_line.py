@@ -1,0 +1,50 @@
+"""command_line.py: what goes wrong becomes a message and a code, never a traceback."""
+
+from __future__ import annotations
+
+import pytest
+
+from toolkit.core.command_line import exit_code
+from toolkit.core.errors import HubError, UsageError
+from toolkit.core.settings import TrainConfig
+
+
+def ending(error):
+    def command():
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_command_has_its_own_code(code, capsys):
+    assert exit_code(lambda: code, stopped="") == code
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (HubError("It is damaged.", fix="Mend it."), 1, "error: It is damaged.\n  fix  Mend it.\n"),
+        (UsageError("There is none."), 2, "error: There is none.\n"),
+        (OSError("no such file"), 1, "error: no such file\n"),
+        (ValueError("too large"), 1, "error: too large\n"),
+        (KeyboardInterrupt(), 130, "\nstopped\n"),
+        (KeyboardInterrupt("Step 3 is on disk."), 130, "\nStep 3 is on disk.\n"),
+    ],
+)
+def test_every_fault_has_its_message_and_code(error, code, message, capsys):
+    assert exit_code(ending(error), stopped="stopped") == code
+    assert capsys.readouterr().err == message
+
+
+def test_a_value_out_of_range_is_a_wrong_call_and_names_the_field(capsys):
+    assert exit_code(lambda: TrainConfig(steps=0).steps, stopped="") == 2
+    assert capsys.readouterr().err.startswith("error: steps: Input should be greater")
+
+
+def test_other_exceptions_pass_through():
+    with pytest.raises(RuntimeError):
+        exit_code(ending(RuntimeError()), stopped="")
+    with pytest.raises(ValueError, match="a fault of the program"):
+        exit_code(ending(ValueError("a fault of the program")), stopped="", faults=(OSError,))
