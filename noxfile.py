@@ -33,26 +33,26 @@ COMMANDS = """
 contribution Check, train, score and compare one contribution: nox -s contribution -- Example1.
 train        Train on your own pictures: nox -s train -- Example1 --data photos --base BASE.
 generate     Draw with a trained contribution: nox -s generate -- Example1 --prompt "a sks robot".
-export       Write what was trained for other programs: nox -s export -- DoRA --format kohya.
-matrix       Try which hooks go together and write docs/compatibility.md: nox -s matrix.
-new          Start a contribution that is green at once: nox -s new -- MyIdea.
+export       Write a training as a file for other programs: nox -s export -- DoRA --format kohya.
+matrix       Try which hooks work together and write docs/compatibility.md: nox -s matrix.
+new          Create a contribution that passes every check: nox -s new -- MyIdea.
 check        Check folders without running their code: nox -s check -- MyIdea (or --all).
 compare      Compare two contributions: nox -s compare -- Example1 reference.
 preview      Show a contribution's newest row in its place on the board: nox -s preview -- Example1.
 sweep        Choose a learning rate on held-back training pictures: nox -s sweep -- MyIdea.
 verify       Run a recorded row again: nox -s verify -- Example1.
-why-stale    Say what changed since a contribution was run: nox -s why-stale -- Example1.
-plan         List a board's runs, or carry them out: nox -s plan -- --executor shard --shard 1/8.
+why-stale    List what changed since a contribution was run: nox -s why-stale -- Example1.
+plan         List the runs of a board, or run them: nox -s plan -- --executor shard --shard 1/8.
 collect      Merge rows that other machines stored into this board: nox -s collect -- DIR.
-controls     Measure the hub's own rows and see whether each is in its place.
+controls     Measure the hub's own rows and check that each is in its place.
 calibrate    Measure how small a difference the protocol can show.
 explain      Explain a check with wrong and right code: nox -s explain -- HUB204.
 list         List the contributions.
 clean        List what runs/ no longer needs; nox -s clean -- --yes removes it.
-doctor       Look at the machine and the installation.
+doctor       Examine the machine and the installation.
 leaderboard  Build the site and the tables from the recorded rows: then open runs/site/index.html.
 docs         Build the documentation, and its pages about the code: then open runs/docs/index.html.
-ci           Do what CI does: nox -s ci -- check MY-BRANCH (--run: train and compare, too).
+ci           Run what CI runs: nox -s ci -- check MY-BRANCH (--run: train and compare, too).
 """
 # Programs of their own: session -> (module, what `nox -l` says about it).
 PROGRAMS = {
@@ -66,15 +66,15 @@ PROGRAMS = {
     ),
     "dataset": (
         "toolkit.picture_sets",
-        "Look at a folder of pictures before training: nox -s dataset -- check DIR (or preview).",
+        "Check a folder of pictures before training: nox -s dataset -- check DIR (or preview).",
     ),
     "lora": (
         "toolkit.lora_files",
-        "Look at or change a LoRA file of any trainer: nox -s lora -- inspect FILE.",
+        "Inspect or change a LoRA file from any trainer: nox -s lora -- inspect FILE.",
     ),
     "sd14": (
         "recipes.sd14_size",
-        "Train, save, load, draw at SD 1.4's size (--everybody: each contribution). Slow, 8 GB.",
+        "Train, save, load, draw at SD 1.4's size (--each: each contribution). Slow, 8 GB.",
     ),
     "exports": (
         "recipes.exports",
@@ -94,15 +94,15 @@ PROGRAMS = {
     ),
     "fuzz": (
         "tests.fuzz",
-        "Feed the readers random bytes, ten minutes with hypothesis: nox -s fuzz -- --minutes 10.",
+        "Feed random bytes to the readers, ten minutes by hypothesis: nox -s fuzz -- --minutes 10.",
     ),
     "kill_anywhere": (
         "tests.kill_anywhere",
-        "Kill a run, and a board build, at 50 random moments each; afterwards every file is whole.",
+        "Kill a run and a board build at 50 random moments each; no file may be incomplete.",
     ),
     "mutants": (
         "tests.mutants.__main__",
-        "Show what the correctness gate catches: write docs/gate/matrix.md anew (ten minutes).",
+        "Measure what the correctness gate catches and write docs/gate/matrix.md (ten minutes).",
     ),
 }
 
@@ -163,7 +163,7 @@ def tests(session: nox.Session) -> None:
 def ray(session: nox.Session) -> None:
     """Kill a node of a real Ray cluster half-way through a board: installs the extra `ray`.
 
-    With HUB_RAY_RESULT=benchmarks/results/ray.json what it found is written down.
+    HUB_RAY_RESULT=benchmarks/results/ray.json writes the result to that file.
     """
     extras = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]
     python(session, "-m", "pip", "install", "--quiet", *extras["ray"])
@@ -179,10 +179,10 @@ def ray(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def extras(session: nox.Session) -> None:
-    """Run the tests that need packages the hub does without: LyCORIS, ImageHash, onnxruntime.
+    """Run the tests that need further packages: LyCORIS, ImageHash, onnxruntime.
 
-    In ``nox -s tests`` they are skipped; here they are not. The packages go into a folder beside
-    the hub's environment, for all programs that load a model would import some of them.
+    ``nox -s tests`` skips them; this session does not. It installs them into a folder beside the
+    hub's environment, because every program that loads a model would import some of them.
     """
     groups = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]
     folder = Path(".nox", "extras").absolute()
@@ -210,5 +210,5 @@ def findings(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def lock(session: nox.Session) -> None:
-    """Write requirements.txt anew from pyproject.toml."""
+    """Generate requirements.txt from pyproject.toml."""
     python(session, "harness/commands/ci/lock.py")

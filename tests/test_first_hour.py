@@ -14,7 +14,7 @@ from harness import paths
 from harness.commands.cli import build_parser
 
 GUIDE = (paths.ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-STEPS = GUIDE[: GUIDE.index("## What is merged")]
+STEPS = GUIDE[: GUIDE.index("## What we merge")]
 COMMANDS = [
     line.strip()
     for block in re.findall(r"^ *```\n(.*?)^ *```", STEPS, re.MULTILINE | re.DOTALL)

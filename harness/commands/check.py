@@ -1,4 +1,4 @@
-"""``python -m harness check``: look at folders without running their code."""
+"""``python -m harness check``: check folders without running their code."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from toolkit.core.text import neutral
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``check``."""
     add = parser.add_argument
-    add("names", nargs="*", metavar="NAME", help="contributions to check; none means all")
+    add("names", nargs="*", metavar="NAME", help="contributions to check; default: all")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--all", action="store_true", help="check every contribution")
     which.add_argument(
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="REF",
         help="check those that differ from a git commit or branch, uncommitted changes included",
     )
-    add("--fix", action="store_true", help="mend what can be mended, then check")
+    add("--fix", action="store_true", help="fix what can be fixed automatically, then check")
     add("--format", choices=render.FORMATS, default="text", help="text, json or github annotations")
 
 
@@ -52,7 +52,7 @@ def _chosen(args: argparse.Namespace) -> list[Path]:
     if args.names and (args.all or args.changed_since):
         raise UsageError(
             "Names cannot be combined with --all or --changed-since.",
-            fix="Give either names or one of the options.",
+            fix="Use either names or one of the options.",
         )
     if args.names:
         folders = [registry.find_folder(name) for name in args.names]
@@ -60,7 +60,7 @@ def _chosen(args: argparse.Namespace) -> list[Path]:
             if folder == paths.REFERENCE or paths.REFERENCE in folder.parents:
                 raise UsageError(
                     f"{name} is the reference, not a contribution.",
-                    fix="The structure check is for folders in CONTRIBUTIONS/.",
+                    fix="Only folders in CONTRIBUTIONS/ can be checked.",
                 )
         return list(dict.fromkeys(folders))
     names = registry.contribution_names()
@@ -76,7 +76,7 @@ def _changed_names(ref: str) -> set[str]:
     if commit is None:
         raise UsageError(
             f"git knows no commit or branch {ref!r}.",
-            fix="Fetch it first (git fetch origin main), or name another one.",
+            fix="Fetch it first (git fetch origin main), or name another commit.",
         )
     # From where the branches parted: what others did on main since is not this change.
     base = _git("merge-base", commit.strip(), "HEAD") or commit  # unrelated histories have none
@@ -96,7 +96,7 @@ def _listing(*arguments: str) -> str:
     listed = _git(*arguments)
     if listed is None:
         raise EnvironmentFault(
-            f"git {arguments[0]} failed, so nobody knows what changed.",
+            f"git {arguments[0]} failed, so the changed folders are unknown.",
             where=str(paths.ROOT),
             fix=f"Run it yourself to see why (git {' '.join(arguments)}), or check by name.",
         )

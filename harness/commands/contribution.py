@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--track",
         default=DEFAULT_TRACK,
-        help="which track (default: %(default)s); with --all also `all`",
+        help="the track (default: %(default)s); with --all also `all`",
     )
     add(
         "--seeds",
@@ -55,9 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N|A,B,...",
         help="the track's first N seeds, or these (default: 3 of them; all with --record)",
     )
-    add("--device", default="cpu", choices=DEVICES, help="where to compute (default: %(default)s)")
+    add("--device", default="cpu", choices=DEVICES, help="device (default: %(default)s)")
     add("--fresh", action="store_true", help="run again even if nothing changed")
-    add("--only-contract", action="store_true", help="run the correctness gate and nothing else")
+    add("--only-gate", action="store_true", help="run the correctness gate and nothing else")
     add(
         "--probe",
         action="append",
@@ -65,9 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="HUB-C07",
         help="run this probe of the gate alone; may be repeated",
     )
-    add(
-        "--skip-gate", action="store_true", help="leave the gate out; such a row cannot be recorded"
-    )
+    add("--skip-gate", action="store_true", help="skip the gate; such a row cannot be recorded")
     add("--record", action="store_true", help="also store the row in leaderboard/results")
     add_mix_arguments(parser)
     add_isolation_arguments(parser)
@@ -108,12 +106,10 @@ def run(args: argparse.Namespace) -> int:
     if args.only_contract or args.probe:
         return only_contract(contribution, track, args, console)
     if args.record and args.skip_gate:
-        raise UsageError(
-            "A row that did not pass the gate cannot be recorded.", fix="Leave --skip-gate out."
-        )
+        raise UsageError("A row without the gate cannot be recorded.", fix="Omit --skip-gate.")
     if args.record and contribution.label:
         raise UsageError(
-            f"{contribution.label} has no folder, so the board has no line for it.",
+            f"{contribution.label} has no folder, so it has no place on the board.",
             fix=f"Save it first: {keep_command(contribution)}",
         )
     options = chosen_options(args, track)
@@ -153,7 +149,7 @@ def only_contract(
 
 
 def record(finished: Run) -> None:
-    """Copy the row and the sheet of pictures to where the leaderboard keeps them.
+    """Copy the row and the sheet of pictures to the board's folder.
 
     A run that drew nothing takes the pictures of an earlier one away.
     """
@@ -167,7 +163,7 @@ def record(finished: Run) -> None:
 
 
 def show(finished: Run, console: Console) -> None:
-    """Print what happened: figures and a sentence, or the fault with its remedy."""
+    """Print the figures and the verdict, or the error and its fix."""
     row = finished.row
     if finished.findings:
         console.print(render_text(finished.findings), markup=False, soft_wrap=True)
@@ -175,7 +171,7 @@ def show(finished: Run, console: Console) -> None:
         text = render_report(finished.report, colour=wants_colour())
         console.print(text, markup=False, soft_wrap=True, emoji=False)
     elif finished.report is not None:
-        more = f". Hints: nox -s contribution -- {row.contribution} --only-contract"
+        more = f". Hints: nox -s contribution -- {row.contribution} --only-gate"
         hints = more if finished.report.findings else ""
         console.print(f"Gate: {summary_line(finished.report)}{hints}", style="dim", markup=False)
     if row.status == "unmergeable":
@@ -236,7 +232,7 @@ def show_flags(row: Row, console: Console) -> None:
 def show_pictures_only(finished: Run, console: Console) -> None:
     """Print what can be said about an adapter that is no change of weights."""
     row = finished.row
-    console.print("[bold]unmergeable[/]: it is judged by its own pictures only, and not ranked.")
+    console.print("[bold]unmergeable[/]: it is judged only by its own pictures, and not ranked.")
     for name in ("similarity", "prompt_adherence", "memorisation", "copies"):
         own, reference = (
             [getattr(getattr(one, side), name) for one in row.own_pictures]

@@ -20,8 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--check",
         action="store_true",
-        help="write nothing; fail when LEADERBOARD.md, the tables in the READMEs, or the site in "
-        "--out are not what the results say",
+        help="write nothing; fail if LEADERBOARD.md, the tables in the READMEs, or the site in "
+        "--out do not match the rows",
     )
     add(
         "--docs",
@@ -52,10 +52,10 @@ def run(args: argparse.Namespace) -> int:
                 differing += [f"{args.out}/{name}" for name in ours]
         if differing:
             raise ResultFileError(
-                "The leaderboard is not what the results say: " + ", ".join(differing[:10]),
+                "The board does not match the rows: " + ", ".join(differing[:10]),
                 fix="nox -s leaderboard",
             )
-        print("The leaderboard is what the results say.")
+        print("The board matches the rows.")
         return 0
     out = args.out or paths.ROOT / DEFAULT_OUT
     blocks.write(board)
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
 
         build_docs(out / "docs", board="../index.html")
     print(f"{len(board.entries)} lines on {len(board.tracks)} tracks, {count} files.")
-    print(f"Open {out / 'index.html'}; LEADERBOARD.md and the READMEs are written, too.")
+    print(f"Open {out / 'index.html'}; LEADERBOARD.md and the READMEs are updated, too.")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""``plan``: the runs of a board as data, and ``--executor``: carry them out, here or elsewhere."""
+"""``plan``: list the runs of a board; with ``--executor``, run them, here or elsewhere."""
 
 from __future__ import annotations
 
@@ -42,18 +42,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--missing",
         action="store_true",
-        help="leave out what has a good row of this code on the board",
+        help="omit runs that have a valid row of this code on the board",
     )
-    add("--quick", action="store_true", help="a quick verdict's seeds, not all")
-    add("--executor", choices=EXECUTORS, help="carry the plan out, and how")
+    add("--quick", action="store_true", help="the seeds of a quick verdict, not all")
+    add("--executor", choices=EXECUTORS, help="run the plan, with this executor")
     add("--shard", type=shard, metavar="I/N", help="which part of the plan, such as 2/8")
-    add("--address", help="with --executor ray: the cluster's (default: the one Ray finds)")
+    add(
+        "--address",
+        help="with --executor ray: address of the cluster (default: the one that Ray finds)",
+    )
     add("--out", type=Path, metavar="DIR", help="store rows in DIR/TRACK/NAME.json, for `collect`")
     add("--record", action="store_true", help="store rows in leaderboard/results")
     add(
         "--seeds", type=parse_seeds, metavar="N|A,B,...", help="the first N of each track, or these"
     )
-    add("--device", default="cpu", choices=DEVICES, help="where to compute (default: %(default)s)")
+    add("--device", default="cpu", choices=DEVICES, help="device (default: %(default)s)")
     add("--fresh", action="store_true", help="run again even if nothing changed")
     add("--skip-gate", action="store_true", help="leave the gate out")
     add_board_arguments(parser)
@@ -69,7 +72,7 @@ def shard(text: str) -> tuple[int, int]:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the plan, or carry it out; return 0 when nothing is to be mended."""
+    """Print the plan, or run it; return 0 if nothing needs fixing."""
     require_consistent(args)
     console = Console(highlight=False)
     pattern = task_pattern(args)
@@ -86,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def require_consistent(args: argparse.Namespace) -> None:
-    """Refuse options that would be ignored.
+    """Refuse options that would have no effect.
 
     Raises:
         UsageError: All of them are named.
@@ -96,12 +99,13 @@ def require_consistent(args: argparse.Namespace) -> None:
         "--executor shard needs --shard I/N": args.executor == "shard" and not args.shard,
         "--shard belongs to --executor shard": args.shard and args.executor in ("local", "ray"),
         "--address belongs to --executor ray": args.address and not ray,
-        "--jobs belongs to one machine: Ray counts the cluster's processors": args.jobs and ray,
+        "--jobs is for one machine: Ray counts the cluster's processors": args.jobs and ray,
         "--out, --record and --jobs belong to --executor": here
         and (args.out or args.record or args.jobs),
-        "--format json is the plan's: leave --executor out": not here and args.format == "json",
-        "--out and --record are two places for the same rows": args.out and args.record,
-        "--quick does not go with --record or --seeds": args.quick and (args.record or args.seeds),
+        "--format json prints the plan: omit --executor": not here and args.format == "json",
+        "--out and --record name two places for the same rows": args.out and args.record,
+        "--quick cannot be combined with --record or --seeds": args.quick
+        and (args.record or args.seeds),
     }
     found = [text for text, wrong in faults.items() if wrong]
     if found:

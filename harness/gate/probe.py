@@ -1,4 +1,4 @@
-"""What a probe is, and what it yields. Importing probes never wakes torch: `explain` lists them."""
+"""What a probe is, and what it yields. Probes import no torch: `explain` lists them."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ own        everything in it that the default branch lacks was made on this machi
            work, or commits that git's log of local actions (reflog) knows as made here
 stranger   anything else, such as a checked-out pull request
 
-Author names and addresses are not looked at: anybody can write them into a commit. Without git
+Author names and addresses are not looked at: they can be forged. Without git
 (a downloaded archive) nothing can have come by a pull request, so all of it is the hub's or own.
 """
 

@@ -1,4 +1,4 @@
-"""Show how far long work is: bars with time left on a terminal, plain lines elsewhere."""
+"""Show progress: bars with time left on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The command line: run what was asked, print the answer, turn faults into exit codes.
 
-Only the command that was typed wakes torch; `--help` and wrong calls answer at once.
+Only the command that was typed imports torch; `--help` and wrong calls answer at once.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _check_target(parsed: argparse.Namespace) -> None:
         raise UsageError(f"{out} exists already.", fix="Name another, or add --force.")
     if parsed.to != "peft" and out.suffix != ".safetensors":
         raise UsageError(
-            f"{out.name} does not end in .safetensors; other programs go by that.",
+            f"{out.name} does not end in .safetensors, which other programs require.",
             fix=f"Write --out {out.with_suffix('.safetensors')}",
         )
 

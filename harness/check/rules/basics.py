@@ -24,7 +24,9 @@ def folder_name(folder: Folder) -> Iterator[Problem]:
     elif keyword.iskeyword(name):
         yield Problem(f"{name!r} is a word of the Python language, so it cannot be imported.", fix)
     elif name.casefold() in limits.WINDOWS_RESERVED:
-        yield Problem(f"Windows reserves the name {name!r}; nobody there could clone it.", fix)
+        yield Problem(
+            f"Windows reserves the name {name!r}; the hub could not be cloned there.", fix
+        )
     elif name.casefold() in limits.ROWS_OF_THE_HUB:
         yield Problem(f"The name {name!r} stands for a row of the hub's own on the board.", fix)
 

@@ -57,7 +57,7 @@ def _what_runs(module: Module, statement: Statement) -> str | None:
     if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
         changed = _changed_import(module, node)
         if changed:
-            return f"{changed} is changed for everybody"
+            return f"{changed} is changed for the whole process"
         heavy = first_heavy_call(module, node)
         return f"{heavy}() runs" if heavy else None
     return None

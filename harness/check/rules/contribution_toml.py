@@ -69,7 +69,7 @@ def based_on(folder: Folder) -> Iterator[Problem]:
 @rule("HUB107", "An exemption names a probe that has none")
 def exemption(folder: Folder) -> Iterator[Problem]:
     """An exemption names a probe of the correctness gate that has exemptions."""
-    table = folder.document.values.get("contract", {})
+    table = folder.document.values.get("gate", {})
     exempt = table.get("exempt", {}) if isinstance(table, dict) else {}
     if not isinstance(exempt, dict) or not exempt:
         return
@@ -78,7 +78,7 @@ def exemption(folder: Folder) -> Iterator[Problem]:
     probes = {probe.id: probe for probe in all_probes()}
     exemptible = tuple(probe.id for probe in probes.values() if probe.exemptible)
     for name in exempt:
-        line = folder.toml_line("contract", "exempt", name)
+        line = folder.toml_line("gate", "exempt", name)
         if name not in probes:
             yield Problem(f"There is no probe {name!r}.", suggestion(name, exemptible), TOML, line)
         elif name not in exemptible:

@@ -149,7 +149,7 @@ def notebook(folder: Folder) -> Iterator[Problem]:
     for entry in folder.files:
         if entry.suffix == ".ipynb":
             yield Problem(
-                "The hub runs no notebooks, and nobody can review their differences.",
+                "The hub runs no notebooks, and reviewers cannot read their differences.",
                 "Move what matters into src/*.py, and leave the notebook out.",
                 entry.path,
             )

@@ -213,6 +213,6 @@ def stays_in_its_folder(seen: DatasetSeen) -> Iterator[Symptom]:
             f"It wrote {written.what!r}.",
             place=written.place,
             severity="hint",
-            meaning="data_dir is somebody's folder, and may not be writable.",
+            meaning="data_dir is the user's folder, and may not be writable.",
             fix="Keep what is computed in memory.",
         )

@@ -43,7 +43,7 @@ def import_is_quiet(seen: ImportSeen) -> Iterator[Symptom]:
             more = f" and {len(deeds) - 1} more" if len(deeds) > 1 else ""
             yield Symptom(f"Importing it {text}: {deeds[0].what}{more}.", place=deeds[0].place)
     if seen.changed:
-        yield Symptom(f"Importing it changed {', '.join(seen.changed[:4])} for everybody.")
+        yield Symptom(f"Importing it changed {', '.join(seen.changed[:4])} for the whole process.")
     if seen.threads:
         yield Symptom(f"Importing it started threads: {', '.join(seen.threads)}.")
     if seen.seconds > SLOW_S:

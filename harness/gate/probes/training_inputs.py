@@ -184,8 +184,11 @@ def vae_without_graph(seen: TrainingSeen) -> Iterator[Symptom]:
     if first is not None:
         yield Symptom(
             "The VAE is encoded with gradients switched on.",
-            meaning="It costs nothing while the VAE is frozen, as here; with somebody's adapter "
-            "that leaves it trainable it takes gigabytes at 512 px.",
+            meaning=(
+                "It costs nothing while the VAE is frozen, as here; with an adapter "
+                "that "
+                "leaves it trainable it takes gigabytes at 512 px."
+            ),
             place=first.place,
             severity="hint",
         )

@@ -71,7 +71,7 @@ def step_budget(seen: TrainingSeen) -> Iterator[Symptom]:
         yield Symptom(
             f"reporter.step was called {len(numbers)} times ({shown or 'never'}); wanted 1 to "
             f"{wanted}, each once.",
-            meaning="Nobody sees how far it is, and the progress bar lies.",
+            meaning="The progress bar is wrong.",
             fix="Call reporter.step(step, loss) after each optimiser step, counting from 1.",
         )
 

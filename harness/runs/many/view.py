@@ -64,7 +64,7 @@ class Account:
 
     @property
     def seconds_left(self) -> float | None:
-        """What is left, in the measure of what has ended so far; None while nobody knows."""
+        """What is left, in the measure of what has ended so far; None while it is unknown."""
         known = any(one.seconds is not None for one in self.waiting.values())
         if not self._expected and not known:
             return None

@@ -28,12 +28,12 @@ def test_a_page_agrees_with_its_probe(probe):
     text = (paths.GATE_DOCS / f"{probe.id}.md").read_text(encoding="utf-8")
     assert text.startswith(f"# {probe.id}: {probe.title}\n")
     assert ("An error:" in text) == (probe.severity == "error")
-    assert ("[contract]" in text) == probe.exemptible
+    assert ("[gate]" in text) == probe.exemptible
     wrong, right = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     for code in (wrong, right):
         assert Module("example.py", code).fault is None
     for toml in re.findall(r"```toml\n(.*?)```", text, re.DOTALL):
-        assert tomllib.loads(toml)["contract"]["exempt"].keys() == {probe.id}
+        assert tomllib.loads(toml)["gate"]["exempt"].keys() == {probe.id}
 
 
 @pytest.mark.parametrize("probe", all_probes(), ids=lambda probe: probe.id)

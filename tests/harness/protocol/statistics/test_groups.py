@@ -7,8 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.protocol.statistics.groups import (
+    clearly_different,
+    dominates,
+    pareto_tiers,
+    tie_groups,
+)
 from harness.protocol.statistics.paired import t_test_p
-from harness.protocol.statistics.ranks import clearly_different, dominates, pareto_tiers, tie_groups
 from harness.protocol.statistics.shared_noise import shared_noise
 from harness.protocol.statistics.student import two_sided_p
 

@@ -1,4 +1,4 @@
-"""Ranks that do not pretend: tie groups, Pareto tiers, and the order of the board."""
+"""Groups without a clear difference, and Pareto tiers: the order of the board."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def tie_groups(figures: Mapping[str, Sequence[float]], alpha: float = ALPHA) -> 
     declared different anywhere on the board is at most alpha.
 
     "Not different from the leader" does not make two members of a group equal to each other; a
-    group is what shares a rank, not a claim that its members are the same.
+    group is a tie, not a claim that its members are the same.
 
     Args:
-        figures: Name -> one figure per seed, higher is better; the same seeds for everybody.
+        figures: Name -> one figure per seed, higher is better; the same seeds for all.
         alpha: Chance of any false difference.
 
     Returns:
@@ -76,7 +76,7 @@ def clearly_different(figures: Figures, alpha: float = ALPHA) -> NDArray[np.bool
 
 
 def pareto_tiers(costs: Mapping[str, Sequence[float]]) -> dict[str, int]:
-    """Return each name's tier: 1 when nobody is at least as good in everything and better in one.
+    """Return each name's tier: 1 if no other is at least as good in everything and better in one.
 
     Tier 2 is what would be in tier 1 if tier 1 were not there, and so on.
 

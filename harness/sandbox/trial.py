@@ -1,4 +1,4 @@
-"""Start a tiny child in a layer and let it find out from inside whether the layer holds."""
+"""Try a layer: start a tiny child in it, which tests from inside whether the layer holds."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ class NoJob(BaseModel):
 
 @cache
 def remembered(layer: layers.LayerName) -> str | None:
-    """Return why a layer does not hold, or None; success is remembered until the next boot."""
-    file = paths.RUNS / ".sandbox-probe.json"
+    """Return why a layer does not hold, or None; a success is remembered until the next boot."""
+    file = paths.RUNS / ".sandbox-trials.json"
     mark = fingerprint(layer)
     if known_marks(file).get(layer) == mark:
         return None
-    reason = probe(layer)
+    reason = trial(layer)
     if reason is None:
         remember(file, layer, mark)
     return reason
 
 
 def known_marks(file: Path) -> dict[str, str]:
-    """Return what earlier probes left; nothing when there is none that can be read."""
+    """Return what earlier trials left; an empty dict if there is nothing readable."""
     try:
         known = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -50,7 +50,7 @@ def known_marks(file: Path) -> dict[str, str]:
 
 
 def remember(file: Path, layer: str, mark: str) -> None:
-    """Write down that a layer holds; in a folder that cannot be written to, probe again."""
+    """Record that a layer holds. If the folder is not writable, the next start tries again."""
     try:
         atomic.write_text(file, json.dumps({**known_marks(file), layer: mark}))
     except OSError:
@@ -65,9 +65,9 @@ def fingerprint(layer: str) -> str:
     return f"{boot} {os.getuid()} {sys.executable} {tool} {code}"
 
 
-def probe(layer: layers.LayerName) -> str | None:
+def trial(layer: layers.LayerName) -> str | None:
     """Try a layer. Return None when it holds, or what went wrong."""
-    with tempfile.TemporaryDirectory(prefix="hub-probe-") as name:
+    with tempfile.TemporaryDirectory(prefix="hub-trial-") as name:
         out = Path(name).resolve() / "out"
         (out / "tmp").mkdir(parents=True)
         (out.parent / "secret").write_text("x", encoding="ascii")
@@ -80,7 +80,7 @@ def probe(layer: layers.LayerName) -> str | None:
     if code == 0:
         return None
     lines = complaint.strip().splitlines()
-    return lines[-1][:200] if lines else f"its probe ended with code {code}"
+    return lines[-1][:200] if lines else f"its trial ended with code {code}"
 
 
 def run(command: list[str], out: Path) -> tuple[int, str]:

@@ -37,7 +37,7 @@ class Tried(Record):
 Kind = TypeVar("Kind", bound=Tried)
 
 
-class Everybody(Generic[Kind]):
+class Outcomes(Generic[Kind]):
     """The known outcomes in a JSON file, and the page made from them.
 
     Args:
@@ -66,7 +66,7 @@ class Everybody(Generic[Kind]):
         return render(self.template, found=found).rstrip() + "\n"
 
     def run(self, tried: Callable[[Contribution, Hashes], Kind]) -> int:
-        """Try whoever is not known to work; return 0 when nobody fails."""
+        """Try each contribution that is not known to work; return 0 if none fails."""
         reference = registry.load_reference().content_hash
         known = {one.name: one for one in self.read()}
         names = [REFERENCE_NAME, *registry.contribution_names()]
@@ -84,7 +84,7 @@ class Everybody(Generic[Kind]):
 
 
 def hub(*words: str) -> tuple[int, str]:
-    """Give a command of the hub; return its exit code and what it said."""
+    """Give a command of the hub; return its exit code and its output."""
     done = subprocess.run(  # noqa: S603 - the hub's own command
         [sys.executable, "-m", "harness", *words],
         cwd=paths.ROOT,
@@ -97,8 +97,8 @@ def hub(*words: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def first_fault(said: str) -> str:
-    """Return the sentence of an error among what a command said, else its last line."""
-    lines = [line for line in said.splitlines() if line.strip()]
+def first_fault(output: str) -> str:
+    """Return the sentence of an error in a command's output, else its last line."""
+    lines = [line for line in output.splitlines() if line.strip()]
     faults = [line for line in lines if line.startswith("error: ")]
     return (faults or lines[-1:] or [""])[0].removeprefix("error: ")[:200]

@@ -1,4 +1,4 @@
-"""``contribution --all``: everybody, on one track or on all, in a pool of processes."""
+"""``contribution --all``: all contributions, on one track or on all, in a pool of processes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST_JOBS = 1024
 def add_board_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `contribution` understands besides a name."""
     add = parser.add_argument
-    add("--all", action="store_true", help="run everybody: reference, controls, contributions")
+    add("--all", action="store_true", help="run all: reference, controls, contributions")
     add(
         "--only",
         type=names,
@@ -58,19 +58,17 @@ def task_pattern(args: argparse.Namespace) -> Task:
         UsageError: The options belong to one contribution, or contradict each other.
     """
     single = {
-        "--only-contract": args.only_contract,
+        "--only-gate": args.only_contract,
         "--probe": args.probe,
         "a name": args.name,
     }
     wrong = [option for option, given in single.items() if given]
     if (args.record or getattr(args, "out", None)) and args.skip_gate:
-        raise UsageError(
-            "A row that did not pass the gate cannot be recorded.", fix="Leave --skip-gate out."
-        )
+        raise UsageError("A row without the gate cannot be recorded.", fix="Omit --skip-gate.")
     if wrong:
         raise UsageError(
             f"--all does not go with {', '.join(wrong)}.",
-            fix="Some of everybody are named with --only A,B.",
+            fix="To run some of them, use --all --only A,B.",
         )
     return Task(
         contribution=REFERENCE_NAME,

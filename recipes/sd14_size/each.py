@@ -1,4 +1,4 @@
-"""Does everybody train and draw at Stable Diffusion 1.4's size? ``nox -s sd14 -- --everybody``.
+"""Does each contribution train and draw at Stable Diffusion 1.4's size? ``nox -s sd14 -- --each``.
 
 The real commands, in their sandbox, on SD 1.4's configuration with random weights: one step on a
 picture of 64 pixels, the adapter saved, one picture of two denoising steps drawn with it.
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness import paths
 from harness.contributions.record import Contribution
-from recipes.everybody import Everybody, Hashes, Tried, first_fault, hub
+from recipes.each_contribution import Hashes, Outcomes, Tried, first_fault, hub
 from toolkit.lora_files.header import read_header
 
 FOLDER = paths.ROOT / "runs" / "sd14_size"
@@ -25,12 +25,10 @@ class Size(Tried):
     tensors: int = 0
     adapter_bytes: int = 0
     seconds: float
-    said: str = ""
+    reason: str = ""
 
 
-BOOK = Everybody(
-    Size, HERE / "everybody.json", HERE / "everybody.md", paths.ROOT / "docs" / "sd14_size.md"
-)
+BOOK = Outcomes(Size, HERE / "each.json", HERE / "each.md", paths.ROOT / "docs" / "sd14_size.md")
 
 
 def tried(one: Contribution, hashes: Hashes) -> Size:
@@ -44,12 +42,12 @@ def tried(one: Contribution, hashes: Hashes) -> Size:
     drawing = ("--prompt", "a robot", "--num-inference-steps", "2", "--sample-every", "1")
     places = ("--data", str(paths.REFERENCE / "Dataset"), "--base", str(base), "--out", str(out))
     began = time.monotonic()
-    code, said = hub("train", name, *places, *size, *drawing)
+    code, reason = hub("train", name, *places, *size, *drawing)
     seconds = round(time.monotonic() - began, 1)
     file = out / "adapter.safetensors"
     if code or not file.is_file() or not list((out / "samples").glob("step*.png")):
-        said = first_fault(said)
-        return Size(name=name, state="fails", hashes=hashes, seconds=seconds, said=said)
+        reason = first_fault(reason)
+        return Size(name=name, state="fails", hashes=hashes, seconds=seconds, reason=reason)
     tensors = len(read_header(file, size_limit=None).tensors)
     bytes_written = file.stat().st_size
     shutil.rmtree(out)
