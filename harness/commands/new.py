@@ -59,8 +59,8 @@ def run(args: argparse.Namespace) -> int:
     mix = parse(args.taken, name)
     if sum(map(bool, (args.source, args.kind, mix))) > 1:
         raise UsageError(
-            "--from copies a contribution, --with makes a recipe of others' hooks, --kind makes a new "
-            "folder.",
+            "--from copies a contribution, --with makes a recipe of others' hooks, --kind makes "
+            "a new folder.",
             fix="Use only one of them.",
         )
     source = source_of(args.source) if args.source else None
@@ -76,12 +76,10 @@ def run(args: argparse.Namespace) -> int:
         draft.rename(target)  # whole or not at all
     first = first_file(source) if source else FIRST_FILE[kind]
     print(
-
-            f"CONTRIBUTIONS/{name} is there. Next:\n"
-            f"  nox -s contribution -- {name}      train and score it unchanged: it passes\n"
-            f"  edit CONTRIBUTIONS/{name}/{first}, {FIRST_STEP[kind]}\n"
-            f"  nox -s check -- {name}             check the folder in half a second"
-
+        f"CONTRIBUTIONS/{name} is there. Next:\n"
+        f"  nox -s contribution -- {name}      train and score it unchanged: it passes\n"
+        f"  edit CONTRIBUTIONS/{name}/{first}, {FIRST_STEP[kind]}\n"
+        f"  nox -s check -- {name}             check the folder in half a second"
     )
     return 0
 
