@@ -12,10 +12,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.check.render import render_text
-from harness.commands.everybody import add_board_arguments, run_board
 from harness.commands.isolation import add_isolation_arguments, settle
 from harness.commands.options import add_mix_arguments
 from harness.commands.seeds import DEVICES, chosen_seeds, parse_seeds
+from harness.commands.whole_board import add_board_arguments, run_board
 from harness.contributions import registry
 from harness.contributions.recipes.render import keep_command, show_origins
 from harness.contributions.record import Contribution
@@ -103,8 +103,8 @@ def run(args: argparse.Namespace) -> int:
     console.print(f"[bold]{contribution.name}[/] on the track [bold]{escape(track.file.title)}[/]")
     show_origins(contribution, console)
     settle(args, contribution, console)
-    if args.only_contract or args.probe:
-        return only_contract(contribution, track, args, console)
+    if args.only_gate or args.probe:
+        return only_gate(contribution, track, args, console)
     if args.record and args.skip_gate:
         raise UsageError("A row without the gate cannot be recorded.", fix="Omit --skip-gate.")
     if args.record and contribution.label:
@@ -123,7 +123,7 @@ def run(args: argparse.Namespace) -> int:
     return 0 if finished.row.status in ("ok", "unmergeable") else 1
 
 
-def only_contract(
+def only_gate(
     contribution: Contribution, track: Track, args: argparse.Namespace, console: Console
 ) -> int:
     """Run the correctness gate alone; return 0 when no probe found an error."""

@@ -10,15 +10,15 @@ from pathlib import Path
 from rich.console import Console
 
 from harness import paths
-from harness.commands.everybody import (
+from harness.commands.isolation import add_isolation_arguments
+from harness.commands.seeds import DEVICES, chosen_seeds, parse_seeds
+from harness.commands.whole_board import (
     add_board_arguments,
     announce,
     conclude,
     local_jobs,
     task_pattern,
 )
-from harness.commands.isolation import add_isolation_arguments
-from harness.commands.seeds import DEVICES, chosen_seeds, parse_seeds
 from harness.runs.many.choose import ALL, Choice, choose
 from harness.runs.many.estimates import typical
 from harness.runs.many.listener import Listener, Storing
@@ -36,7 +36,7 @@ EXECUTORS = ("local", "shard", "ray")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add = parser.add_argument
-    parser.set_defaults(name=None, only_contract=False, probe=[], all=True)
+    parser.set_defaults(name=None, only_gate=False, probe=[], all=True)
     add("--track", default=ALL, help="which track (default: %(default)s of them)")
     add("--format", choices=("text", "json"), default="text", help="(default: %(default)s)")
     add(
@@ -84,8 +84,8 @@ def run(args: argparse.Namespace) -> int:
         return 0
     announce(choice, pattern, console)
     found = execute(planned, pattern, args, console)
-    everybody = not (args.only or args.missing or args.shard)
-    return conclude(found, console, everybody=everybody)
+    whole_board = not (args.only or args.missing or args.shard)
+    return conclude(found, console, whole_board=whole_board)
 
 
 def require_consistent(args: argparse.Namespace) -> None:

@@ -91,7 +91,7 @@ def run_board(args: argparse.Namespace, console: Console) -> int:
     with create_view(console, Account(choice.planned, many)) as view:
         listener = Storing(view, paths.RESULTS) if args.record else view
         found = run_local(choice.planned, listener, many)
-    return conclude(found, console, everybody=not args.only)
+    return conclude(found, console, whole_board=not args.only)
 
 
 def local_jobs(pattern: Task) -> int:
@@ -108,11 +108,11 @@ def announce(choice: Choice, pattern: Task, console: Console) -> None:
         console.print(text, style="yellow", markup=False, soft_wrap=True)
 
 
-def conclude(found: Sequence[TaskResult], console: Console, *, everybody: bool) -> int:
+def conclude(found: Sequence[TaskResult], console: Console, *, whole_board: bool) -> int:
     """Print what is to be mended; return 0 when there is nothing."""
     bad = sorted((one for one in found if not one.good), key=lambda one: one.label)
     faults = []
-    for track in dict.fromkeys(one.track for one in found) if everybody else ():
+    for track in dict.fromkeys(one.track for one in found) if whole_board else ():
         rows = [one.row for one in found if one.track == track and one.row is not None]
         faults += [f"{track}: {fault}" for fault in control_faults(rows)]
     reused = sum(one.reused for one in found)

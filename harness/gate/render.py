@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import textwrap
 
-from harness.gate.records import ContractFinding, ContractReport
+from harness.gate.records import GateFinding, GateReport
 from toolkit.core.terminal import Style, paint
 from toolkit.core.text import neutral
 
 WIDTH = 100
 
 
-def render_report(report: ContractReport, *, colour: bool = False) -> str:
+def render_report(report: GateReport, *, colour: bool = False) -> str:
     """Return findings, each as what was seen, what it means, where, how to fix; then a summary."""
     lines: list[str] = []
     causes = [f for f in report.findings if f.because_of is None]
@@ -39,7 +39,7 @@ def labelled(label: str, text: str) -> list[str]:
     return [f"  {label if i == 0 else '':<5} {line}" for i, line in enumerate(body or [""])]
 
 
-def followers(report: ContractReport, cause: ContractFinding) -> list[str]:
+def followers(report: GateReport, cause: GateFinding) -> list[str]:
     """Return one line for each finding that follows from this one, directly or not."""
     probes = {cause.probe}
     lines: list[str] = []
@@ -56,7 +56,7 @@ def followers(report: ContractReport, cause: ContractFinding) -> list[str]:
         probes |= {f.probe for f in new}
 
 
-def summary_line(report: ContractReport) -> str:
+def summary_line(report: GateReport) -> str:
     """Return the last line: how many probes ended how."""
     states = [outcome.state for outcome in report.outcomes]
     parts = [
