@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.page import record
 from harness import paths
-from harness.gate.records import ContractReport
+from harness.gate.records import GateReport
 from harness.protocol.machine import processor_name
 from harness.protocol.row_files import read_row
 from harness.sandbox.resource_use import read_spent
@@ -81,7 +81,7 @@ def kib(path: Path) -> float:
 def gate_seconds(runs: Path) -> Iterable[float]:
     """Yield the processor seconds of each gate that was run to its end."""
     for path in sorted(runs.glob("gate/*/*/report.json")):
-        report = ContractReport.model_validate_json(path.read_bytes())
+        report = GateReport.model_validate_json(path.read_bytes())
         if report.complete and report.cpu_seconds:
             yield sum(report.cpu_seconds.values())
 

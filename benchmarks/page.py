@@ -3,7 +3,7 @@
     python -m benchmarks.page [--usd PRICE] [--cores COUNT]
 
 Nothing is measured here: what each program of this folder has written is put side by side with
-what the hub set itself. Prices are the only input that nobody measured: they are options.
+what the hub set itself. Prices are the only input that is not measured: they are options.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def targets(steps: dict[str, Any], process: dict[str, Any]) -> str:
     rows = []
     for case, target in STEP_TARGETS.items():
         base, px, _ = case.split(", ")
-        # The form of a step that a run of this case has unless somebody says otherwise.
+        # The form of a step that a run of this case has by default.
         form = fast_layers_for(64 if base == "tiny-sd" else 512, int(px.removesuffix(" px")))
         rows.append((case, target, f"src, fast {form}"))
     return render("targets.md", steps=steps, process=process, step_targets=rows)

@@ -64,7 +64,7 @@ def starting() -> dict[str, Any]:
     """Return the processor seconds until the base is loaded, in a new and in a forked process."""
     fresh = [use([sys.executable, "-c", LOAD], "a new process").cpu_s for _ in range(ROUNDS)]
     asked = use([sys.executable, "-m", "benchmarks.parts", "fork"], "forked processes")
-    forked = [float(word) for word in asked.said.split()[-ROUNDS:]]
+    forked = [float(word) for word in asked.output.split()[-ROUNDS:]]
     return {
         "fresh_s": round(statistics.median(fresh), 2),
         "forked_s": round(statistics.median(forked), 2),

@@ -25,7 +25,7 @@ class Used:
     wall_s: float
     cpu_s: float  # of the process and all whose end it waited for
     peak_mib: float  # of the largest of them
-    said: str
+    output: str
 
 
 def in_turns(
@@ -83,8 +83,8 @@ def use(
         wall = time.time() - began
         process.returncode = os.waitstatus_to_exitcode(status)  # Popen need not wait any more
         file.seek(0)
-        said = file.read().decode("utf-8", errors="replace")
+        output = file.read().decode("utf-8", errors="replace")
     if process.returncode != 0:
-        raise SystemExit(f"{what or command} failed:\n{said[-2000:]}")
+        raise SystemExit(f"{what or command} failed:\n{output[-2000:]}")
     print(what, f"{wall:.2f} s", flush=True)
-    return Used(began, wall, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / MIB, said)
+    return Used(began, wall, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / MIB, output)

@@ -26,7 +26,7 @@ BASE = "models/tiny-sd"
 # What a program that trains imports, and what of it others bring along unasked.
 IMPORTS = {
     "torch": "torch",
-    "torch._dynamo, which diffusers and transformers wake": "torch._dynamo",
+    "torch._dynamo, which diffusers and transformers import": "torch._dynamo",
     "transformers": "transformers",
     "PEFT, because it is installed": "peft",
     "all that src.main imports at its start": "src.main",
@@ -146,7 +146,7 @@ def leaving() -> dict[str, float]:
     def left(before: bool) -> float:
         command = [sys.executable, "-c", LEAVE.format(base=BASE, before=before)]
         used = use(command, "leaving")
-        return used.began + used.wall_s - float(used.said.split()[-1])
+        return used.began + used.wall_s - float(used.output.split()[-1])
 
     found = in_turns({f"{w}_ms": partial(left, w == "before") for w in ("before", "after")}, ROUNDS)
     return {what: round(1e3 * statistics.median(taken), 1) for what, taken in found.items()}

@@ -40,7 +40,7 @@ def measure_hub(count: int) -> dict[str, float]:
     from harness.commands.list import load_if_possible
     from harness.commands.seeds import chosen_seeds
     from harness.contributions import registry
-    from harness.protocol.statistics.ranks import tie_groups
+    from harness.protocol.statistics.groups import tie_groups
     from harness.runs.many.choose import choose
     from harness.runs.many.shard import cut
     from harness.runs.many.tasks import Task
@@ -127,7 +127,7 @@ COUNTS = {"hub": (10, 100, 1000), "cache": (1000, 10_000, 100_000)}
 def measured(what: str, count: int) -> dict[str, float]:
     """Measure one size in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.scaling", what, "--one", str(count)]
-    found: dict[str, float] = json.loads(use(command, f"{what} {count}").said.splitlines()[-1])
+    found: dict[str, float] = json.loads(use(command, f"{what} {count}").output.splitlines()[-1])
     return found
 
 

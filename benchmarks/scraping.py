@@ -1,4 +1,4 @@
-"""src/scraping.py against the loop anybody would write: throughput, and memory that stays flat.
+"""src/scraping.py against the obvious loop: throughput, and memory that stays flat.
 
     python -m benchmarks.scraping [--count 100] [--latency-ms 20]
 

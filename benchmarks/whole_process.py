@@ -120,7 +120,7 @@ def measured(program: Program, folder: Path) -> Cost:
     used = use([program.python, *wrapper, *arguments], program.name, home=folder / "home")
     files = sorted(folder.rglob("*.safetensors"), key=lambda file: "adapter" not in file.name)
     if not files:
-        raise SystemExit(f"{program.name} failed:\n{used.said[-2000:]}")
+        raise SystemExit(f"{program.name} failed:\n{used.output[-2000:]}")
     first, step = steps_of(note.read_text(encoding="ascii")) if program.noted else (None, None)
     since = None if first is None else first - used.began
     return Cost(*size_of(files[0]), since, step, used.wall_s, used.cpu_s, used.peak_mib)

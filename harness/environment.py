@@ -134,7 +134,7 @@ def alone() -> Iterator[None]:
 
 
 def try_lock(file: IO[bytes]) -> bool:
-    """Take the lock if nobody has it; closing the file gives it back."""
+    """Take the lock if it is free; closing the file gives it back."""
     try:
         if os.name == "nt":
             import msvcrt

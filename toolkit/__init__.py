@@ -1,1 +1,1 @@
-"""The libraries of the hub: what ``src/`` and every contribution may import besides packages."""
+"""The hub's libraries, which ``src/`` and every contribution may import."""

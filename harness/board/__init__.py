@@ -1,1 +1,1 @@
-"""The leaderboard: rows in, a static site and two blocks of markdown out. Free of torch."""
+"""The board: rows in, a static site and two blocks of markdown out. Free of torch."""

@@ -19,7 +19,7 @@ END = "<!-- leaderboard: end -->"
 TOP = 5
 
 
-def leaderboard_text(board: Board) -> str:
+def board_text(board: Board) -> str:
     """Return the text of LEADERBOARD.md. Only names and figures: no stranger's sentence."""
     tracks = [(track.file.title, board.of_track(track.file.name)) for track in board.tracks]
     return render(TEMPLATES / "leaderboard.md", tracks=tracks).rstrip() + "\n"
@@ -45,7 +45,7 @@ def with_block(file: Path, block: str) -> str:
     begin, end = lines[0], lines[-1]
     if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
         raise UsageError(
-            "The marks of a block that the leaderboard writes are missing or doubled.",
+            "The marks of a block that the board writes are missing or doubled.",
             where=file.relative_to(paths.ROOT).as_posix(),
             fix=f"Put these two lines where it belongs:\n{begin}\n{end}",
         )
@@ -63,7 +63,7 @@ def wanted(board: Board) -> dict[Path, str]:
         if entries
     }
     return {
-        paths.ROOT / "LEADERBOARD.md": leaderboard_text(board),
+        paths.ROOT / "LEADERBOARD.md": board_text(board),
         readme: with_block(readme, readme_block(board)),
         findings: with_block(findings, findings_block(board)),
         **plots,

@@ -16,7 +16,7 @@ from harness.contributions.record import Contribution
 from harness.protocol import row_files
 from harness.protocol.equal_references import same_code
 from harness.protocol.row import SCHEMA_VERSION
-from harness.protocol.statistics.ranks import pareto_tiers, tie_groups
+from harness.protocol.statistics.groups import pareto_tiers, tie_groups
 from harness.protocol.track import Track, load_track, track_names
 from toolkit.core.errors import BaseModelError, HubError, ResultFileError
 from toolkit.core.settings import REFERENCE_NAME
@@ -57,22 +57,22 @@ def collect() -> Board:
     entries: list[Entry] = []
     for track in tracks:
         lines, bad = _entries_of(track, names, contributions)
-        entries += ranked(lines, track)
+        entries += in_order(lines, track)
         faults += bad
     if faults:
         raise ResultFileError(
-            "The leaderboard cannot be built:\n" + "\n".join(f"  {fault}" for fault in faults),
+            "The board cannot be built:\n" + "\n".join(f"  {fault}" for fault in faults),
             where="leaderboard/results/",
             fix="Run the contribution again with --record, or delete the file.",
         )
     clean = {name for name in names if name not in own and _is_clean(name)}
     board = Board(tracks, tuple(with_medals(entries, clean, tracks)), contributions)
-    require_everybody(board, names)
+    require_all(board, names)
     return board
 
 
-def require_everybody(board: Board, names: list[str]) -> None:
-    """Make sure that nobody has vanished from the board.
+def require_all(board: Board, names: list[str]) -> None:
+    """Make sure that no contribution is missing from the board.
 
     Raises:
         HubError: A contribution has no line on a track. That is a fault of this program.
@@ -112,8 +112,8 @@ def _entries_of(
             faults.append(f"{path.relative_to(paths.RESULTS)}: {error.what}")
             continue
         if (row.contribution, row.track) != (name, track.file.name):
-            said = f"it is about {row.contribution} on {row.track}"
-            faults.append(f"{path.relative_to(paths.RESULTS)}: {said}")
+            claim = f"it is about {row.contribution} on {row.track}"
+            faults.append(f"{path.relative_to(paths.RESULTS)}: {claim}")
             continue
         reasons = []
         if contribution is None:
@@ -152,22 +152,22 @@ def _pending(name: str, track: str, contribution: Contribution | None) -> Entry:
         own_hooks=contribution.file.hooks,
         taken=taken_hooks(name, contribution.origins, contribution.settings_from),
         content_hash=contribution.content_hash,
-        reasons=("nobody has run it on this track yet",),
+        reasons=("not yet run on this track",),
     )
 
 
-def ranked(entries: list[Entry], track: Track) -> list[Entry]:
-    """Add tie group and Pareto tier, and sort: group, tier, name; what does not rank comes last.
+def in_order(entries: list[Entry], track: Track) -> list[Entry]:
+    """Add tie group and Pareto tier, and sort: group, tier, name; what has no place comes last.
 
-    Groups need the same seeds for everybody; a row over other seeds has a tier but no group.
+    Groups need the same seeds for all rows; a row over other seeds has a tier but no group.
     """
     wanted = tuple(sorted(track.file.seeds))
-    comparable = {e.name: e.gains for e in entries if e.ranks and tuple(sorted(e.seeds)) == wanted}
+    comparable = {e.name: e.gains for e in entries if e.placed and tuple(sorted(e.seeds)) == wanted}
     groups = {
         name: place for place, group in enumerate(tie_groups(comparable), start=1) for name in group
     }
-    # Controls have a rank, so that anybody sees them in their place, but nobody would choose one.
-    chosen = [entry for entry in entries if entry.ranks and not entry.control]
+    # Controls have a place, so that readers see them there, but no one would choose one.
+    chosen = [entry for entry in entries if entry.placed and not entry.control]
     tiers = pareto_tiers({entry.name: _burdens(entry) for entry in chosen})
     placed = [
         replace(entry, group=groups.get(entry.name), tier=tiers.get(entry.name))

@@ -67,7 +67,7 @@ class Entry:
     protocol_hash: str = ""
     reference_hash: str = ""
     curve: tuple[tuple[int, float], ...] = ()
-    group: int | None = None  # rank of the tie group, 1 is best
+    group: int | None = None  # 1 is the best group
     tier: int | None = None  # Pareto tier
     medal: str = ""
     medal_reason: str = ""
@@ -83,7 +83,7 @@ class Entry:
         return ", ".join(self.own_hooks) or ("recipe" if self.taken else "settings only")
 
     @property
-    def ranks(self) -> bool:
+    def placed(self) -> bool:
         """Whether the entry takes part in groups, tiers and plots."""
         return self.state == "measured" and self.gain is not None
 

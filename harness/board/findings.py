@@ -43,7 +43,7 @@ def compared(board: Board, track: str) -> list[Entry]:
     return [
         entry
         for entry in board.of_track(track)
-        if entry.ranks and not entry.is_reference and not entry.control
+        if entry.placed and not entry.is_reference and not entry.control
     ]
 
 

@@ -1,4 +1,4 @@
-"""A forest plot as SVG: everybody's difference to the reference, with its interval."""
+"""A forest plot as SVG: each contribution's difference to the reference, with its interval."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 bronze     the folder passes every check and a run came through
 silver     five seeds or more, and an interval that excludes zero
 gold       a run on the real Stable Diffusion 1.x came through
-platinum   somebody else measured the same on another machine
+platinum   another contributor measured the same on another machine
 
 Each medal needs the ones before it, except that gold does not ask for silver: a run of the real
 model is dear. A clear "worse than the reference" is as well shown as a clear "better".
@@ -34,7 +34,7 @@ NEXT = {
     "": "bronze: pass every check and run through",
     "bronze": f"silver: {SILVER_SEEDS} seeds and an interval that excludes zero",
     "silver": "gold: a run on the real Stable Diffusion 1.4",
-    "gold": "platinum: the same result from somebody else's machine",
+    "gold": "platinum: the same result from another contributor's machine",
     "platinum": "nothing is above platinum",
 }
 
@@ -49,12 +49,12 @@ def with_medals(entries: Iterable[Entry], clean: set[str], tracks: Sequence[Trac
     """
     entries = list(entries)
     real = {track.file.name for track in tracks if is_real_model(track)}
-    gold = {entry.name for entry in entries if entry.track in real and entry.ranks}
+    gold = {entry.name for entry in entries if entry.track in real and entry.placed}
     return [_with_medal(entry, clean, gold) for entry in entries]
 
 
 def _with_medal(entry: Entry, clean: set[str], gold: set[str]) -> Entry:
-    if not entry.ranks or entry.name not in clean:
+    if not entry.placed or entry.name not in clean:
         return entry
     medal = "bronze"
     if len(entry.seeds) >= SILVER_SEEDS and excludes_zero(entry.interval):
@@ -105,7 +105,7 @@ def agrees(entry: Entry, other: Entry) -> bool:
     for field in ("name", "track", "content_hash", "protocol_hash", "reference_hash"):
         if not same_code(getattr(entry, field), getattr(other, field)):
             return False
-    if not other.ranks or min(len(entry.gains), len(other.gains)) < 3:
+    if not other.placed or min(len(entry.gains), len(other.gains)) < 3:
         return False
     error = math.hypot(_standard_error(entry.gains), _standard_error(other.gains))
     return abs(statistics.fmean(entry.gains) - statistics.fmean(other.gains)) <= SIGMAS * error

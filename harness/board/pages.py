@@ -51,7 +51,7 @@ def track_page(track: Track, entries: Sequence[Entry]) -> dict[str, Any]:
     """Return what the track's table, plot and curves need."""
     counts = Counter(entry.state for entry in entries)
     # A random adapter loses by hundreds of points: beside it everybody else would be one dot.
-    ranking = [entry for entry in entries if entry.ranks and not entry.control]
+    ranking = [entry for entry in entries if entry.placed and not entry.control]
     with_curve = [entry.name for entry in ranking if entry.curve]
     first = [REFERENCE_NAME, *(n for n in with_curve if n != REFERENCE_NAME)][: FIRST_CURVES + 1]
     keys = tuple(key for key, _ in AXES)
@@ -78,7 +78,7 @@ def interval_scale(entries: Sequence[Entry]) -> Callable[[float], str]:
     """
     ends = [0.0]
     for entry in entries:
-        if entry.ranks and not entry.control and entry.difference is not None:
+        if entry.placed and not entry.control and entry.difference is not None:
             ends += [entry.difference, *(entry.interval or ())]
     low, high = min(ends), max(ends)
     span = (high - low) or 1.0
@@ -125,7 +125,7 @@ class Shot:
 def gallery_page(
     track: Track, entries: Sequence[Entry], found: Mapping[str, Sheet | None]
 ) -> dict[str, Any]:
-    """Return the gallery: base and reference first, then everybody in the table's order."""
+    """Return the gallery: base and reference first, then the contributions in the table's order."""
     whole = next((s for s in found.values() if s is not None and s.columns > REFERENCE), None)
     shots = []
     if whole is not None:
@@ -169,7 +169,7 @@ def compare_page(
     keys = tuple(key for key, *_ in FIGURES)
     data = []
     for entry in entries:
-        if entry.ranks:
+        if entry.placed:
             sheet = found[entry.name]
             own = {key: _value(entry, key) for key in keys}
             gains = [round(gain, 6) for gain in entry.gains]

@@ -1,7 +1,7 @@
 """What came out, in each contribution's README: a table between two marks, written by the hub.
 
-A README does not count for what a row was measured on, so writing here makes no row stale. Whoever
-wants to say it in other words leaves the marks out.
+A README is not part of what a row was measured on, so writing here makes no row stale. To write
+your own summary instead, delete the marks.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def is_marked(readme: str) -> bool:
 def wanted(board: Board) -> tuple[dict[Path, str], list[str]]:
     """Return what each README with marks should say, and which of them cannot be written.
 
-    A stranger's slip must not stop the board of everybody else, so it is told, not raised.
+    One contribution's mistake must not stop the board, so it is reported, not raised.
 
     Returns:
         The texts of the READMEs, and a sentence for each whose marks are doubled or torn.

@@ -37,7 +37,7 @@ def sheet_of(entry: Entry) -> Sheet | None:
     """Return the sheet that was recorded with a row, or None. Only its header is read.
 
     A pending entry may have one of an older hub, with other columns: it is not shown. Neither is
-    one that is no picture: a damaged sheet stops nobody else's page.
+    one that is no picture: a damaged sheet stops no other page.
     """
     file = paths.RESULTS / entry.track / f"{entry.name}.webp"
     if entry.state == "pending" or file.is_symlink() or not file.is_file():

@@ -1,4 +1,4 @@
-"""Write the whole site into a folder: pages that need no server and ask nobody for anything."""
+"""Write the whole site into a folder: pages that need no server and make no requests."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def build(board: Board, out: Path, *, docs: bool = False) -> int:
 
 
 def _build_alone(board: Board, out: Path, *, docs: bool) -> int:
-    """Build while nobody else does; drafts of killed builds go first."""
+    """Build under a lock; drafts of killed builds go first."""
     if out.exists() and not (out / MARK).is_file() and any(out.iterdir()):
         raise UsageError(
             "This folder has files that are not of a site of the hub.",

@@ -1,7 +1,7 @@
 """The static check: rules over files and syntax trees that run none of a contribution's code.
 
 ``harness.contributions.file`` uses this package's TOML scanner, and the rules use
-``contribution_file``: so the three functions are loaded when somebody asks for them (PEP 562).
+``contribution_file``: so the three functions are loaded on first use (PEP 562).
 """
 
 from typing import TYPE_CHECKING, Any

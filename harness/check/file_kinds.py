@@ -18,7 +18,7 @@ _GROUPS = {
     _PROGRAMS: ".exe .dll .so .dylib .pyd .sh .bash .bat .cmd .ps1 .com .msi .scr .vbs .wasm .lnk",
     _PAGES: ".html .htm .xhtml .js .mjs .svg .php",
     _SECRETS: ".env .pem .key .p12 .pfx",
-    "is Python code that nobody can read": ".pyc .pyo",
+    "is compiled Python code, which reviewers cannot read": ".pyc .pyo",
 }
 
 # Extension -> why it is not allowed.

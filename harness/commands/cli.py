@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import NoReturn
 
 from harness.errors import CheckError
+from toolkit.core.command_line import exit_code
 from toolkit.core.errors import EnvironmentFault, HubError
 
 # Command -> its module. Only the module of the command that was typed is imported, so that
@@ -21,27 +22,27 @@ COMMANDS = {
     "contribution": "check, train, score and compare one contribution",
     "train": "train a contribution on your own pictures",
     "generate": "draw pictures with a contribution's trained adapter",
-    "export": "write what a contribution trained as a file for other programs",
-    "new": "start a contribution: a small folder that is green at once",
+    "export": "write a contribution's training as a file for other programs",
+    "new": "create a small contribution that passes every check",
     "check": "check folders without running their code",
     "explain": "explain a check, with wrong and right code",
     "list": "list the contributions",
     "compare": "compare two contributions, figure by figure and picture by picture",
     "preview": "show a contribution's newest row in its place on the board",
-    "verify": "run a recorded row again and say whether it agrees",
-    "why-stale": "say what changed since a contribution was run",
-    "plan": "list the runs of a board, or carry them out: here, in shards, on a cluster",
+    "verify": "run a recorded row again and report whether it agrees",
+    "why-stale": "list what changed since a contribution was run",
+    "plan": "list the runs of a board, or run them: here, in shards, on a cluster",
     "collect": "merge rows that other machines stored into this board",
-    "matrix": "try which hooks of which contributions go together",
-    "controls": "measure the hub's own rows and see whether each is in its place",
+    "matrix": "try which hooks of which contributions work together",
+    "controls": "measure the hub's own rows and check that each is in its place",
     "sweep": "choose a learning rate on training pictures that are held back",
     "calibrate": "measure how small a difference the protocol can show",
-    "registry": "write registry.toml from the folders",
+    "registry": "generate registry.toml from the folders",
     "leaderboard": "build the site and the tables from the recorded rows",
     "docs": "build the documentation's site, and its pages about the code",
-    "ci": "do what the hub's CI does, here",
-    "clean": "remove from runs/ what is no longer needed",
-    "doctor": "look at the machine and the installation",
+    "ci": "do what the hub's CI does, on this machine",
+    "clean": "list what runs/ no longer needs; --yes removes it",
+    "doctor": "examine the machine and the installation",
 }
 ALIASES = {"run": "contribution"}
 
@@ -56,27 +57,26 @@ EXAMPLES = {
     "sweep": "Example1 --rates 3e-4,1e-3,3e-3",
 }
 
-INTERRUPTED = 130
 # No space, file too large, read-only, not permitted: faults of the machine, not of the hub.
 REFUSALS = (errno.ENOSPC, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 class FriendlyParser(argparse.ArgumentParser):
-    """Answers a wrong call with what is missing and a line that works, instead of all options."""
+    """Answers a wrong call with what is missing and a working example, not with all options."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong and end with exit code 2."""
+        """Print what is wrong and exit with code 2."""
         command = self.prog.rpartition(" ")[2]
         if command not in COMMANDS:
             self.exit(2, f"error: {message}\n  fix  python -m harness --help lists the commands.\n")
         message = message.replace("the following arguments are required:", "missing:")
         line = f"nox -s {command} -- {EXAMPLES.get(command, '--help')}"
-        note = "mind the -- : what comes after it is the hub's; --help there lists all options"
+        note = "remember the -- : words after it belong to the hub; --help there lists all options"
         self.exit(2, f"error: {command}: {message}\n  fix  {line}\n       ({note})\n")
 
 
 def build_parser(command: str | None = None) -> argparse.ArgumentParser:
-    """Return the parser; the options of ``command`` alone are filled in."""
+    """Return the parser, with the options of ``command`` only."""
     parser = FriendlyParser(
         prog="python -m harness",
         description="Check, run, score and compare ways of fine-tuning Stable Diffusion with LoRA.",
@@ -98,25 +98,32 @@ def command_module(name: str) -> ModuleType:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit code: 0 fine, 1 a fault, 2 a wrong call, 130 Ctrl-C."""
+    """Run one command; return its exit code: 0 success, 1 error, 2 wrong call, 130 Ctrl-C."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     typed = next((a for a in arguments if not a.startswith("-")), None)
     command = ALIASES.get(typed or "", typed)
     parsed = build_parser(command).parse_args(arguments)
     module = command_module(str(command))
+    return exit_code(
+        lambda: _run(module, parsed),
+        faults=(),
+        stopped="Stopped. No file was left half-written, no process behind.",
+    )
+
+
+def _run(module: ModuleType, parsed: argparse.Namespace) -> int:
     try:
         code: int = module.run(parsed)
-    except HubError as error:
-        _print_error(error)
-        return error.exit_code
+    except CheckError as error:
+        if error.findings:
+            from harness.check.render import render_text
+
+            print(render_text(error.findings), file=sys.stderr)
+        raise
     except OSError as error:
-        if not is_refusal(error):
-            raise
-        _print_error(refused(error))
-        return 1
-    except KeyboardInterrupt:
-        print("\nStopped. No file was left half-written, no process behind.", file=sys.stderr)
-        return INTERRUPTED
+        if is_refusal(error):
+            raise refused(error) from error
+        raise
     return code
 
 
@@ -133,15 +140,7 @@ def refused(error: OSError) -> HubError:
     if isinstance(error, shutil.Error):
         _, where, why = error.args[0][0]
     return EnvironmentFault(
-        f"The machine refuses to write: {why}.",
+        f"The machine does not allow writing: {why}.",
         where=str(where),
-        fix="Free some space (nox -s clean), or make the folder writable. What was there is whole.",
+        fix="Free space (nox -s clean), or make the folder writable. Existing files are intact.",
     )
-
-
-def _print_error(error: HubError) -> None:
-    if isinstance(error, CheckError) and error.findings:
-        from harness.check.render import render_text
-
-        print(render_text(error.findings), file=sys.stderr)
-    print(f"error: {error}", file=sys.stderr)

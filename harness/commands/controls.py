@@ -19,13 +19,14 @@ from toolkit.core.progress import create_progress
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--track", default=DEFAULT_TRACK, help="which track (default: %(default)s)")
-    parser.add_argument(
-        "--device", default="cpu", choices=DEVICES, help="where to compute (default: %(default)s)"
-    )
-    parser.add_argument("--fresh", action="store_true", help="run again even if nothing changed")
-    parser.add_argument(
-        "--record", action="store_true", help="all seeds, and store the rows in leaderboard/results"
+    add = parser.add_argument
+    add("--track", default=DEFAULT_TRACK, help="the track (default: %(default)s)")
+    add("--device", default="cpu", choices=DEVICES, help="device (default: %(default)s)")
+    add("--fresh", action="store_true", help="run again even if nothing changed")
+    add(
+        "--record",
+        action="store_true",
+        help="use all seeds, and store the rows in leaderboard/results",
     )
     add_isolation_arguments(parser)
 

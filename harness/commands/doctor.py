@@ -1,4 +1,4 @@
-"""``doctor``: look at the machine and the installation; say what is missing and how to get it."""
+"""``doctor``: examine the machine and the installation; say what is missing and how to get it."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_ERROR,
         help="what auto may leave out, as a share of the change (default: %(default)s)",
     )
-    add("--track", default=DEFAULT_TRACK, help="trained on which track (default: %(default)s)")
+    add("--track", default=DEFAULT_TRACK, help="track of the training (default: %(default)s)")
     add("--run", type=Path, help="folder of another training, such as runs/trained/NAME")
     add("--base", help="the base it was trained on, when it has moved")
     add("--out", type=Path, help="file or folder to write (default: runs/exported/NAME-FORMAT...)")
@@ -76,11 +76,11 @@ def run(args: argparse.Namespace) -> int:
     contribution = registry.load_any(args.name)
     track = load_track(args.track)
     source = find_source(contribution.name, track, args.run, args.base)
-    locate(source.base)  # fails in a sentence before torch wakes
+    locate(source.base)  # fails in a sentence before torch is imported
     out: Path = args.out or default_out(contribution.name, args.format)
     if args.format not in ("merged", "peft") and out.suffix != ".safetensors":
         raise UsageError(
-            f"{out.name} does not end in .safetensors; other programs go by that.",
+            f"{out.name} does not end in .safetensors, which other programs require.",
             fix=f"Write --out {out.with_suffix('.safetensors')}",
         )
     from harness.runs.export.run import Wish, export
@@ -113,6 +113,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def default_out(name: str, form: str) -> Path:
-    """Return where an export goes when nobody says."""
+    """Return where an export goes by default."""
     ending = "" if form in ("merged", "peft") else ".safetensors"
     return paths.RUNS / "exported" / f"{name}-{form}{ending}"

@@ -49,7 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--prompt", required=True, action="append", help="what to draw; may be repeated")
     add("--lora", action="append", default=[], metavar="FILE[:WEIGHT]", help="add a LoRA file, too")
     add("--base", help="another base: folder, .safetensors file or Hugging Face id")
-    add("--seed", type=int, default=0, help="of the first picture (default: %(default)s)")
+    add(
+        "--seed",
+        type=int,
+        default=0,
+        help="seed of the first picture (default: %(default)s)",
+    )
     add("--steps", type=int, help="denoising steps")
     add("--guidance", type=float, help="guidance scale; 1 switches guidance off")
     add("--scale", type=float, help="strength of the adapter; 0 is the base")
@@ -59,8 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--height", type=int, help="in pixels (default: the width)")
     add("--count", type=positive, default=1, help="pictures per prompt (default: %(default)s)")
     add("--out", type=Path, help="folder for the pictures (default: runs/generated/NAME)")
-    add("--track", default=DEFAULT_TRACK, help="trained on which track (default: %(default)s)")
-    add("--device", default="cpu", choices=DEVICES, help="where to compute (default: %(default)s)")
+    add("--track", default=DEFAULT_TRACK, help="track of the training (default: %(default)s)")
+    add("--device", default="cpu", choices=DEVICES, help="device (default: %(default)s)")
     add_mix_arguments(parser)
     add_isolation_arguments(parser)
     add_limit_arguments(parser)
@@ -77,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     with create_progress(console) as progress:
         adapter = newest_adapter(track.file.name, contribution.name)
         if adapter is None:
-            console.print(f"{contribution.name} has not been trained yet: training it first.")
+            console.print(f"{contribution.name} has not been trained yet, so it trains first.")
             # Somebody wants to see a picture; whether the method is right is another command.
             options = Options(device=args.device, skip_gate=True)
             finished = run_contribution(contribution, track, options, progress)
@@ -159,7 +164,7 @@ def sampling_config(
     except ValidationError as error:
         faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
         raise UsageError(
-            f"These options cannot be used: {faults}.",
+            f"These options are not valid: {faults}.",
             fix="python -m harness generate --help lists them.",
         ) from error
 

@@ -16,18 +16,19 @@ DEFAULT_OUT = Path("runs") / "site"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "--check",
         action="store_true",
-        help="write nothing; fail when LEADERBOARD.md, the tables in the READMEs, or the site in "
-        "--out are not what the results say",
+        help="write nothing; fail if LEADERBOARD.md, the tables in the READMEs, or the site in "
+        "--out do not match the rows",
     )
-    parser.add_argument(
+    add(
         "--docs",
         action="store_true",
         help="build the documentation into the site's docs/, too, with links both ways",
     )
-    parser.add_argument("--out", type=Path, help=f"folder of the site (default: {DEFAULT_OUT})")
+    add("--out", type=Path, help=f"folder of the site (default: {DEFAULT_OUT})")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -51,10 +52,10 @@ def run(args: argparse.Namespace) -> int:
                 differing += [f"{args.out}/{name}" for name in ours]
         if differing:
             raise ResultFileError(
-                "The leaderboard is not what the results say: " + ", ".join(differing[:10]),
+                "The board does not match the rows: " + ", ".join(differing[:10]),
                 fix="nox -s leaderboard",
             )
-        print("The leaderboard is what the results say.")
+        print("The board matches the rows.")
         return 0
     out = args.out or paths.ROOT / DEFAULT_OUT
     blocks.write(board)
@@ -64,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
 
         build_docs(out / "docs", board="../index.html")
     print(f"{len(board.entries)} lines on {len(board.tracks)} tracks, {count} files.")
-    print(f"Open {out / 'index.html'}; LEADERBOARD.md and the READMEs are written, too.")
+    print(f"Open {out / 'index.html'}; LEADERBOARD.md and the READMEs are updated, too.")
     return 0
 
 

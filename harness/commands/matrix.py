@@ -30,10 +30,11 @@ OUTCOMES = TypeAdapter(list[Outcome])
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--fresh", action="store_true", help="try everything again")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when not current")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="pairs with these alone")
-    parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the two files")
+    add = parser.add_argument
+    add("--fresh", action="store_true", help="try everything again")
+    add("--check", action="store_true", help="write nothing; fail if not current")
+    add("--only", nargs="+", metavar="NAME", help="only pairs with these")
+    add("--out", type=Path, default=FOLDER, help="folder of the two files")
     add_isolation_arguments(parser)
 
 
@@ -69,13 +70,13 @@ def run(args: argparse.Namespace) -> int:
     for outcome in outcomes:
         if outcome.state == "fails":
             cell = outcome.cell
-            words = f"{cell.rows}={cell.row} {cell.columns}={cell.column}: {outcome.said}"
+            words = f"{cell.rows}={cell.row} {cell.columns}={cell.column}: {outcome.reason}"
             console.print(words, style="red", markup=False, soft_wrap=True)
     return 1 if counts["fails"] else 0
 
 
 def trust_all(args: argparse.Namespace, everybody: list[Contribution], console: Console) -> None:
-    """Choose the layer; where none holds, everybody's code has to be reviewed or own.
+    """Choose the layer; where none holds, all code has to be reviewed or your own.
 
     Raises:
         UsageError: It is not, and ``--trust`` was not given.
@@ -119,7 +120,7 @@ def read(path: Path) -> list[Outcome]:
         return OUTCOMES.validate_json(path.read_bytes())
     except ValidationError as error:
         raise ResultFileError(
-            f"The outcomes cannot be read: {error.errors()[0]['msg']}.",
+            f"The outcomes are not readable: {error.errors()[0]['msg']}.",
             where=str(path),
             fix="Delete the file and run nox -s matrix again.",
         ) from error

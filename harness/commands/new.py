@@ -1,4 +1,4 @@
-"""``new NAME``: a small folder that is green at once and can be read from top to bottom."""
+"""``new NAME``: create a small folder that passes every check and reads from top to bottom."""
 
 from __future__ import annotations
 
@@ -41,28 +41,27 @@ PICTURES = 3
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("name", metavar="NAME", help="letters, digits and _; such as MyIdea")
-    parser.add_argument(
+    add = parser.add_argument
+    add("name", metavar="NAME", help="letters, digits and _; such as MyIdea")
+    add(
         "--kind",
         choices=("code", "config"),
         help="code: a hook of your own (the default); config: settings only, no Python",
     )
-    parser.add_argument(
-        "--from", dest="source", metavar="OTHER", help="start from a copy of this contribution"
-    )
+    add("--from", dest="source", metavar="OTHER", help="copy this contribution")
     add_mix_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the folder in one move and say what to do next."""
+    """Write the folder in one step and print what to do next."""
     name: str = args.name
     check_name(name)
     mix = parse(args.taken, name)
     if sum(map(bool, (args.source, args.kind, mix))) > 1:
         raise UsageError(
-            "--from makes a copy of what is there, --with a recipe of others' hooks, --kind a new "
-            "folder of your own.",
-            fix="Leave one of them out.",
+            "--from copies a contribution, --with makes a recipe of others' hooks, --kind makes "
+            "a new folder.",
+            fix="Use only one of them.",
         )
     source = source_of(args.source) if args.source else None
     kind = "mix" if mix else args.kind or "code"
@@ -78,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     first = first_file(source) if source else FIRST_FILE[kind]
     print(
         f"CONTRIBUTIONS/{name} is there. Next:\n"
-        f"  nox -s contribution -- {name}      train and judge it as it is: green\n"
+        f"  nox -s contribution -- {name}      train and score it unchanged: it passes\n"
         f"  edit CONTRIBUTIONS/{name}/{first}, {FIRST_STEP[kind]}\n"
         f"  nox -s check -- {name}             check the folder in half a second"
     )
@@ -104,7 +103,7 @@ def check_name(name: str) -> None:
         raise UsageError(
             f"There is already a contribution named {taken[name.casefold()]}.",
             where="CONTRIBUTIONS/",
-            fix=f"Choose another name, or work on it: nox -s contribution -- {name}",
+            fix=f"Choose another name, or run the existing one: nox -s contribution -- {name}",
         )
 
 

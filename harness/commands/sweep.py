@@ -41,17 +41,18 @@ from toolkit.core.progress import Progress, create_progress
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("name", help="contribution to choose a rate for, or `reference`")
-    parser.add_argument(
+    add = parser.add_argument
+    add("name", help="contribution to choose a rate for, or `reference`")
+    add(
         "--rates",
         type=read_rates,
         default=RATES,
         help=f"comma-separated (default: {','.join(f'{rate:g}' for rate in RATES)})",
     )
-    parser.add_argument("--track", default=DEFAULT_TRACK, help="which track (default: %(default)s)")
-    parser.add_argument("--seeds", type=int, default=1, help="per rate (default: %(default)s)")
-    parser.add_argument("--jobs", type=int, default=2, help="trainings at once (%(default)s)")
-    parser.add_argument("--fresh", action="store_true", help="forget the rates tried before")
+    add("--track", default=DEFAULT_TRACK, help="the track (default: %(default)s)")
+    add("--seeds", type=int, default=1, help="per rate (default: %(default)s)")
+    add("--jobs", type=int, default=2, help="trainings at once (%(default)s)")
+    add("--fresh", action="store_true", help="ignore the rates tried before")
     add_isolation_arguments(parser)
 
 
@@ -64,9 +65,11 @@ def read_rates(text: str) -> tuple[float, ...]:
     try:
         rates = tuple(sorted({float(part) for part in text.split(",")}))
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not like 3e-4,1e-3,3e-3") from error
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a list such as 3e-4,1e-3,3e-3"
+        ) from error
     if not all(0 < rate <= 1 for rate in rates):
-        raise argparse.ArgumentTypeError("a learning rate lies between 0 and 1")
+        raise argparse.ArgumentTypeError("a learning rate is between 0 and 1")
     return rates
 
 
@@ -271,7 +274,7 @@ def show(found: Sweep, contribution: Contribution, console: Console) -> None:
         higher = found.chosen == found.trials[-1].learning_rate
         beyond = found.chosen * 3 if higher else found.chosen / 3
         console.print(
-            f"The best rate is at the edge of the list. Go on with: --rates {beyond:.0e}",
+            f"The best rate is at the edge of the list. Try more: --rates {beyond:.0e}",
             style="yellow",
         )
     now = contribution.file.settings.train.learning_rate

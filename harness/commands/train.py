@@ -1,4 +1,4 @@
-"""``train NAME --data DIR --base BASE``: a contribution's hooks on anybody's pictures."""
+"""``train NAME --data DIR --base BASE``: a contribution's hooks on your pictures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from harness import paths
-from harness.commands.cli import INTERRUPTED
 from harness.commands.isolation import (
     add_isolation_arguments,
     add_limit_arguments,
@@ -31,6 +30,7 @@ from harness.sandbox.child import POLL_S, Child
 from harness.sandbox.limits import GIB, Limits
 from harness.worker.jobs import Answer, FinetuneJob
 from toolkit.base_models.load import is_hub_id
+from toolkit.core.command_line import INTERRUPTED
 from toolkit.core.errors import UsageError
 from toolkit.core.progress import Progress, create_progress
 from toolkit.training_runs.checkpoints import Checkpoints, damage
@@ -57,15 +57,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check, resolve, train in a worker, say where the files are."""
+    """Check, resolve, train in a worker, print where the files are."""
     console = Console(highlight=False)
     contribution = load_mixed(args.name, args.taken)
     require_clean(contribution.name, check(contribution))
     require_installed(contribution)
     if args.cache:
         raise UsageError(
-            "A contribution's code may write only to its own folder, so --cache cannot be used.",
-            fix="Leave it out, or train the reference with python -m src.main.",
+            "A contribution's code may write only to its own folder, so --cache is not available.",
+            fix="Omit it, or train the reference with python -m src.main.",
         )
     out: Path = (args.out or paths.RUNS / "trained" / contribution.name).resolve()
     fetch_base(args)
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     except ValidationError as error:
         faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
         raise UsageError(
-            f"These options cannot be used: {faults}.",
+            f"These options are not valid: {faults}.",
             fix="python -m harness train --help lists them.",
         ) from error
     settle(args, contribution, console)
@@ -106,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def likely_device() -> str:
-    """Guess whether there is a graphics card without waking torch; the worker makes sure."""
+    """Guess whether there is a graphics card without importing torch; the worker verifies it."""
     return "cuda" if Path("/dev/nvidia0").exists() or shutil.which("nvidia-smi") else "cpu"
 
 
@@ -119,7 +119,7 @@ def fetch_base(args: argparse.Namespace) -> None:
 
 
 def generous_limits(job: FinetuneJob) -> Limits:
-    """Return what a run on somebody's own machine may use: nearly all of it, for a month."""
+    """Return what a run on your own machine may use: nearly all of it, for a month."""
     return Limits(
         wall_s=LONGEST_S,
         cpu_s=LONGEST_S * (job.threads + 1),
@@ -164,7 +164,7 @@ def follow(job: FinetuneJob, limits: Limits, progress: Progress) -> Answer:
 
 
 def attempts(out: Path, plan: RunPlan, console: Console) -> tuple[Path | None, Path]:
-    """Return the job folder to go on from, and the next one; useless ones are removed.
+    """Return the job folder to continue from, and the next one; useless ones are removed.
 
     A worker may write only to a folder that it is given empty, so each start gets a new one.
 
@@ -185,7 +185,7 @@ def attempts(out: Path, plan: RunPlan, console: Console) -> tuple[Path | None, P
             console.print(sentence, markup=False, soft_wrap=True)
 
         Checkpoints(previous / "checkpoints", plan.keep_checkpoints, say).find(plan.identity())
-        console.print(f"Going on with the run in {out}.", markup=False, soft_wrap=True)
+        console.print(f"Continuing the run in {out}.", markup=False, soft_wrap=True)
     last = int(previous.name.removeprefix("job-")) if previous else 0
     return previous, out / f"job-{last + 1:04d}"
 

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--track", help=f"of a name (default: {DEFAULT_TRACK}; of `reference`: all tracks)"
     )
     parser.add_argument(
-        "--device", default="cpu", choices=DEVICES, help="where to compute (default: %(default)s)"
+        "--device", default="cpu", choices=DEVICES, help="device (default: %(default)s)"
     )
     only = parser.add_argument_group("only with `reference`")
     only.add_argument("--first-seed", action="store_true", help="leave the other seeds out")
@@ -100,8 +100,8 @@ def require_comparable(row: Row, contribution: Contribution, track: Track) -> No
     changed = [name for name, (then, today) in now.items() if not same_code(then, today)]
     if changed:
         raise UsageError(
-            f"The row cannot be verified here: {', '.join(changed)} changed since.",
+            f"This row cannot be verified here: {', '.join(changed)} changed since.",
             fix="Check out the commit that the row was recorded with.",
         )
     if row.status != "ok":
-        raise UsageError(f"The row has the status {row.status}: there are no figures to agree on.")
+        raise UsageError(f"The row has the status {row.status}: it has no figures to compare.")

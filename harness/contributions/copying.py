@@ -45,7 +45,7 @@ def source_of(name: str) -> Contribution:
 def write_copy(folder: Path, name: str, source: Contribution, author: str) -> None:
     """Copy a contribution into a new folder, with its own name, author and README.
 
-    The licence stays: the code is still somebody else's until it is changed.
+    The licence stays: the code is still its author's until it is changed.
 
     Args:
         folder: Does not exist yet.

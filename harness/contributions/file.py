@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from harness import paths
 from harness.contributions import toml_lines
-from harness.contributions.record import ContributionFile
+from harness.contributions.record import OLD_TABLES, ContributionFile
 from harness.errors import Finding
 from toolkit.core.settings import HOOK_NAMES
 from toolkit.core.text import suggestion
@@ -91,6 +91,7 @@ def parse(data: bytes) -> Document:
     except _Unreadable as error:
         return Document(None, {}, {}, (error.fault,))
     lines = toml_lines.scan(text)
+    values, lines = _with_new_names(values, lines)
     try:
         # Strict, so that rank = "4" is a fault and not a silent 4. Strict pydantic wants tuples.
         file = ContributionFile.model_validate(_tuples(values), strict=True)
@@ -100,6 +101,19 @@ def parse(data: bytes) -> Document:
         faults = _without_echoes(faults)
         return Document(None, values, lines, tuple(sorted(faults, key=lambda f: f.line or 0)))
     return Document(file, values, lines, ())
+
+
+def _with_new_names(
+    values: dict[str, Any], lines: toml_lines.Lines
+) -> tuple[dict[str, Any], toml_lines.Lines]:
+    """Give a table its new name. A file with both names keeps both, so the old one is refused."""
+    old = {
+        before: after
+        for before, after in OLD_TABLES.items()
+        if before in values and after not in values
+    }
+    renamed = {old.get(key, key): value for key, value in values.items()}
+    return renamed, {(old.get(str(key[0]), key[0]), *key[1:]): at for key, at in lines.items()}
 
 
 class _Unreadable(Exception):

@@ -18,8 +18,12 @@ NAME_PATTERN = re.compile(r"^[A-Za-z][A-Za-z0-9_]{1,38}$")
 REASON_LENGTH = 20
 
 
-class ContractTable(Record):
-    """The ``[contract]`` table of contribution.toml."""
+# Former names of tables: folders that were recorded under them keep their hashes.
+OLD_TABLES = {"contract": "gate"}
+
+
+class GateTable(Record):
+    """The ``[gate]`` table of contribution.toml, which older folders call ``[contract]``."""
 
     exempt: dict[str, str] = Field(
         default={},
@@ -101,7 +105,7 @@ class ContributionFile(Record):
     settings: Settings = Settings()
     mix: MixTable = MixTable()
     needs: NeedsTable = NeedsTable()
-    contract: ContractTable = ContractTable()
+    gate: GateTable = GateTable()
 
     @field_validator("hooks")
     @classmethod

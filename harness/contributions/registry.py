@@ -119,7 +119,7 @@ def require_mixable(file: ContributionFile, folder: Path) -> None:
 
 
 def is_reference(contribution: Contribution) -> bool:
-    """Tell by its place, which nobody can choose, whether a contribution is the reference."""
+    """Tell by its place, which contributors cannot choose, whether it is the reference."""
     return contribution.path == paths.REFERENCE.name and not contribution.parts
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from harness.contributions.record import ContributionFile
 from harness.gate.places import Finder
 from harness.gate.probe import DoesNotApply, Probe, Symptom
-from harness.gate.records import ContractFinding, ProbeOutcome
+from harness.gate.records import GateFinding, ProbeOutcome
 
 
 def judge(probe: Probe, seen: Any, finder: Finder, file: ContributionFile) -> ProbeOutcome:
@@ -19,7 +19,7 @@ def judge(probe: Probe, seen: Any, finder: Finder, file: ContributionFile) -> Pr
         return outcome(probe, "not applicable", str(reason))
     if not symptoms:
         return outcome(probe, "passed")
-    exempt = file.contract.exempt.get(probe.id)
+    exempt = file.gate.exempt.get(probe.id)
     if exempt is not None and probe.exemptible:
         return outcome(probe, "exempt", exempt)
     findings = tuple(finding(probe, symptom, finder) for symptom in symptoms)
@@ -28,7 +28,7 @@ def judge(probe: Probe, seen: Any, finder: Finder, file: ContributionFile) -> Pr
 
 
 def outcome(
-    probe: Probe, state: Any, note: str = "", findings: tuple[ContractFinding, ...] = ()
+    probe: Probe, state: Any, note: str = "", findings: tuple[GateFinding, ...] = ()
 ) -> ProbeOutcome:
     """Name the probe and its state."""
     return ProbeOutcome(
@@ -36,10 +36,10 @@ def outcome(
     )
 
 
-def finding(probe: Probe, symptom: Symptom, finder: Finder) -> ContractFinding:
+def finding(probe: Probe, symptom: Symptom, finder: Finder) -> GateFinding:
     """Complete a symptom by what the probe knows and by the likeliest line."""
     place = symptom.place or finder.in_source(probe.hook, probe.calls) or finder.of_hook(probe.hook)
-    return ContractFinding(
+    return GateFinding(
         probe=probe.id,
         title=probe.title,
         severity=symptom.severity or probe.severity,

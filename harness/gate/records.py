@@ -6,14 +6,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from harness.protocol.row import ContractSummary
+from harness.protocol.row import GateSummary
 from toolkit.core.record import Record
 
 Severity = Literal["error", "hint"]
 State = Literal["passed", "failed", "hint", "exempt", "not applicable", "not run"]
 
 
-class ContractFinding(Record):
+class GateFinding(Record):
     """What one probe noticed, told as a teacher would."""
 
     probe: str = Field(description="such as HUB-C07; `harness explain` documents it")
@@ -33,7 +33,7 @@ class ProbeOutcome(Record):
     title: str
     state: State
     note: str = Field(default="", description="the reason when it was exempt or did not apply")
-    findings: tuple[ContractFinding, ...] = ()
+    findings: tuple[GateFinding, ...] = ()
 
 
 class ExperimentOutcome(Record):
@@ -45,7 +45,7 @@ class ExperimentOutcome(Record):
     cpu_seconds: float = 0.0
 
 
-class ContractReport(Record):
+class GateReport(Record):
     """Everything the gate says about one contribution."""
 
     contribution: str
@@ -56,19 +56,19 @@ class ContractReport(Record):
     complete: bool = Field(default=True, description="false when only some probes were asked for")
 
     @property
-    def errors(self) -> tuple[ContractFinding, ...]:
+    def errors(self) -> tuple[GateFinding, ...]:
         """The findings for which a contribution is not ranked."""
         return tuple(f for f in self.findings if f.severity == "error")
 
     @property
-    def findings(self) -> tuple[ContractFinding, ...]:
+    def findings(self) -> tuple[GateFinding, ...]:
         """All findings, errors first, those that explain others before them."""
         found = [f for outcome in self.outcomes for f in outcome.findings]
         return tuple(sorted(found, key=lambda f: (f.severity != "error", f.probe)))
 
-    def summary(self) -> ContractSummary:
+    def summary(self) -> GateSummary:
         """What a row says about the gate."""
-        return ContractSummary(
+        return GateSummary(
             passed=sum(outcome.state == "passed" for outcome in self.outcomes),
             failed=tuple(o.probe for o in self.outcomes if o.state == "failed"),
             hints=tuple(o.probe for o in self.outcomes if o.state == "hint"),

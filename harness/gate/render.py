@@ -4,43 +4,32 @@ from __future__ import annotations
 
 import textwrap
 
-from harness.gate.records import ContractFinding, ContractReport
+from harness.gate.records import GateFinding, GateReport
+from toolkit.core.terminal import Style, paint
 from toolkit.core.text import neutral
 
-_RED, _YELLOW, _GREEN, _BOLD, _DIM, _OFF = (
-    "\033[31m",
-    "\033[33m",
-    "\033[32m",
-    "\033[1m",
-    "\033[2m",
-    "\033[0m",
-)
 WIDTH = 100
 
 
-def render_report(report: ContractReport, *, colour: bool = False) -> str:
+def render_report(report: GateReport, *, colour: bool = False) -> str:
     """Return findings, each as what was seen, what it means, where, how to fix; then a summary."""
-
-    def paint(text: str, code: str) -> str:
-        return f"{code}{text}{_OFF}" if colour else text
-
     lines: list[str] = []
     causes = [f for f in report.findings if f.because_of is None]
     for finding in causes:
-        code = _RED if finding.severity == "error" else _YELLOW
-        head = f"{finding.severity} {finding.probe}"
-        lines.append(f"{paint(head, code)}  {paint(neutral(finding.title), _BOLD)}")
+        style: Style = "red" if finding.severity == "error" else "yellow"
+        head = paint(f"{finding.severity} {finding.probe}", style, colour=colour)
+        lines.append(f"{head}  {paint(neutral(finding.title), 'bold', colour=colour)}")
         lines += labelled("seen", finding.observed) + labelled("means", finding.meaning)
         lines += labelled("at", finding.where) + labelled("fix", finding.fix)
         lines += labelled("more", f"nox -s explain -- {finding.probe}")
-        lines += [paint(line, _DIM) for line in followers(report, finding)]
+        lines += [paint(line, "dim", colour=colour) for line in followers(report, finding)]
         lines.append("")
     for outcome in report.outcomes:
         if outcome.state == "exempt":
             lines.append(
                 f"exempt {outcome.probe}  {neutral(outcome.title)}: {neutral(outcome.note)}"
             )
-    lines.append(paint(summary_line(report), _RED if report.errors else _GREEN))
+    lines.append(paint(summary_line(report), "red" if report.errors else "green", colour=colour))
     return "\n".join(lines)
 
 
@@ -50,7 +39,7 @@ def labelled(label: str, text: str) -> list[str]:
     return [f"  {label if i == 0 else '':<5} {line}" for i, line in enumerate(body or [""])]
 
 
-def followers(report: ContractReport, cause: ContractFinding) -> list[str]:
+def followers(report: GateReport, cause: GateFinding) -> list[str]:
     """Return one line for each finding that follows from this one, directly or not."""
     probes = {cause.probe}
     lines: list[str] = []
@@ -67,7 +56,7 @@ def followers(report: ContractReport, cause: ContractFinding) -> list[str]:
         probes |= {f.probe for f in new}
 
 
-def summary_line(report: ContractReport) -> str:
+def summary_line(report: GateReport) -> str:
     """Return the last line: how many probes ended how."""
     states = [outcome.state for outcome in report.outcomes]
     parts = [

@@ -21,7 +21,7 @@ from harness.gate.catalogue import choose
 from harness.gate.job import GateJob
 from harness.gate.judge import judge, outcome
 from harness.gate.probe import Probe
-from harness.gate.records import ContractFinding, ExperimentOutcome, ProbeOutcome
+from harness.gate.records import ExperimentOutcome, GateFinding, ProbeOutcome
 from harness.sandbox.events import EventWriter, clean_json
 from harness.worker.hooks import Hooks, innermost, load_hooks
 from harness.worker.jobs import Answer
@@ -146,7 +146,7 @@ def raised(error: Exception, experiment: str, hooks: Hooks) -> ProbeOutcome:
 def crashed(experiment: str, what: str, where: str, fix: str | None) -> ProbeOutcome:
     """Return the finding of HUB-C00 for an experiment that did not come to its end."""
     (probe,) = choose((RAISED,))
-    found = ContractFinding(
+    found = GateFinding(
         probe=probe.id,
         title=probe.title,
         severity="error",

@@ -1,4 +1,4 @@
-"""What somebody may type next: commands with the words of the track they are working on."""
+"""What you can type next: commands with the words of your track."""
 
 from __future__ import annotations
 

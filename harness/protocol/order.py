@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.protocol.row import Row
-from harness.protocol.statistics.ranks import pareto_tiers, tie_groups
+from harness.protocol.statistics.groups import pareto_tiers, tie_groups
 
 
 @dataclass(frozen=True)
@@ -15,27 +15,27 @@ class Place:
     """Where a row stands."""
 
     row: Row
-    group: int  # 1 is the best; the same number means the same rank
-    tier: int  # 1: nobody is at least as good in gain, drift, time and bytes
+    group: int  # 1 is the best; the same number means no clear difference
+    tier: int  # 1: no other row is at least as good in gain, drift, time and bytes
 
 
 def places(rows: Sequence[Row]) -> list[Place]:
     """Order rows of one track and protocol; rows without a verdict have no place.
 
-    Tie groups need the same seeds for everybody: the seeds that all rows share are used.
+    Groups need the same seeds for all rows: the seeds that all rows share are used.
     """
-    ranked = [row for row in rows if row.verdict is not None]
-    if not ranked:
+    measured = [row for row in rows if row.verdict is not None]
+    if not measured:
         return []
-    shared = set.intersection(*({score.seed for score in row.scores} for row in ranked))
+    shared = set.intersection(*({score.seed for score in row.scores} for row in measured))
     gains = {
         row.contribution: [score.gain for score in row.scores if score.seed in shared]
-        for row in ranked
+        for row in measured
     }
     groups = tie_groups(gains) if shared else [sorted(gains)]
     group_of = {name: number for number, group in enumerate(groups, 1) for name in group}
-    tiers = pareto_tiers({row.contribution: costs_of(row) for row in ranked})
-    found = [Place(row, group_of[row.contribution], tiers[row.contribution]) for row in ranked]
+    tiers = pareto_tiers({row.contribution: costs_of(row) for row in measured})
+    found = [Place(row, group_of[row.contribution], tiers[row.contribution]) for row in measured]
     return sorted(found, key=lambda place: (place.group, place.tier, place.row.contribution))
 
 

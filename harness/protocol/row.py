@@ -40,7 +40,7 @@ class Machine(Record):
     sandbox: str = Field(description="isolation layer that was really active")
 
 
-class ContractSummary(Record):
+class GateSummary(Record):
     """What the correctness gate found, in short."""
 
     passed: int = Field(ge=0, description="probes that held")
@@ -99,7 +99,7 @@ class Row(Record):
     changed_modules: int | None = Field(
         default=None, description="tensors of the base that training changed"
     )
-    contract: ContractSummary | None = Field(
+    contract: GateSummary | None = Field(
         default=None, description="the correctness gate; null in rows from before it"
     )
     machine: Machine

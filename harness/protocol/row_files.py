@@ -46,15 +46,15 @@ def write_row(path: Path, row: Row) -> None:
 
 
 def recorded_path(row: Row) -> Path:
-    """Return where the leaderboard keeps a row."""
+    """Return where the board keeps a row."""
     return paths.RESULTS / row.track / f"{row.contribution}.json"
 
 
 def recorded_rows(track: str) -> list[Row]:
-    """Return the leaderboard's rows of one track, best gain first, failed ones last.
+    """Return the board's rows of one track, best gain first, failed ones last.
 
     Rows of another schema version are left out: `outdated_rows` names them. A damaged one stops
-    nobody else's page: it is reported, and kept aside under another name.
+    no other page: it is reported, and kept aside under another name.
     """
     rows = []
     for path in sorted((paths.RESULTS / track).glob("*.json")):

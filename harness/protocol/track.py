@@ -1,4 +1,4 @@
-"""Read a track: what everybody trains on, and what everybody is judged by."""
+"""Read a track: what contributions train on, and how they are judged."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class GridSpec(Record):
 
 
 class Sampling(Record):
-    """How the trusted sampler draws: the same for everybody."""
+    """How the trusted sampler draws: the same for all contributions."""
 
     num_inference_steps: int = Field(default=20, ge=1, le=1000, description="denoising steps")
     guidance_scale: float = Field(default=3.0, ge=0, description="1 switches guidance off")

@@ -1,7 +1,7 @@
 """TensorBoard's event files beside a run, written here by hand: a curve for each seed.
 
 The format is small (TFRecord frames around protobuf messages of two levels), and TensorBoard's own
-writer wakes packages that a run does not need. A test reads the files with the real TensorBoard.
+writer imports packages that a run does not need. A test reads the files with the real TensorBoard.
 
     tensorboard --logdir runs/robot/MyIdea
 """

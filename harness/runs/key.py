@@ -47,7 +47,7 @@ def run_parts(
 ) -> dict[str, str]:
     """Return everything that a run's figures depend on: what it is -> a digest or value.
 
-    Whoever asks about many contributions hands over what they have in common, ``shared_parts``.
+    To hash many contributions, compute ``shared_parts`` once and pass it in.
 
     The reference counts only when one of its hooks is used, so that work on ``src/`` does not make
     a contribution with four hooks of its own train again. Its verdict is another matter: see

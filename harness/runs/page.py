@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import Finding
-from harness.gate.records import ContractReport
+from harness.gate.records import GateReport
 from harness.protocol.figure_table import figure_lines
 from harness.protocol.row import Row
 from harness.protocol.row_files import recorded_rows
@@ -30,7 +30,7 @@ Columns = Sequence[tuple[str, Sequence[Path]]]
 
 
 def write_sheet(folder: Path, columns: Columns, track: TrackFile) -> None:
-    """Write the comparison sheet as WebP: a few of the prompts, the same seeds for everybody."""
+    """Write the comparison sheet as WebP: a few of the prompts, the same seeds for all."""
     opened = [(title, [open_picture(files[i]) for i in track.shown]) for title, files in columns]
     sheet = comparison_sheet(opened, [track.texts[i] for i in track.shown], SHEET_SIDE_PX)
     atomic.write_bytes(folder / SHEET_FILE, encoded(sheet))
@@ -42,7 +42,7 @@ def write_page(
     findings: Sequence[Finding],
     columns: Columns,
     track: Track,
-    report: ContractReport | None = None,
+    report: GateReport | None = None,
 ) -> None:
     """Write the page of one run."""
     text = render(

@@ -1,7 +1,7 @@
 """The way of one contribution, top to bottom. Only this module knows the order of the steps.
 
 check        the folder, statically                          -> Finding[]
-gate         does it train a LoRA of Stable Diffusion?      -> ContractReport
+gate         does it train a LoRA of Stable Diffusion?      -> GateReport
 train        its hooks in a worker, beside the reference's   -> deltas, pictures
 score        base + delta in a process without its code      -> ScoreAnswer
 compare      with the reference, paired by seed              -> Verdict
@@ -20,7 +20,7 @@ from harness.contributions import registry
 from harness.contributions.dependencies import require_installed
 from harness.contributions.record import Contribution
 from harness.errors import CheckError, Finding, GateError
-from harness.gate.records import ContractReport
+from harness.gate.records import GateReport
 from harness.protocol import base_model, row_files
 from harness.protocol.gate_track import gate_track
 from harness.protocol.row import ErrorReport, Row
@@ -63,7 +63,7 @@ class Options:
     fresh: bool = False
     skip_gate: bool = False
     thorough: bool = False  # all seeds of the track, the last ones only if they can matter
-    one_at_a_time: bool = False  # one process at a time: somebody else fills the other cores
+    one_at_a_time: bool = False  # one process at a time: other runs fill the other cores
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Run:
     folder: Path
     findings: tuple[Finding, ...]
     reused: bool = False
-    report: ContractReport | None = None
+    report: GateReport | None = None
 
 
 def run_contribution(
@@ -115,10 +115,10 @@ def run_contribution(
 
 
 def run_locked(attempt: Attempt, findings: tuple[Finding, ...], options: Options) -> Run:
-    """Run one attempt, unless its key has a good row already, while nobody else does.
+    """Run one attempt, unless its key has a good row already, under a lock.
 
     Raises:
-        UsageError: Somebody else does.
+        UsageError: Another process holds the lock.
     """
     attempt.folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -141,7 +141,7 @@ def run_locked(attempt: Attempt, findings: tuple[Finding, ...], options: Options
     return Run(row, attempt.folder, findings, report=report)
 
 
-def gate(attempt: Attempt, findings: Sequence[Finding], options: Options) -> ContractReport | None:
+def gate(attempt: Attempt, findings: Sequence[Finding], options: Options) -> GateReport | None:
     """Run the correctness gate on a clean folder, and on the reference beside it.
 
     Raises:
@@ -150,11 +150,11 @@ def gate(attempt: Attempt, findings: Sequence[Finding], options: Options) -> Con
     skip = options.skip_gate or registry.is_control(attempt.contribution)  # they fail on purpose
     if skip or any(finding.severity == "error" for finding in findings):
         return None
-    everybody = [attempt.contribution]
+    gated = [attempt.contribution]
     if not attempt.is_reference:
-        everybody.append(attempt.reference)
+        gated.append(attempt.reference)
     reports = run_gates(
-        everybody,
+        gated,
         attempt.reference,
         gate_track(attempt.track),
         attempt.progress,
@@ -209,9 +209,7 @@ def plan(
     )
 
 
-def run_attempt(
-    attempt: Attempt, findings: Sequence[Finding], report: ContractReport | None
-) -> Row:
+def run_attempt(attempt: Attempt, findings: Sequence[Finding], report: GateReport | None) -> Row:
     """Do the steps and write row, sheet and page, whatever the outcome."""
     columns: Columns = []
     (attempt.folder / SHEET_FILE).unlink(missing_ok=True)  # of an earlier run
@@ -254,7 +252,7 @@ def publish(
     row: Row,
     findings: Sequence[Finding],
     columns: Columns,
-    report: ContractReport | None,
+    report: GateReport | None,
 ) -> None:
     """Write row, sheet and page into the run's folder; the page last, for it marks the end."""
     attempt.folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What a job may use when nobody said: the usual, and more for a large base."""
+"""What a job may use by default: the usual, and more for a large base."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ class Child(Generic[A]):
     def kill(self) -> None:
         """End the child and everything it started, whatever state they are in, and tidy up.
 
-        Once only: later the numbers of its processes may belong to somebody else.
+        Once only: later the numbers of its processes may belong to other programs.
         """
         if self._ended:
             return

@@ -8,7 +8,7 @@ import sys
 
 from harness.sandbox import bubblewrap, landlock, seccomp
 from harness.sandbox.layers import LAYERS, REQUIRED, WANTED, LayerName
-from harness.sandbox.probe import remembered
+from harness.sandbox.trial import remembered
 from toolkit.core.errors import EnvironmentFault
 
 
@@ -56,7 +56,7 @@ def known_layer(name: str) -> LayerName:
 
 
 def why_not(layer: LayerName) -> str | None:
-    """Say why a layer cannot be used here, or None when a probe has shown that it holds."""
+    """Say why a layer cannot be used here, or None if a trial has shown that it holds."""
     if layer == "process":
         return None
     if sys.platform != "linux":

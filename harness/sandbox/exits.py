@@ -16,7 +16,7 @@ def shown_trace(lines: Sequence[str]) -> tuple[str, ...]:
 
 
 def signal_name(code: int | None) -> str | None:
-    """Return the signal that ended a process, whoever passed the code on (128 + number)."""
+    """Return the signal that ended a process; 128 + number counts, too."""
     if code is None or 0 <= code <= 128:
         return None
     try:

@@ -1,7 +1,7 @@
 """The layers, strongest first; which of them work here; the command that starts a child in one.
 
 A layer counts as available only after a child has been started in it and has found out from
-inside that it holds (``probe``). What was found is remembered until the machine starts again.
+inside that it holds (``trial``). What was found is remembered until the machine starts again.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ TAIL_CHUNKS = 8
 class LogPump:
     """Copies a pipe into a log file from a thread of its own, and counts.
 
-    The beginning goes straight to the file, for whoever looks while the child runs. At the end the
-    file is written anew, because until then it lies where the child may write.
+    The beginning goes straight to the file, so that you can read it while the child runs. At
+    the end the file is written anew, because until then it lies where the child may write.
 
     Args:
         pipe: The child's output, unbuffered; closed at the end.

@@ -1,4 +1,4 @@
-"""The finetune job: somebody's own pictures, one long run with a contribution's hooks."""
+"""The finetune job: your own pictures, one long run with a contribution's hooks."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def run_finetune_job(job: FinetuneJob, events: EventWriter) -> Answer:
         shutil.copytree(job.previous, job.out, dirs_exist_ok=True, ignore=only_the_run)
     seed_everything(plan.train.seed)
     events.phase("loading the base", 0.0)
-    # A card was only guessed at by the parent, which does not wake torch.
+    # A card was only guessed at by the parent, which does not import torch.
     device = pick_device("cpu" if job.device == "cpu" else None)
     pipeline = load_pipeline(plan.base)
     base_sha256 = base_hash(pipeline)

@@ -1,4 +1,4 @@
-"""The generate job: a trained adapter, somebody's prompts, their ``generate`` hook."""
+"""The generate job: a trained adapter, prompts, a contribution's ``generate`` hook."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Load one contribution's hooks into a pluggy manager of its own. Runs in the worker only.
 
-One manager per contribution, never one for all: in a shared manager somebody's ``tryfirst`` or
-wrapper would take over everybody's ``train``. A hook that a contribution does not declare comes
+One manager per contribution, never one for all: in a shared manager one contribution's ``tryfirst``
+or wrapper would take over every ``train``. A hook that a contribution does not declare comes
 from the reference *by declaration*; the reference is never registered as a fallback, so a
 forgotten ``@hookimpl`` cannot pass unnoticed. In a recipe each part has its manager, too.
 """
@@ -38,8 +38,8 @@ class Hooks:
     """The four hooks of one run, each with the contribution it comes from.
 
     Args:
-        owner: The contribution that is run; its code may also be at fault inside somebody else's
-            hook, for instance when the reference's ``train`` calls its adapter.
+        owner: The contribution that is run; its code may also be at fault inside the hook of
+            another, for instance when the reference's ``train`` calls its adapter.
         managers: Hook name -> the manager that calls it.
         origins: Hook name -> the contribution it comes from.
     """
@@ -157,7 +157,7 @@ def load_hooks(contribution: Contribution, reference: Contribution) -> Hooks:
         PluginError: A module cannot be imported, or registers other hooks than it declares.
     """
     origins = {hook: contribution.code_of(hook) or reference for hook in HOOK_NAMES}
-    # The reference last: it wakes torch, and a fault of the contribution's own comes before that.
+    # The reference last: it imports torch, and a fault of the contribution's own comes before that.
     sources = {one.path: one for one in sorted(origins.values(), key=is_reference)}
     loaded = {path: load_manager(one) for path, one in sources.items()}
     managers = {hook: loaded[origin.path] for hook, origin in origins.items()}

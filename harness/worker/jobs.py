@@ -85,7 +85,7 @@ class GenerateJob(Job):
 
 
 class FinetuneJob(Job):
-    """Train on somebody's own pictures: one long run that can be stopped and gone on with."""
+    """Train on your own pictures: one long run that can be stopped and continued."""
 
     kind: Literal["finetune"] = "finetune"
     plan: RunPlan

@@ -1,4 +1,4 @@
-"""Train everybody on the embedded base, export it, draw with the file: ``nox -s exports``.
+"""Train each contribution on the embedded base, export it, draw with the file: ``nox -s exports``.
 
 The real commands: ``train`` in its sandbox, then ``export``, which loads each file it writes with
 diffusers and draws with it and, as inside the hub, without it. What worked is not tried again while
@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from harness import paths
 from harness.contributions.record import Contribution
-from recipes.everybody import Everybody, Hashes, Tried, first_fault, hub
+from recipes.each_contribution import Hashes, Outcomes, Tried, first_fault, hub
 from toolkit.core.record import Record
 from toolkit.lora_files.header import read_header
 
@@ -35,7 +35,7 @@ class Export(Record):
     left_out: float | None = None  # share of the change
     apart: float | None = None  # of pictures, share of black to white
     changed: float | None = None  # by training
-    said: str = ""
+    reason: str = ""
 
 
 class Exports(Tried):
@@ -44,7 +44,7 @@ class Exports(Tried):
     exports: dict[str, Export]
 
 
-BOOK = Everybody(
+BOOK = Outcomes(
     Exports, HERE / "result.json", HERE / "page.md", paths.ROOT / "docs" / "export_everybody.md"
 )
 
@@ -63,23 +63,23 @@ def exported(name: str, folder: Path) -> dict[str, Export]:
     run = str(folder / "run")
     size = ("--resolution", "64", "--steps", STEPS, "--num-inference-steps", "1")
     places = ("--data", str(paths.REFERENCE / "Dataset"), "--out", run)
-    code, said = hub("train", name, *places, *size, "--prompt", "a sks robot")
+    code, reason = hub("train", name, *places, *size, "--prompt", "a sks robot")
     if code != 0:
-        return dict.fromkeys(FORMATS, Export(state="fails", said=first_fault(said)))
+        return dict.fromkeys(FORMATS, Export(state="fails", reason=first_fault(reason)))
     found = {}
     for form, file in FORMATS.items():
         out = folder / file
-        code, said = hub("export", name, "--run", run, "--format", form, "--out", str(out))
-        found[form] = described(out) if code == 0 else refused(said)
+        code, reason = hub("export", name, "--run", run, "--format", form, "--out", str(out))
+        found[form] = described(out) if code == 0 else refused(reason)
         shutil.rmtree(out, ignore_errors=True)
     return found
 
 
-def refused(said: str) -> Export:
+def refused(reason: str) -> Export:
     """Return why there is no file; only what a format cannot hold is a good reason."""
-    fault = first_fault(said)
+    fault = first_fault(reason)
     good = any(words in fault for words in REFUSALS)
-    return Export(state="refused" if good else "fails", said=fault)
+    return Export(state="refused" if good else "fails", reason=fault)
 
 
 def described(out: Path) -> Export:

@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 
 from harness import paths
-from recipes.sd14_size.everybody import BOOK, tried
+from recipes.sd14_size.each import BOOK, tried
 from toolkit.core import atomic
 
 GIB = 2**30
@@ -34,9 +34,9 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=1, help="of torch (default: 1)")
     parser.add_argument("--gradient-checkpointing", action="store_true")
     parser.add_argument("--out", type=Path, help="JSON file for the figures")
-    parser.add_argument("--everybody", action="store_true", help="one step of each contribution")
+    parser.add_argument("--each", action="store_true", help="one step of each contribution")
     options = parser.parse_args()
-    if options.everybody:
+    if options.each:
         return BOOK.run(tried)
     result = measure(options)
     text = json.dumps(result, indent=1) + "\n"

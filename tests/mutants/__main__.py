@@ -26,7 +26,7 @@ from harness.contributions import registry
 from harness.gate.catalogue import all_probes, choose
 from harness.gate.experiments import EXPERIMENTS
 from harness.gate.job import GateJob
-from harness.gate.records import ContractReport
+from harness.gate.records import GateReport
 from harness.gate.worker import prepare
 from harness.protocol.track import DEFAULT_TRACK, load_track
 from tests.mutants.fixtures import Fixture, all_fixtures
@@ -67,7 +67,7 @@ def run_fixture(
     folder: Path,
     experiments: tuple[str, ...] = EXPERIMENTS,
     limit_s: float = LIMIT_S,
-) -> ContractReport:
+) -> GateReport:
     """Run the gate on one fixture in forks of this process."""
     from harness.runs.steps.gate import GateRun
     from tests.mutants.forked import fork
@@ -101,7 +101,7 @@ def experiments_for(fixture: Fixture) -> tuple[str, ...]:
     return tuple(name for name in EXPERIMENTS if name in wanted | {"importing", "leftovers"})
 
 
-def entry(fixture: Fixture, report: ContractReport, cpu_seconds: float) -> dict[str, Any]:
+def entry(fixture: Fixture, report: GateReport, cpu_seconds: float) -> dict[str, Any]:
     """Return what the matrix keeps of one report."""
     by_severity = {
         severity: sorted({f.probe for f in report.findings if f.severity == severity})
@@ -118,7 +118,7 @@ def entry(fixture: Fixture, report: ContractReport, cpu_seconds: float) -> dict[
         "errors": by_severity["error"],
         "hints": by_severity["hint"],
         "causes": causes,
-        "exempt": sorted(fixture.contribution.file.contract.exempt),
+        "exempt": sorted(fixture.contribution.file.gate.exempt),
         "passed": sum(o.state == "passed" for o in report.outcomes),
         "good": good,
         "cpu_seconds": round(cpu_seconds, 1),

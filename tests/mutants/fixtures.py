@@ -81,7 +81,7 @@ def read(path: Path) -> Fixture:
             "authors": ("the hub",),
             "summary": summary.ljust(10, "."),
             "hooks": tuple(hooks),
-            "contract": {"exempt": declared.get("EXEMPT", {})},
+            "gate": {"exempt": declared.get("EXEMPT", {})},
         }
     )
     return Fixture(

@@ -1,4 +1,4 @@
-"""Everybody's export: the committed result, and the page made from it."""
+"""Every contribution's export: the committed result, and the page made from it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def test_the_committed_page_is_that_of_the_committed_result():
     assert exports.BOOK.page.read_text(encoding="utf-8") == exports.BOOK.text(exports.BOOK.read())
 
 
-def test_everybody_was_tried_and_nobody_fails():
+def test_every_contribution_was_tried_and_none_fails():
     found = {one.name: one for one in exports.BOOK.read()}
     assert set(found) == {REFERENCE_NAME, *registry.contribution_names()}
     for one in found.values():
@@ -29,7 +29,7 @@ def test_a_file_that_holds_everything_draws_the_same_picture():
 
 
 @pytest.mark.parametrize(
-    ("said", "state"),
+    ("reason", "state"),
     [
         ("error: Training changed 3 parameters that no LoRA holds, and no weight: a.\n  fix  x", "refused"),  # noqa: E501
         ("note\nerror: A LoRA file holds no biases, norms or embeddings, and", "refused"),
@@ -38,8 +38,8 @@ def test_a_file_that_holds_everything_draws_the_same_picture():
         ("Traceback\nKeyError: 'x'", "fails"),
     ],
 )  # fmt: skip
-def test_only_what_a_format_has_no_room_for_is_a_reason(said, state):
-    assert exports.refused(said).state == state
+def test_only_what_a_format_has_no_room_for_is_a_reason(reason, state):
+    assert exports.refused(reason).state == state
 
 
 def test_the_figures_of_a_line_are_shares():

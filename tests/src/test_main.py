@@ -138,7 +138,7 @@ def test_out_of_memory_names_the_next_thing_to_try(arguments, monkeypatch, capsy
     assert "Try --gradient-accumulation-steps" in capsys.readouterr().err
 
 
-def test_help_and_misspelt_options_do_not_wake_torch():
+def test_help_and_misspelt_options_do_not_import_torch():
     code = (
         "import runpy, sys\n"
         "sys.argv = ['main', sys.argv[1]]\n"

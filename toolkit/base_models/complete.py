@@ -1,4 +1,4 @@
-"""Did every weight of a loaded model come from its file?
+"""Check that every weight of a loaded model came from its file.
 
 transformers fills what is missing with random numbers and says so in the middle of its log: a whole
 text encoder can be random that way, when another version has saved it under other names. Here a

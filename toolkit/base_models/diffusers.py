@@ -1,4 +1,4 @@
-"""What every way of loading a pipeline ends with."""
+"""The last step of loading a pipeline, however it was loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fetch a model from the Hugging Face Hub, and say clearly what went wrong when that fails."""
+"""Fetch a model from the Hugging Face Hub; errors say what went wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Know a base by its weights, from whatever file they came."""
+"""Identify a base by its weights, whatever file they came from."""
 
 from __future__ import annotations
 

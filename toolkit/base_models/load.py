@@ -1,4 +1,4 @@
-"""The front door: a folder, a checkpoint file, or a Hugging Face id -> a pipeline in float32."""
+"""Load a pipeline in float32 from a folder, a checkpoint file or a Hugging Face id."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What every room needs: errors, files, records, settings, hashes, words. No torch."""
+"""What every package needs: errors, files, records, settings, hashes, texts. No torch."""

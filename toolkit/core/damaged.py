@@ -1,4 +1,4 @@
-"""A file that was damaged by hand or by a full disk is kept aside, never silently dropped."""
+"""Set a damaged file aside under another name; never drop it silently."""
 
 from __future__ import annotations
 

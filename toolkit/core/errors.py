@@ -1,4 +1,4 @@
-"""Faults with an address and a remedy, common to the toolkit and the harness."""
+"""Errors that say what, where and how to fix it, for the toolkit and the harness."""
 
 from __future__ import annotations
 

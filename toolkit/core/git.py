@@ -1,4 +1,4 @@
-"""Ask git about a repository whose content nobody has looked at yet."""
+"""Ask git about a repository whose content is not trusted yet."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ class Repository:
                 fix="Install git, and name an existing folder.",
             ) from error
         if done.returncode != 0:
-            said = done.stderr.decode("utf-8", "replace").strip() or f"code {done.returncode}"
-            raise UsageError(f"git {arguments[0]} failed: {said}", where=str(self.folder))
+            answer = done.stderr.decode("utf-8", "replace").strip() or f"code {done.returncode}"
+            raise UsageError(f"git {arguments[0]} failed: {answer}", where=str(self.folder))
         return done.stdout
 
     def commit(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""One at a time: locks that name who holds them, and since when.
+"""File locks that record which process holds them, and since when.
 
 The lock itself is the kernel's, on an open file: it ends with its process, so none is ever left
 behind by a crash, and no clock decides about it. The note beside it is for the message only.
@@ -20,7 +20,7 @@ from toolkit.core import atomic
 
 
 class Busy(Exception):
-    """Somebody else holds the lock; the text says who."""
+    """Another process holds the lock; the text says which."""
 
 
 @contextmanager
@@ -32,10 +32,10 @@ def held(
     Args:
         path: What is locked; it need not exist.
         timeout_s: How long to wait for it, seconds; negative means for ever.
-        when_busy: Called with who holds it, before waiting, if there is somebody to wait for.
+        when_busy: Called with who holds it, before waiting, if another process holds the lock.
 
     Raises:
-        Busy: Somebody else holds it.
+        Busy: Another process holds it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     note = path.with_name(f"{path.name}.owner")

@@ -1,6 +1,6 @@
-"""Which PEFT methods can be asked for, and what each is called with.
+"""The PEFT methods that can be named, and the options of each.
 
-Torch-free: contribution.toml is checked against this table without waking anything.
+Torch-free: contribution.toml is checked against this table without importing anything.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a training loop is handed to say how far it is, and what it hands over to be resumed."""
+"""The interface between a training loop and its caller: progress, and state to resume from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Reporter(Protocol):
-    """What ``train`` is handed to say how far it is."""
+    """Gets a training loop's progress; ``train`` receives one."""
 
     def step(self, step: int, loss: float) -> None:
         """Report one finished optimiser step.
@@ -24,7 +24,7 @@ class Reporter(Protocol):
 
 
 class TrainState(NamedTuple):
-    """What a training loop needs to go on where it stopped; kept as safetensors and JSON."""
+    """What a training loop needs to continue where it stopped; kept as safetensors and JSON."""
 
     tensors: dict[str, Tensor]
     values: dict[str, Any]
@@ -32,7 +32,7 @@ class TrainState(NamedTuple):
 
 @runtime_checkable
 class ResumableReporter(Reporter, Protocol):
-    """A reporter of a long run. A loop that can be resumed asks for it with ``isinstance``.
+    """A reporter of a long run. A resumable loop tests for it with ``isinstance``.
 
     Attributes:
         cache_dir: Where latents and embeddings may be kept for later runs, or None.
@@ -41,13 +41,13 @@ class ResumableReporter(Reporter, Protocol):
     cache_dir: Path | None
 
     def resume(self) -> TrainState | None:
-        """Return what an earlier run of the same job handed to ``checkpoint``, or None."""
+        """Return the state that an earlier run of this job passed to ``checkpoint``, or None."""
 
     def checkpoint(self, step: int, make_state: Callable[[], TrainState]) -> None:
         """Offer to keep the state after a step; call it after ``step``, every time.
 
         The reporter decides whether a checkpoint is due, and only then calls ``make_state``. This
-        is also where Ctrl-C takes effect: the step is finished and its state is on disk.
+        is also where Ctrl-C takes effect, after the step has finished and its state is on disk.
 
         Raises:
             KeyboardInterrupt: The user wants to stop.

@@ -1,4 +1,4 @@
-"""What the hooks are handed: one record per hook, and what a contribution may choose of each."""
+"""The settings of the hooks: one record per hook, and the part that a contribution may set."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What training leaves behind: the change of the base model's weights, whatever made it."""
+"""The delta: the change of the base's weights by a training, for any adapter."""

@@ -1,4 +1,4 @@
-"""Recover what training did to the base, without knowing how the adapter works.
+"""Compute the change of the base's weights without knowing how the adapter works.
 
 Whatever was injected (LoRA, DoRA, LoKr, a full update), each Linear and Conv2d of the original
 model is still an affine map ``y = W x + b``. Asking the live module what it does to the identity

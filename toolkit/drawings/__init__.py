@@ -1,4 +1,4 @@
-"""Pictures and what made them: written into each PNG, read back, laid out in a grid.
+"""How a picture was made: written into each PNG, read back, and grids of pictures.
 
     metadata.py  the text in a PNG: A1111's `parameters`, and everything needed to draw it again
     loras.py     LoRA files with weights, added to a base before drawing

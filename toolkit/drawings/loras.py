@@ -1,4 +1,4 @@
-"""LoRA files with weights, of any trainer, added to the weights of a base before drawing.
+"""Add LoRA files from any trainer, with weights, to a base before drawing.
 
 W' = W + w1 (alpha1 / r1) B1 A1 + w2 (alpha2 / r2) B2 A2 + ...
 

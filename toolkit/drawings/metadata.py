@@ -1,4 +1,4 @@
-"""What a PNG says about how it was made.
+"""The text in a PNG that records how it was made.
 
 parameters   the text A1111 writes and other programs and model sites read
 hub          JSON: everything needed to draw the very same picture again

@@ -78,7 +78,7 @@ class _Convolve(Function):
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, None]:
-        """Return the gradient of x, where somebody asks for it."""
+        """Return the gradient of x, if it is asked for."""
         if not ctx.needs_input_grad[0]:
             return None, None
         return ctx.conv.convolve_back(grad_outputs[0].contiguous()), None

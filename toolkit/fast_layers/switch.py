@@ -22,7 +22,7 @@ def fast_layers(
 
     A layer is left as it is unless it is exactly what the fast form computes: a plain
     ``nn.Linear`` or 1x1 ``nn.Conv2d`` in float32 on the processor whose only hook is ``lora_hook``,
-    with a LoRA without dropout. So a model that somebody else has
+    with a LoRA without dropout. So a model that other code has
     changed stays theirs.
 
     Args:
@@ -55,7 +55,7 @@ def fast_form(
     layer: nn.Module, lora_hook: Callable[..., Any], pack_convolutions: bool
 ) -> Callable[[Tensor], Tensor] | None:
     """Return a layer's fast form, or None where there is none."""
-    if "forward" in vars(layer):  # somebody has replaced it
+    if "forward" in vars(layer):  # other code has replaced it
         return None
     function = fused_function(layer)
     if function is not None and is_plain_lora(layer, lora_hook):

@@ -1,4 +1,4 @@
-"""Recognise a picture in another one, by pixels: copies survive resizing, saving and mirroring.
+"""Compare pictures by pixels: copies survive resizing, saving and mirroring.
 
 For reports, not for proof: who crops or recolours a picture gets past it.
 """
@@ -49,7 +49,7 @@ def mean_difference(one: Image.Image, other: Image.Image) -> float:
 def near_duplicates(folder: Path, heldout: Path) -> list[tuple[Path, Path]]:
     """Return the pictures below ``folder`` that are held-out pictures: (theirs, ours).
 
-    What cannot be read as a picture is none; the structure check reports it.
+    What cannot be read as a picture is none; the check reports it.
     """
     ours = {path: thumbnail(open_picture(path)) for path in sorted((heldout).glob("Images/*"))}
     found = []

@@ -1,4 +1,4 @@
-"""Look at a picture without trusting it: header first, then the container's own checksums."""
+"""Examine an untrusted picture: the header first, then the container's checksums."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How large a picture may be, and of which format. Plain numbers: reading them costs no Pillow."""
+"""Limits on a picture's size and format. Plain numbers, without importing Pillow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A picture as every program takes it: upright, 8-bit RGB or grey, without metadata."""
+"""Normalise a picture for every program: upright, 8-bit RGB or grey, without metadata."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a contact sheet is stored: as WebP of a bounded size, whatever it shows.
+"""Encode a contact sheet as WebP of a bounded size.
 
 Hundreds of them lie in the repository and on the board's pages. Pictures of noise, such as a random
 adapter draws, take most room and lose least by a lower quality.

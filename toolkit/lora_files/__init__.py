@@ -1,4 +1,4 @@
-"""What can be done with LoRA files, whoever made them.
+"""Read, write and change LoRA files from any trainer.
 
     python -m toolkit.lora_files inspect | convert | merge | extract | resize
 
@@ -22,5 +22,5 @@ Each file of this package holds one idea:
     merge.py, extract.py, resize.py, report.py    the operations; render.py prints
     arguments.py, cli.py    the command line
 
-Importing the package wakes nothing: names, layouts and headers need no torch.
+Importing the package imports nothing heavy: names, layouts and headers need no torch.
 """

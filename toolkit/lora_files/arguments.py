@@ -1,4 +1,4 @@
-"""What can be asked on the command line. Nothing here wakes torch, so `--help` answers at once."""
+"""The command line. Nothing here imports torch, so `--help` answers at once."""
 
 from __future__ import annotations
 

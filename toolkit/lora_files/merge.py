@@ -5,7 +5,7 @@ The sum of the deltas  s1 B1 A1 + s2 B2 A2  is again a product, of the factors p
     [sqrt(s1) B1, sqrt(s2) B2]  times  [sqrt(s1) A1; sqrt(s2) A2]         rank r1 + r2
 
 Adding the factors themselves, (B1 + B2)(A1 + A2), is not the sum: it has B1 A2 and B2 A1 in it,
-which nobody trained.
+which no training produced.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class Report:
         layers: Part -> number of layers; with 3x3 convolutions told apart.
         norms: Block -> Frobenius norm of what the LoRA adds to its weights.
         loads_in: Program -> verdict.
-        warnings: Everything that somebody would want to know before using the file.
+        warnings: Everything worth knowing before you use the file.
     """
 
     path: str

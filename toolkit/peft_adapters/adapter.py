@@ -1,4 +1,4 @@
-"""Put a PEFT adapter into a model and hand it back in the form of the hub's contract."""
+"""Attach a PEFT adapter to a model and return it as ``make_lora`` has to."""
 
 from __future__ import annotations
 

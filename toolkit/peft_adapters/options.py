@@ -1,4 +1,4 @@
-"""From the settings of a contribution to what PEFT is called with; nothing here wakes torch."""
+"""From the settings of a contribution to what PEFT is called with; nothing here imports torch."""
 
 from __future__ import annotations
 

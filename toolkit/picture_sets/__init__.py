@@ -1,26 +1,24 @@
-"""Everything about a folder of training pictures that would clutter ``src/dataset.py``.
+"""Folders of training pictures: layouts, checks, captions, buckets and caches.
 
     layouts.py        which picture belongs to which caption, in the four layouts
     metadata.py       one of them: metadata.jsonl
-    folder.py         which files are pictures and captions, and which are nobody's
+    folder.py         which files are pictures, captions or neither
     problems.py       what can be wrong; problems.toml has the words
-    decode.py         any picture file to upright 8-bit RGB, or a refusal that names it
     captions.py       caption files and their variations: trigger word, shuffled tags
     buckets.py        sizes for aspect-ratio buckets
     duplicates.py     the same picture twice, or nearly
-    examine.py        one look at each picture, in several threads
-    preflight.py      everything that is wrong with a folder, before step 0
+    examine.py        decode each picture once, in several threads
+    preflight.py      find every problem of a folder before the first step
     page.py           the same as one HTML page
-    plain.py          a decoded picture without turn, transparency and metadata, as a file
-    fair_copy.py      a clean copy of a folder; the original stays as it is
-    unpack.py         a zip from anybody, without leaving its folder
-    bring_in.py       the commands fix and import
+    fair_copy.py      a clean copy of a folder; the original is not changed
+    unpack.py         a zip of unknown origin, without leaving its folder
+    import_set.py     the commands fix and import
     tensor_store.py   tensors on disk or in memory, atomic and checked
-    ahead.py          decode the next pictures while one is in use
+    prefetch.py       decode the next pictures while one is in use
     variants.py       several items of each picture: repeats, mirror images, shuffled captions
     encoded.py        the pictures as latents and the captions as embeddings, for a training loop
-    latent_cache.py   what the frozen VAE and text encoder answer, by content
+    latent_cache.py   outputs of the frozen VAE and text encoder, kept by content
     cli.py            python -m toolkit.picture_sets check|preview|fix|import
 
-Only tensor_store, variants, encoded and latent_cache need torch, and nobody else wakes it.
+Only tensor_store, variants, encoded and latent_cache import torch.
 """

@@ -1,4 +1,4 @@
-"""The command line: look at a folder of pictures, or make a clean one. Never wakes torch."""
+"""The command line: check a folder of pictures, or write a clean copy. Never imports torch."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _add_writers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     fix.add_argument("source", type=Path, metavar="DIR", help="the pictures, in any layout")
     bring = commands.add_parser(
         "import",
-        help="make a data set of what somebody else made",
+        help="make a data set from a folder, a zip or a list",
         description="Make a data set of a folder, a zip, a metadata.jsonl, a Hugging Face "
         "imagefolder, or a CSV with the columns url and caption.",
         epilog="Options behind a CSV go to src.scraping: --min-side, --retries, ...",
@@ -109,11 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if rest and parsed.command != "import":
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     parsed.rest = rest
-    return exit_code(
-        lambda: COMMANDS[parsed.command](parsed),
-        stopped="Stopped. No file was left half-written.",
-        faults=(OSError,),
-    )
+    return exit_code(lambda: COMMANDS[parsed.command](parsed), faults=(OSError,))
 
 
 def _check(parsed: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Look at every picture of a set once: decode it whole and note what the checks and the page need.
+"""Decode every picture of a set once and note what the checks and the page need.
 
 Reading and decoding releases Python's lock, so pictures are looked at in several threads.
 """

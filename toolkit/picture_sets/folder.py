@@ -1,4 +1,4 @@
-"""What lies in a folder: which files are pictures, which are captions, which are nobody's."""
+"""Classify the files of a folder: pictures, captions, neither."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Picture(NamedTuple):
 
 
 class PictureSet(NamedTuple):
-    """What a folder holds; the pictures are sorted by name, as listing order is anybody's guess."""
+    """What a folder holds; pictures are sorted by name, as a listing has no order."""
 
     folder: Path
     layout: Layout

@@ -1,4 +1,4 @@
-"""The commands that write: ``fix`` a folder into a copy, ``import`` what somebody else made."""
+"""The commands that write: ``fix`` a folder into a copy, ``import`` a folder, a zip or a list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the two frozen models answer, asked once per content and kept.
+"""The outputs of the two frozen models, computed once per content and kept.
 
 The VAE and the text encoder do not change in training, so each picture and each caption has to
 pass them only once: in this run (memory), or in all runs (a folder).

@@ -1,4 +1,4 @@
-"""Which picture has which caption, in the four layouts that people have.
+"""Which picture has which caption, in the four layouts.
 
     images    Images/robot.png  ImageCaptions/robot.txt    the layout of this hub
     metadata  robot.png         metadata.jsonl             Hugging Face's imagefolder

@@ -1,4 +1,4 @@
-"""Everything that is wrong with a folder of pictures, found before the first training step.
+"""Find every problem of a folder of pictures before the first training step.
 
 Errors stop training; hints are for people to judge. docs/datasets.md has the table of all kinds.
 """

@@ -1,4 +1,4 @@
-"""What can be wrong with a folder of pictures, in the form in which people are told."""
+"""The problems that a folder of pictures can have, and their texts."""
 
 from __future__ import annotations
 

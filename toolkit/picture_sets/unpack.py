@@ -1,4 +1,4 @@
-"""Unpack a zip of pictures from anybody: no file outside the folder, no bomb, no links."""
+"""Unpack a zip of pictures of unknown origin: no file outside the folder, no bomb, no links."""
 
 from __future__ import annotations
 

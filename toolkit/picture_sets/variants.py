@@ -74,7 +74,7 @@ class Variants(Dataset[tuple[Tensor, str]]):
     def content_key(self, idx: int) -> str | None:
         """Return a text that differs when pixel_values of the item differ.
 
-        None when nobody can know without looking: the transform has no ``version``.
+        None if that is unknown: the transform has no ``version``.
         """
         transform: Any = self.transform
         if not hasattr(transform, "version"):

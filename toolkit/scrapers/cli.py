@@ -11,7 +11,7 @@ def main(query: str, out: Path, argv: Sequence[str] | None = None) -> int:
     """Run ``collect`` with the options of the command line.
 
     Args:
-        query: What to look for when nobody says it.
+        query: What to search for by default.
         out: The folder to fill when nobody names one.
         argv: The words of the command line; None takes the program's own.
 
@@ -44,7 +44,7 @@ def parse_options(query: str, out: Path, argv: Sequence[str] | None = None) -> a
     """Return the options of the command line.
 
     Args:
-        query: What to look for when nobody says it.
+        query: What to search for by default.
         out: The folder to fill when nobody names one.
         argv: The words of the command line; None takes the program's own.
     """

@@ -42,7 +42,7 @@ class Downloader:
 
     Args:
         client: Makes the requests.
-        parts: The folder; the files in it belong to whoever takes the results.
+        parts: The folder; the files in it belong to the consumer of the results.
         rules: Limits of one download.
         picture_rules: What a training picture has to be.
     """

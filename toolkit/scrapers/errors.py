@@ -1,4 +1,4 @@
-"""What can go wrong: with the whole collection, or with one picture."""
+"""The errors of a collection, and of one picture."""
 
 from __future__ import annotations
 

@@ -171,7 +171,7 @@ class Folder:
 
 @contextmanager
 def opened(path: Path, search: Search) -> Iterator[Folder]:
-    """Yield the collection in a folder, which nobody else works on meanwhile.
+    """Yield the collection in a folder, under a lock.
 
     Raises:
         ScrapeError: Another run is busy in it, or its journal is damaged.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class Secret:
-    """A key that shows itself only to whoever calls ``reveal``.
+    """A key that shows itself only when ``reveal`` is called.
 
     An empty one is false.
     """

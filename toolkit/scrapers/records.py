@@ -1,4 +1,4 @@
-"""What is known about each address that was tried: one line each in sources.jsonl."""
+"""The record of each address that was tried: one line each in sources.jsonl."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options of the command line, checked all at once and sorted by who needs them."""
+"""The options of the command line, checked all at once."""
 
 from __future__ import annotations
 

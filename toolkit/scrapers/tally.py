@@ -1,4 +1,4 @@
-"""Count what a run takes and drops; a progress bar while it lasts, a table at the end."""
+"""Count accepted and refused pictures; a progress bar during the run, a table at the end."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ class Checkpoints:
         )
 
     def find(self, identity: dict[str, Any]) -> Path | None:
-        """Return the folder of the newest whole checkpoint, or None; wakes no torch.
+        """Return the folder of the newest whole checkpoint, or None; imports no torch.
 
         Raises:
             UsageError: It belongs to another configuration or other pictures; says which.

@@ -1,4 +1,4 @@
-"""The command line of ``python -m src.main``; wakes torch only after its options are read."""
+"""The command line of ``python -m src.main``; imports torch only after its options are read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Finetune = Callable[[RunPlan, Path, str], None]
 
 
 def parse_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Return the options of the command line; None is what nobody typed."""
+    """Return the options of the command line; None means "not typed"."""
     parser = argparse.ArgumentParser(
         prog="python -m src.main",
         description="Fine-tune Stable Diffusion on your pictures with LoRA.",

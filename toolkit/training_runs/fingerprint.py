@@ -1,4 +1,4 @@
-"""The pictures and the base of a run, known by their contents."""
+"""Digests of the pictures and the base of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training step will need, before it is tried; and what to try when that is too much.
+"""Estimate the memory of a training step, and suggest what to try if it is too much.
 
     needed = in use now + activations + 4 x bytes of the adapter's trained parameters
              + on a processor the bytes of the U-Net's convolutions
@@ -123,7 +123,7 @@ def saved_bytes(
 
 def fake_tensors() -> AbstractContextManager[Any]:
     """Open a mode in which tensors have shapes and no numbers."""
-    from torch._subclasses.fake_tensor import FakeTensorMode  # wakes sympy and more
+    from torch._subclasses.fake_tensor import FakeTensorMode  # imports sympy and more
 
     return FakeTensorMode(allow_non_fake_inputs=True)
 

@@ -1,7 +1,7 @@
 """The optimiser: which parameters it changes, how fast, and how to stop and go on.
 
 AdamW is PyTorch's. The other three each need a library, and are worth it when memory is short
-(adamw8bit, adafactor) or nobody wants to look for a learning rate (prodigy).
+(adamw8bit, adafactor) or you do not want to search for a learning rate (prodigy).
 """
 
 from __future__ import annotations

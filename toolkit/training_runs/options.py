@@ -47,7 +47,7 @@ SAMPLING_OPTIONS = ("num_inference_steps", "guidance_scale", "negative_prompt")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Declare the options; None means that nobody typed it."""
+    """Declare the options; None means "not typed"."""
     add = parser.add_argument_group("pictures and base").add_argument
     add("--data", type=Path, default=Path("src/Dataset"), help="folder of pictures and captions")
     add("--base", default="models/tiny-sd", help="base model: a folder, or a Hugging Face id")

@@ -1,4 +1,4 @@
-"""What a run is: every setting resolved, before torch is woken."""
+"""The resolved settings of a run, known before torch is imported."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class RunPlan(Record):
     data_dir: Path = Field(description="folder of pictures and captions, absolute")
     base: str = Field(description="base model: a folder, a file or a Hugging Face id")
     resolution: int = Field(ge=8, multiple_of=8, description="in pixels")
-    preset: str = Field(description="where the settings that nobody typed come from")
+    preset: str = Field(description="where the settings that were not typed come from")
     dataset: DatasetConfig
     lora: LoraConfig
     train: TrainConfig

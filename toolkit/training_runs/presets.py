@@ -1,4 +1,4 @@
-"""Settings by goal. What nobody typed comes from here, and is printed before a run starts.
+"""Settings by goal: they supply what was not typed, and are printed before a run starts.
 
 The figures for bases of 256 px and more are those on which the trainers people use agree (kohya's
 documentation, OneTrainer's preset, the diffusers examples): 1e-4, attention and MLP layers, alpha =

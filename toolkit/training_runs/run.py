@@ -1,4 +1,4 @@
-"""The reporter of a run: hears of each step and does what is due.
+"""The reporter of a run: after each step it logs, validates, draws and saves as configured.
 
 Any ``train`` hook that calls ``reporter.step`` gets the log, the progress line, validation and
 samples; one that also offers its state (``ResumableReporter``) gets checkpoints and resuming.
@@ -198,7 +198,7 @@ def announce(
     say(f"{trained:,} trained parameters.")
     try:
         needs = memory.estimate(pipeline, adapter, plan.train, plan.resolution)
-    except Exception as error:  # somebody's adapter may do what fake tensors cannot
+    except Exception as error:  # an adapter may do what fake tensors cannot
         say(f"Memory: not estimated, {type(error).__name__}: {error}")
         return
     say(needs.sentence())

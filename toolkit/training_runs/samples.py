@@ -1,4 +1,4 @@
-"""Pictures drawn on the way, each beside what the base draws from the same noise."""
+"""Pictures drawn during training, each beside the base's from the same noise."""
 
 from __future__ import annotations
 

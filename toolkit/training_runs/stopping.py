@@ -1,4 +1,4 @@
-"""Ctrl-C: the first one finishes the step and keeps it, the second one stops at once."""
+"""Ctrl-C: the first finishes and saves the step, the second stops immediately."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
-    """Whether somebody wants the run to end.
+    """Whether the run was asked to stop.
 
     Inside ``with``, the first SIGINT or SIGTERM is only remembered and the second one raises
     KeyboardInterrupt. ``stop_file`` is how a parent asks a process that no signal reaches.

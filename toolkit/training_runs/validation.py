@@ -1,4 +1,4 @@
-"""The loss on a grid that never changes: the same pictures, noise and timesteps each time.
+"""The loss on a fixed grid: the same pictures, noise and timesteps each time.
 
 The training loss jumps with the timesteps that a step happens to draw. This one falls while
 something is learnt, and rises again when the pictures are learnt by heart, if they were held back.

@@ -107,7 +107,7 @@ function fillSeeds(a, b, t) {
       const ends = [Math.abs(mean) - half, Math.abs(mean) + half].map(percent).join(" to ");
       text += `; 95 % interval ${ends}: `;
       text += clear ? "a clear difference between these two" : "no clear difference";
-      text += ". Whoever looks at many pairs finds a clear one by chance: the groups allow for that.";
+      text += ". Among many pairs, some look clear by chance: the groups correct for that.";
     }
     sentence.textContent = text;
   }

@@ -89,10 +89,10 @@ def checked_row(file: Path, track: str, name: str) -> Row:
         ("reference_hash", row.reference_hash, registry.load_reference().content_hash),
         ("protocol_hash", row.protocol_hash, load_track(track).protocol_hash()),
     )
-    for field, said, is_now in wanted:
-        if not same_code(said, is_now):
+    for field, told, is_now in wanted:
+        if not same_code(told, is_now):
             raise ResultFileError(
-                f"{field} of the row is {said[:19]}, here it is {is_now[:19]}.",
+                f"{field} of the row is {told[:19]}, here it is {is_now[:19]}.",
                 where=str(file),
                 fix="The row was measured on other files: run it again.",
             )
@@ -116,7 +116,7 @@ def require_isolation(row: Row, file: Path) -> None:
 
 
 def record(row: Row, sheet: Path) -> None:
-    """Store row and sheet where the leaderboard keeps them; without a sheet an old one goes.
+    """Store row and sheet where the board keeps them; without a sheet an old one goes.
 
     Raises:
         UsageError: The sheet is no picture, or too large.

@@ -45,8 +45,8 @@ def compare(recorded: Row, now: Row) -> Sighting:
     """
     for row in (recorded, now):
         if row.status != "ok":
-            said = row.error.what if row.error else "no reason was recorded"
-            raise UsageError(f"The reference did not run well: {row.status}: {said}")
+            reason = row.error.what if row.error else "no reason was recorded"
+            raise UsageError(f"The reference did not run well: {row.status}: {reason}")
     for field in ("track", "protocol_hash", "reference_hash"):
         if not same_code(getattr(recorded, field), getattr(now, field)):
             raise UsageError(

@@ -26,7 +26,7 @@ HANDED_OVER = Path("runs") / "ci" / "results"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommands."""
     kinds = parser.add_subparsers(dest="kind", metavar="what", required=True)
-    check = kinds.add_parser("check", help="do the pull-request job for a branch")
+    check = kinds.add_parser("check", help="run the pull-request job for a branch")
     check.add_argument("head", metavar="BRANCH", help="the branch, or HEAD")
     _commits(check)
     check.add_argument(
@@ -46,24 +46,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         each.add_argument("--all-tracks", action="store_true", help="on every track")
     changed = kinds.add_parser("changed", help="list what a push to main changed, as JSON")
     changed.add_argument("--since", required=True, metavar="COMMIT", help="main before the push")
-    accept = kinds.add_parser("accept", help="take rows over from jobs that ran contributions")
+    accept = kinds.add_parser("accept", help="accept rows from jobs that ran contributions")
     accept.add_argument("folder", type=Path, metavar="FOLDER", help="holds row-NAME/TRACK/NAME")
     kinds.add_parser("push", help="commit and push what `accept` recorded (TOKEN, REPOSITORY)")
-    verdict = kinds.add_parser("verdict", help="one answer for several jobs")
+    verdict = kinds.add_parser("verdict", help="one result for several jobs")
     verdict.add_argument("results", nargs="+", metavar="RESULT", help="in GitHub's words")
-    canary = kinds.add_parser("canary", help="run the reference again: has anything drifted?")
+    canary = kinds.add_parser("canary", help="run the reference again and look for drift")
     canary.add_argument("--track", help="which track")
 
 
 def _commits(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--base", default=DEFAULT_BASE, help="merge into (default: %(default)s)")
-    parser.add_argument(
-        "--repository", type=Path, default=paths.ROOT, help="holds both commits (default: this)"
-    )
+    add = parser.add_argument
+    add("--base", default=DEFAULT_BASE, help="merge into (default: %(default)s)")
+    add("--repository", type=Path, default=paths.ROOT, help="holds both commits (default: this)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do one job; return 0 when all is fine."""
+    """Run one job; return 0 on success."""
     jobs = {
         "check": run_check,
         "run": run_run,
@@ -77,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def run_check(args: argparse.Namespace) -> int:
-    """Judge a branch; with --run, train and compare what it changed."""
+    """Check a branch; with --run, train and compare what it changed."""
     from harness.check.render import render_github, render_summary, render_text
     from harness.commands.ci import check
 
@@ -165,7 +164,7 @@ def run_changed(args: argparse.Namespace) -> int:
 
 
 def run_accept(args: argparse.Namespace) -> int:
-    """Record what is acceptable; say what is not."""
+    """Record acceptable rows; report the others."""
     from harness.commands.ci.accept import accept
     from harness.contributions import registry
     from harness.protocol import row_files as results
@@ -183,7 +182,7 @@ def run_accept(args: argparse.Namespace) -> int:
         print(f"refused: {error}", file=sys.stderr)
         publish(refused_section(error))
     if not rows and not refused:
-        print("There was nothing to take over.")
+        print("There was nothing to accept.")
     registry.write_registry()
     return 1 if refused else 0
 
@@ -202,7 +201,11 @@ def run_verdict(args: argparse.Namespace) -> int:
     """Say whether all jobs before were fine; one that had nothing to do was."""
     results = [word for text in args.results for word in text.split()]
     fine = bool(results) and set(results) <= {"success", "skipped"}
-    print("All is fine." if fine else f"Not all is fine: {', '.join(results)}. Look at the jobs.")
+    print(
+        "All jobs succeeded."
+        if fine
+        else f"Not all jobs succeeded: {', '.join(results)}. Look at the jobs."
+    )
     return 0 if fine else 1
 
 

@@ -1,4 +1,4 @@
-"""Write what the leaderboard says, commit it with the rows, and push both to main.
+"""Write what the board says, commit it with the rows, and push both to main.
 
 Main may move while the board's job runs. A push that is refused for that is tried again: the rows
 are put on the new main, and what is written from them is written anew, by the code that is there
@@ -85,7 +85,7 @@ def commit(here: Repository) -> bool:
     here.run("add", "--all", "--", *there)  # also that a sheet is gone
     if not here.run("diff", "--cached", "--name-only"):
         return False
-    here.run(*AUTHOR, "commit", "--quiet", "-m", "Record new rows on the leaderboard")
+    here.run(*AUTHOR, "commit", "--quiet", "-m", "Record new rows on the board")
     return True
 
 

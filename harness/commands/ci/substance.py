@@ -97,7 +97,7 @@ def _compare(own: Parts, other: Parts, name: str, *, part_of_it: bool = False) -
     differing = {key for key in pieces if own.code.get(key) != other.code.get(key)}
     share = matcher.ratio()
     if part_of_it:
-        settings -= {"hooks"}  # the reference's are nobody's own
+        settings -= {"hooks"}  # the reference's are not its own
         share = sum(block.size for block in matcher.get_matching_blocks()) / max(1, len(lines))
     return Likeness(name, share, tuple(sorted(differing | settings)))
 
@@ -123,7 +123,7 @@ def _settings(path: Path) -> dict[str, Any]:
         document = file.parse(path.read_bytes()[:MAX_BYTES])
     except OSError:
         return _DEFAULTS
-    # The structure check reports faults, with their lines.
+    # The check reports faults, with their lines.
     return _DEFAULTS | _flat(document.file.model_dump() if document.file else document.values)
 
 
@@ -138,7 +138,7 @@ def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _DEFAULTS = _flat(
-    ContributionFile(name="Nobody", authors=("nobody",), summary="all defaults").model_dump()
+    ContributionFile(name="Defaults", authors=("the hub",), summary="all defaults").model_dump()
 )
 
 

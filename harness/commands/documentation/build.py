@@ -19,7 +19,7 @@ def build(out: Path, *, board: str = "") -> None:
 
     Args:
         out: The folder.
-        board: Address of the leaderboard, relative to the site; none means no link to it.
+        board: Address of the board, relative to the site; none means no link to it.
 
     Raises:
         UsageError: The folder holds something else.
@@ -48,5 +48,5 @@ def build(out: Path, *, board: str = "") -> None:
     )
     if done.returncode != 0:
         lines = (done.stderr + done.stdout).splitlines()
-        said = "\n".join(f"  {line}" for line in lines if line and not line.startswith("INFO"))
-        raise HubError(f"The documentation cannot be built:\n{said}", where="mkdocs.yml")
+        output = "\n".join(f"  {line}" for line in lines if line and not line.startswith("INFO"))
+        raise HubError(f"The documentation cannot be built:\n{output}", where="mkdocs.yml")

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from harness import hookspecs, paths
 from harness.check.rules import RULES
 from harness.commands.documentation.docstrings import markdown
-from harness.contributions.record import ContractTable, ContributionFile, MixTable, NeedsTable
+from harness.contributions.record import ContributionFile, GateTable, MixTable, NeedsTable
 from harness.gate.catalogue import all_probes
 from toolkit.core import atomic, reporting, settings
 from toolkit.core.peft_methods import METHODS
@@ -43,7 +43,7 @@ GIVEN: dict[str, tuple[type[Record], type[Record]]] = {
 OTHER_TABLES: dict[str, tuple[type[Record], str]] = {
     "mix": (MixTable, "hooks that come from other contributions, in a recipe"),
     "needs": (NeedsTable, "what its `train` cannot work without, in a recipe"),
-    "contract": (ContractTable, "for the [correctness gate](../gate/README.md)"),
+    "gate": (GateTable, "for the [correctness gate](../gate/README.md)"),
 }
 
 
@@ -128,19 +128,19 @@ def toml_type(annotation: Any) -> str:
 def limits(field: FieldInfo) -> str:
     """Say the limits of a field."""
     words = {"ge": "≥ ", "gt": "&gt; ", "le": "≤ ", "lt": "&lt; ", "multiple_of": "multiple of "}
-    said = []
+    told = []
     for limit in field.metadata:
         for name, word in words.items():
             if getattr(limit, name, None) is not None:
-                said.append(f"{word}{getattr(limit, name)}")
+                told.append(f"{word}{getattr(limit, name)}")
         for name, word in {"min_length": "at least", "max_length": "at most"}.items():
             if getattr(limit, name, None) is not None:
-                said.append(f"{word} {getattr(limit, name)} long")
-    return ", ".join(said)
+                told.append(f"{word} {getattr(limit, name)} long")
+    return ", ".join(told)
 
 
 def default_of(field: FieldInfo) -> str:
-    """Say what a field is when nobody writes it."""
+    """Return the default of a field."""
     if field.is_required():
         return "has to be there"
     value = field.get_default(call_default_factory=True)

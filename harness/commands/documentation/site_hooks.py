@@ -59,7 +59,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     chapters["More"] = sorted(there - named)
     config.nav = [{title: names} for title, names in chapters.items() if names]
     if address := os.environ.get("HUB_BOARD_ADDRESS"):
-        config.nav.append({"Leaderboard": address})
+        config.nav.append({"Board": address})
     return config
 
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from harness.contributions.recipes.naming import label, ordered
-from harness.contributions.record import ContractTable, Contribution
+from harness.contributions.record import Contribution, GateTable
 from toolkit.core.errors import UsageError
 from toolkit.core.record import Record
 from toolkit.core.settings import HOOK_NAMES, TABLES, HookName, Settings
@@ -29,7 +29,7 @@ Parts = dict[HookName, Contribution]
 
 
 class Layer(NamedTuple):
-    """Fields of one table that somebody writes; of several layers the last one wins."""
+    """Fields of one table that are set; of several layers the last one wins."""
 
     names: tuple[str, ...]  # whose; several where a saved recipe passes on its parts' fields
     fields: dict[str, Any]
@@ -70,15 +70,15 @@ def put_together(
         UsageError: The settings contradict each other.
     """
     settings, writers = settled(own, layers)
-    everybody = [own, *(parts[hook] for hook in ordered(parts))]
-    exempt = {probe: why for one in everybody for probe, why in one.file.contract.exempt.items()}
+    sources = [own, *(parts[hook] for hook in ordered(parts))]
+    exempt = {probe: why for one in sources for probe, why in one.file.gate.exempt.items()}
     file = own.file.model_copy(
         update={
             "summary": summary,
             "settings": settings,
-            "contract": ContractTable(exempt=exempt),
-            "dependencies": unique(line for one in everybody for line in one.file.dependencies),
-            "authors": unique(name for one in everybody for name in one.file.authors),
+            "gate": GateTable(exempt=exempt),
+            "dependencies": unique(line for one in sources for line in one.file.dependencies),
+            "authors": unique(name for one in sources for name in one.file.authors),
         }
     )
     return own.model_copy(

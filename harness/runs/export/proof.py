@@ -1,4 +1,4 @@
-"""Load a written file as anybody would, and compare: its weights, and the pictures it draws."""
+"""Load a written file as a user would, and compare: its weights, and the pictures it draws."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def require_same_weights(
 def draw(
     pipeline: StableDiffusionPipeline, prompts: tuple[str, ...], sampling: Sampling, side_px: int
 ) -> list[Image.Image]:
-    """Draw with the trusted sampler: the same noise, steps and guidance for everybody."""
+    """Draw with the trusted sampler: the same noise, steps and guidance for all."""
     latents = sample_latents(pipeline, prompts, sampling, side_px)  # (n, 4, h, w)
     return decode(pipeline, latents, sampling.batch_size)
 

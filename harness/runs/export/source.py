@@ -84,8 +84,10 @@ def origins_of(source: Source) -> dict[str, object]:
         if path is None:
             continue
         try:
-            said = read_header(path, size_limit=None).metadata
-            return {name: json.loads(said[f"hub.{name}"]) for name in ("origins", "settings_from")}
+            header = read_header(path, size_limit=None).metadata
+            return {
+                name: json.loads(header[f"hub.{name}"]) for name in ("origins", "settings_from")
+            }
         except (HubError, KeyError, ValueError):
             continue  # an older file; what is damaged is refused where its tensors are read
     return {}

@@ -43,7 +43,7 @@ def refuse_existing(out: Path, *, force: bool) -> None:
     """Refuse before the work is done what could not be written after it.
 
     Raises:
-        UsageError: The target exists, or is a folder that nobody of ours wrote.
+        UsageError: The target exists, or is a folder that the hub did not write.
     """
     if not out.exists():
         return

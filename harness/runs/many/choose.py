@@ -52,24 +52,24 @@ def choose_tracks(name: str) -> tuple[list[Track], dict[str, str]]:
 
 
 def choose_names(only: Sequence[str]) -> list[str]:
-    """Return whose rows a board has: everybody, or the reference and those that are named.
+    """Return whose rows a board has: all, or the reference and those that are named.
 
     Raises:
-        UsageError: A name belongs to nobody.
+        UsageError: A name is unknown.
     """
-    everybody = [
+    all_names = [
         REFERENCE_NAME,
         *registry.control_names(),
         *registry.contribution_names(),
     ]
-    unknown = [name for name in only if name not in everybody]
+    unknown = [name for name in only if name not in all_names]
     if unknown:
         raise UsageError(
             f"There is no contribution named {', '.join(map(repr, unknown))}.",
             where="--only",
             fix="nox -s list names them all; the names stand side by side with commas between.",
         )
-    return [name for name in everybody if not only or name in (REFERENCE_NAME, *only)]
+    return [name for name in all_names if not only or name in (REFERENCE_NAME, *only)]
 
 
 # What a task trains with on a track: seeds (None: the track decides), and whether these are all.
@@ -89,7 +89,7 @@ def choose(
     Args:
         pattern: What all tasks have in common.
         track: A track's name, or ``all``.
-        only: Names to which the board is limited; none: everybody.
+        only: Names to which the board is limited; none: all.
         seeds_of: Which seeds on a track; tracks differ in how many they have.
         from_checkout: Go by the recorded rows alone, not by what runs/ holds here: machines that
             share nothing but the commit then choose, and cut, the same.

@@ -30,7 +30,7 @@ class Listener(Protocol):
 
 
 class Storing:
-    """Stores each row as it comes home, then tells somebody else.
+    """Stores each row when it arrives, then tells another listener.
 
     Args:
         listener: Who else wants to hear.

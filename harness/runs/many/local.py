@@ -55,8 +55,8 @@ def run_local(
         jobs: Processes at once; by default as many as there are cores.
 
     Returns:
-        One result per task: what fails is a result too, and stops nobody else. On Ctrl-C every
-        process is ended before the exception goes on.
+        One result per task: a failure is a result too, and does not stop the others. On Ctrl-C
+        every process is ended before the exception goes on.
     """
     queue = Queue(planned)
     running: dict[str, Running] = {}
@@ -147,11 +147,11 @@ def hear(running: Running, line: str, listener: Listener) -> None:
     the end of its process is what is reported.
     """
     try:
-        said = json.loads(line)
-        if "result" in said:
-            running.result = accept(running.planned.task, json.dumps(said["result"]))
+        message = json.loads(line)
+        if "result" in message:
+            running.result = accept(running.planned.task, json.dumps(message["result"]))
             return
-        news = said["news"]
+        news = message["news"]
         done, text = float(news["done"]), f"{news['label']}: {news['text']}"
     except (ValueError, KeyError, TypeError):
         return

@@ -5,7 +5,7 @@ A run's state says what would happen if it were executed:
 done       runs/ has a good row of this very key: it answers at once
 recorded   the board has a row of this code, reference and protocol, but runs/ here has none
 stale      the board's row is of another code, reference or protocol: to be run
-queued     nobody has run it: to be run
+queued     not run yet
 faulty     its contribution.toml cannot be read: executing it says why
 """
 
@@ -42,7 +42,7 @@ class PlannedRun(Record):
     seeds: tuple[int, ...]
     key: str | None = Field(description="the run key; null when the contribution is faulty")
     state: State
-    seconds: float | None = Field(description="estimate for one core; null: nobody has run it")
+    seconds: float | None = Field(description="estimate for one core; null: not run yet")
     memory_bytes: int
 
 
@@ -182,7 +182,7 @@ def line_of(
 
 
 def without_settled(planned: Sequence[Planned], lines: Sequence[PlannedRun]) -> list[Planned]:
-    """Leave out runs that have a row; a reference stays while anybody on its track is left."""
+    """Leave out runs that have a row; a reference stays while another run on its track is left."""
     open_tracks = {line.track for line in lines if line.state not in SETTLED}
     return [
         one

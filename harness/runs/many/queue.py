@@ -1,8 +1,8 @@
-"""Which task comes next: references first, then those nobody knows, then the longest.
+"""Which task comes next: references first, then those without an estimate, then the longest.
 
-The longest first, because a long one that starts last keeps everybody waiting; the unknown before
+The longest first, because a long one that starts last delays the end; the unknown before
 them, because they might be the longest. What is compared with a reference waits until that is
-trained, so it is trained once and nobody trains it beside.
+trained, so it is trained only once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Planned:
 
     task: Task
     seeds: int  # how many
-    seconds: float | None = None  # None: nobody knows
+    seconds: float | None = None  # None: unknown
     memory_bytes: int = 0
 
 

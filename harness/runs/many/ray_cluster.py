@@ -69,7 +69,7 @@ def require_listening(address: str | None) -> None:
     """Knock at ``host:port`` first: Ray itself would knock for minutes.
 
     Raises:
-        OSError: Nobody answers.
+        OSError: No answer.
     """
     host, _, port = (address or "").rpartition(":")
     if host and "/" not in host and port.isdigit():
@@ -149,8 +149,8 @@ class Cluster:
     def _stranded(self, running: Mapping[Any, tuple[Planned, Any]]) -> list[tuple[Any, str]]:
         """Return what waits for a node that is gone and was the only one with room for it."""
         alive = self._alive() if running else []
-        said = [(answer, lacking(self._needs(one), alive)) for answer, (one, _) in running.items()]
-        return [(answer, why) for answer, why in said if why is not None]
+        found = [(answer, lacking(self._needs(one), alive)) for answer, (one, _) in running.items()]
+        return [(answer, why) for answer, why in found if why is not None]
 
     def _alive(self) -> list[dict[str, float]]:
         return [node["Resources"] for node in self._ray.nodes() if node["Alive"]]

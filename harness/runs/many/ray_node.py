@@ -90,12 +90,12 @@ def talk(process: subprocess.Popen[str], task: Task) -> object | None:
     with contextlib.suppress(BrokenPipeError):  # it died at once: its end tells
         process.stdin.write(task.model_dump_json() + "\n")
         process.stdin.flush()
-    said = ""
+    last_line = ""
     for line in process.stdout:
-        said = line
+        last_line = line
     process.wait()
     try:
-        result: object = json.loads(said)["result"]
+        result: object = json.loads(last_line)["result"]
     except (ValueError, KeyError, TypeError):
         return None  # killed while it wrote, or before
     return result

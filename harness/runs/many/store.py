@@ -43,7 +43,7 @@ def collect(folders: list[Path], board: Path) -> Merged:
     """Merge folders of rows into a board; of two rows about the same the newer one stays.
 
     Order does not matter, and merging twice changes nothing. A file that is no row of this hub is
-    refused with a reason and stops nobody else.
+    refused with a reason; the others are stored.
 
     Raises:
         UsageError: A folder is not there.

@@ -1,6 +1,6 @@
 """The process of one task: it reads the task, in JSON, from its standard input.
 
-It writes lines of JSON: news while it runs, and the result last. Whoever started it may close its
+It writes lines of JSON: news while it runs, and the result last. Its parent may close its
 standard input to end it: it then stops as Ctrl-C would, and leaves no process behind. So does the
 death of the one who started it.
 """
@@ -31,10 +31,10 @@ from harness.runs.pipeline import Options, run_contribution
 from harness.sandbox.choose import choose
 from harness.sandbox.layers import WANTED
 from harness.sandbox.trust import require_trust
+from toolkit.core.command_line import INTERRUPTED
 from toolkit.core.errors import EnvironmentFault, HubError
 from toolkit.core.progress import NothingToClose
 
-INTERRUPTED = 130
 NEWS_S = 0.5  # not more often than this
 
 
@@ -126,7 +126,7 @@ def require_same_key(task: Task, contribution: Contribution, track: Track) -> No
 
 
 def stop_with_parent() -> None:
-    """Interrupt this process as soon as whoever started it closes its end, or dies."""
+    """Interrupt this process as soon as its parent closes its end, or dies."""
     while os.read(0, 1024):
         pass
     os.kill(os.getpid(), signal.SIGINT)

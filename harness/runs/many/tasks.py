@@ -40,7 +40,7 @@ class Task(Record):
     isolation: LayerName | None = Field(default=None, description="null: the strongest there is")
     trust: bool = False
     key: str | None = Field(
-        default=None, description="the run key that whoever runs it must compute as well"
+        default=None, description="the run key that the machine that runs it must compute, too"
     )
 
     @property
@@ -69,7 +69,7 @@ class TaskResult(Record):
 
     @model_validator(mode="after")
     def _row_is_its_own(self) -> TaskResult:
-        """Refuse somebody else's row: a machine may answer only for what it was asked."""
+        """Refuse the row of another task: a machine may answer only for what it was asked."""
         row = self.row
         if row is not None and (row.contribution, row.track) != (self.contribution, self.track):
             raise ValueError(f"the row is about {row.contribution} on {row.track}")
@@ -102,8 +102,8 @@ def accept(task: Task, text: str) -> TaskResult:
             raise ValueError(f"it is about {result.label}")
     except ValueError as error:
         # It quotes what came: as long as that was, with the names of its fields as they were.
-        said = without_control(str(error)).replace("\n", " ")[:SENTENCE]
-        report = ErrorReport(kind="HubError", what=f"What came back is no result: {said}")
+        reason = without_control(str(error)).replace("\n", " ")[:SENTENCE]
+        report = ErrorReport(kind="HubError", what=f"What came back is no result: {reason}")
         return TaskResult(
             contribution=task.contribution, track=task.track, status="error", error=report
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console, Group
@@ -65,7 +64,7 @@ class Account:
 
     @property
     def seconds_left(self) -> float | None:
-        """What is left, in the measure of what has ended so far; None while nobody knows."""
+        """What is left, in the measure of what has ended so far; None while it is unknown."""
         known = any(one.seconds is not None for one in self.waiting.values())
         if not self._expected and not known:
             return None
@@ -183,12 +182,7 @@ class LiveView(PlainView):
         self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._live.stop()
 
 

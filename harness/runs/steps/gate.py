@@ -22,7 +22,7 @@ from harness.gate.catalogue import all_probes, choose
 from harness.gate.experiments import EXPERIMENTS
 from harness.gate.job import GateJob
 from harness.gate.judge import folded
-from harness.gate.records import ContractFinding, ContractReport, ExperimentOutcome, ProbeOutcome
+from harness.gate.records import ExperimentOutcome, GateFinding, GateReport, ProbeOutcome
 from harness.gate.worker import OUTCOMES_FILE, RAISED, crashed, not_run, read_outcomes
 from harness.protocol.base_model import EMBEDDED_BASE
 from harness.protocol.row import ErrorReport
@@ -52,7 +52,7 @@ JUDGING = (
 
 
 class Worker(Protocol):
-    """The process that runs a contract job: a sandboxed child, or a fork of this process."""
+    """The process that runs the gate's job: a sandboxed child, or a fork of this process."""
 
     out: Path
 
@@ -159,14 +159,14 @@ class GateRun:
         outcomes = (crashed(name, what, where, error.fix), *not_run(lost, name))
         self.done.append(ExperimentOutcome(experiment=name, finished=True, outcomes=outcomes))
 
-    def report(self) -> ContractReport:
+    def report(self) -> GateReport:
         """Put everything together."""
         outcomes = merged([o for line in self.done for o in line.outcomes])
         if not self.probes and not any(o.probe == RAISED for o in outcomes):
             (probe,) = choose((RAISED,))
             passed = ProbeOutcome(probe=probe.id, title=probe.title, state="passed")
             outcomes = [passed, *outcomes]
-        return ContractReport(
+        return GateReport(
             contribution=self.contribution.name,
             outcomes=folded(sorted(outcomes, key=lambda o: o.probe), all_probes()),
             cpu_seconds={line.experiment: round(line.cpu_seconds, 2) for line in self.done},
@@ -187,7 +187,7 @@ def merged(outcomes: Sequence[ProbeOutcome]) -> list[ProbeOutcome]:
     raised = [o for o in outcomes if o.probe == RAISED]
     if not raised:
         return others
-    found: dict[str, ContractFinding] = {}
+    found: dict[str, GateFinding] = {}
     for one in (f for o in raised for f in o.findings):
         fault = one.observed.partition(": ")[2]  # without the experiment's name
         found.setdefault(f"{one.where} {fault}", one)
@@ -224,10 +224,10 @@ def run_gates(
     *,
     probes: tuple[str, ...] = (),
     fresh: bool = False,
-) -> list[ContractReport]:
+) -> list[GateReport]:
     """Return the report of each contribution, side by side; unchanged ones come from disk."""
     folders = [gate_folder(one, reference, track) for one in contributions]
-    reports: dict[int, ContractReport] = {}
+    reports: dict[int, GateReport] = {}
     with contextlib.ExitStack() as stack:
         for folder in sorted(set(folders)):  # in one order, or two runs could wait for each other
             folder.mkdir(parents=True, exist_ok=True)
@@ -268,15 +268,15 @@ def gate_folder(contribution: Contribution, reference: Contribution, track: Trac
     return paths.RUNS / GATE_RUNS / contribution.name / key[:12]
 
 
-def read_report(path: Path) -> ContractReport | None:
+def read_report(path: Path) -> GateReport | None:
     """Return a report that was written before, or None."""
     try:
-        return ContractReport.model_validate_json(path.read_bytes())
+        return GateReport.model_validate_json(path.read_bytes())
     except (OSError, ValueError):
         return None
 
 
-def require_passed(contribution: Contribution, report: ContractReport) -> None:
+def require_passed(contribution: Contribution, report: GateReport) -> None:
     """Stop before anything is trained when a probe found an error.
 
     Raises:
@@ -293,5 +293,5 @@ def require_passed(contribution: Contribution, report: ContractReport) -> None:
         where=roots[0].where if roots else None,
         fix="Mend "
         + ("the reference in src/." if is_reference(contribution) else "them one by one: ")
-        + f"nox -s contribution -- {name} --only-contract",
+        + f"nox -s contribution -- {name} --only-gate",
     )

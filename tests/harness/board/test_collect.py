@@ -7,8 +7,8 @@ import shutil
 import pytest
 
 from harness import paths
-from harness.board.blocks import leaderboard_text, readme_block
-from harness.board.collect import Board, collect, require_everybody
+from harness.board.blocks import board_text, readme_block
+from harness.board.collect import Board, collect, require_all
 from harness.contributions import registry
 from harness.protocol import row_files
 from harness.protocol.row import Row
@@ -105,7 +105,7 @@ def test_a_board_that_lost_somebody_is_refused(small):
     board = collect()
     less = Board(board.tracks, board.entries[1:], board.contributions)
     with pytest.raises(HubError, match="lacks One on robot"):
-        require_everybody(less, ["One", "Two"])
+        require_all(less, ["One", "Two"])
 
 
 def test_groups_are_ranks_and_the_order_is_group_tier_name(small):
@@ -189,7 +189,7 @@ def test_a_control_is_on_the_board_with_a_rank_and_without_tier_or_medal(small):
     assert (untouched.state, untouched.group) == ("measured", 1)
     assert (untouched.tier, untouched.medal) == (None, "")
     assert "Untouched" not in readme_block(board)
-    assert "*Untouched*" in leaderboard_text(board)
+    assert "*Untouched*" in board_text(board)
 
 
 def test_an_unmergeable_row_shows_what_its_pictures_are_worth_and_does_not_rank(small):

@@ -29,7 +29,7 @@ def test_build_writes_the_tables_and_check_is_satisfied_until_something_changes(
     text = (small / "LEADERBOARD.md").read_text(encoding="utf-8")
     assert "| 1 | One |" in text
     assert "| Two |" in text.replace("|  | Two |", "| Two |")
-    assert "pending: nobody has run it on this track yet" in text
+    assert "pending: not yet run on this track" in text
     readme = (small / "README.md").read_text(encoding="utf-8")
     block = readme[readme.index(blocks.BEGIN) : readme.index(blocks.END)]
     assert "| One |" in block
@@ -48,7 +48,7 @@ def test_build_writes_the_tables_and_check_is_satisfied_until_something_changes(
 
 def test_nothing_a_stranger_wrote_is_in_the_markdown(small):
     record(make_row("robot", "One", 0.36, summary="| <b>evil</b> |", authors=("@everyone",)))
-    text = blocks.leaderboard_text(collect())
+    text = blocks.board_text(collect())
     assert "evil" not in text
     assert "@everyone" not in text
 

@@ -149,7 +149,7 @@ def test_the_gallery_says_who_drew_what_the_hub_could_not(small):
 
 def test_the_home_page_leaves_out_controls_and_lines_of_nobody(built, small):
     home = (built / "index.html").read_text(encoding="utf-8")
-    assert home.count("Nobody has been measured on it yet.") == 1  # the track `fresh`
+    assert home.count("No contribution has been measured on it yet.") == 1  # the track `fresh`
     fresh = home[home.index("A track without rows") :]
     assert ">pending<" not in fresh
     record(make_row("robot", "reference", 0.33))

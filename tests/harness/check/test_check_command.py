@@ -156,7 +156,7 @@ def test_explain_lists_and_shows(capsys):
         explain.run(argparse.Namespace(rule="HUB999"))
 
 
-def test_check_wakes_no_heavy_library_and_runs_no_contribution(tmp_path):
+def test_check_imports_no_heavy_library_and_runs_no_contribution(tmp_path):
     trap = tmp_path / "CONTRIBUTIONS" / "Trap" / "src"
     trap.mkdir(parents=True)
     mark = tmp_path / "ran"
@@ -181,7 +181,7 @@ def test_check_wakes_no_heavy_library_and_runs_no_contribution(tmp_path):
     assert not mark.exists()
 
 
-def test_pictures_wake_pillow_but_not_numpy_or_torch(folder):
+def test_pictures_import_pillow_but_not_numpy_or_torch(folder):
     code = (
         "import sys, pathlib\n"
         "from harness.check import check_folder\n"

@@ -115,7 +115,7 @@ def test_wrong_seeds_are_refused_at_once(seeds, here):
 @pytest.mark.parametrize(
     "arguments", [["list"], ["list", "--json"], ["check", "--all"], ["explain"], ["--help"]]
 )
-def test_quick_commands_wake_no_torch(arguments):
+def test_quick_commands_import_no_torch(arguments):
     code = (
         "import sys; from harness.commands.cli import main\n"
         "try: main(sys.argv[1:])\n"

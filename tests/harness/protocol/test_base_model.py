@@ -66,7 +66,7 @@ def test_exchanged_models_leave_the_first_pipeline_alone(random_base, capfd):
     assert "Loading" not in capfd.readouterr().err  # one progress is enough
 
 
-def test_checking_a_folder_wakes_no_torch(random_base):
+def test_checking_a_folder_imports_no_torch(random_base):
     import subprocess
 
     code = (

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from harness import paths
-from harness.sandbox import layers, probe
+from harness.sandbox import layers, trial
 from harness.sandbox.choose import choose, why_not
 from toolkit.core.errors import EnvironmentFault
 
@@ -18,9 +18,9 @@ def clean(monkeypatch, tmp_path):
     monkeypatch.delenv(layers.WANTED, raising=False)
     monkeypatch.delenv(layers.REQUIRED, raising=False)
     monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
-    probe.remembered.cache_clear()
+    trial.remembered.cache_clear()
     yield
-    probe.remembered.cache_clear()
+    trial.remembered.cache_clear()
 
 
 def test_the_strongest_that_works_is_chosen():
@@ -31,19 +31,19 @@ def test_the_strongest_that_works_is_chosen():
 
 
 @LINUX
-def test_a_probe_is_remembered_until_the_next_boot(tmp_path, monkeypatch):
+def test_a_trial_is_remembered_until_the_next_boot(tmp_path, monkeypatch):
     chosen = choose()
     if chosen == "process":
         pytest.skip("no layer works here")
-    probe.remembered.cache_clear()
+    trial.remembered.cache_clear()
 
     def never(layer):
         raise AssertionError("it was tried again")
 
-    monkeypatch.setattr(probe, "probe", never)
+    monkeypatch.setattr(trial, "trial", never)
     assert choose() == chosen
-    (tmp_path / "runs" / ".sandbox-probe.json").write_text("[]")  # damaged: tried again
-    probe.remembered.cache_clear()
+    (tmp_path / "runs" / ".sandbox-trials.json").write_text("[]")  # damaged: tried again
+    trial.remembered.cache_clear()
     with pytest.raises(AssertionError):
         choose(chosen)
 
@@ -73,10 +73,10 @@ def test_ci_fails_below_the_layer_that_it_requires(monkeypatch):
 
 
 @LINUX
-def test_a_probe_complains_about_a_layer_that_does_not_hold(monkeypatch):
+def test_a_trial_complains_about_a_layer_that_does_not_hold(monkeypatch):
     monkeypatch.setattr(layers, "landlock_rules", lambda view: None)
     monkeypatch.setattr(layers.seccomp, "supported", lambda: True)
-    complaint = probe.probe("landlock")
+    complaint = trial.trial("landlock")
     assert complaint is not None
     assert "can be read" in complaint
     assert "can be written to" in complaint

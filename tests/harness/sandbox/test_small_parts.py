@@ -201,7 +201,7 @@ def test_clean_lists_first_and_removes_only_when_told(runs, capsys):
     listed = capsys.readouterr().out
     assert "in use" in listed
     assert key(1) in listed
-    assert "was cut short" in listed
+    assert "was interrupted" in listed
     assert (runs / "robot" / "Foo" / key(1)).is_dir()
     assert clean.run(SimpleNamespace(yes=True, all=False)) == 0
     left = sorted(p.name for p in (runs / "robot" / "Foo").iterdir() if p.is_dir())

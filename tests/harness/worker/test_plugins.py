@@ -45,7 +45,7 @@ def test_a_hook_may_take_fewer_parameters(write):
     assert hook.make_lora(pipeline=None, config=None)
 
 
-def test_a_fault_of_its_own_is_told_before_the_reference_wakes_torch(write, monkeypatch):
+def test_a_fault_of_its_own_is_told_before_the_reference_imports_torch(write, monkeypatch):
     reference = write("raise AssertionError('woken')", name="Reference")
     monkeypatch.setattr("harness.worker.hooks.is_reference", lambda one: one is reference)
     with pytest.raises(PluginError, match="Foo cannot be imported"):
@@ -193,7 +193,7 @@ def test_the_reference_is_no_fallback_for_a_contribution_that_declares_a_hook(wr
         load_hooks(contribution, load_reference())
 
 
-def test_loading_plugins_wakes_no_torch():
+def test_loading_plugins_imports_no_torch():
     code = "import harness, harness.worker.hooks, sys; sys.exit('torch' in sys.modules)"
     import subprocess
 

@@ -176,7 +176,7 @@ def test_a_call_without_anything_to_draw_says_how_to_call(options, capsys):
     assert "error: " in capsys.readouterr().err
 
 
-def test_it_runs_as_a_program_and_help_does_not_wake_torch():
+def test_it_runs_as_a_program_and_help_does_not_import_torch():
     code = (
         "import runpy, sys\n"
         "sys.argv = ['generate', '--help']\n"

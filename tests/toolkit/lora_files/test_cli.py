@@ -31,7 +31,7 @@ def run(*arguments, cwd=ROOT):
     )  # fmt: skip
 
 
-def test_help_wakes_no_torch():
+def test_help_imports_no_torch():
     for arguments in (["--help"], ["merge", "--help"]):
         code = (
             "import sys; from toolkit.lora_files.cli import main\n"
@@ -41,7 +41,7 @@ def test_help_wakes_no_torch():
         subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True)
 
 
-def test_names_layouts_and_headers_wake_no_torch():
+def test_names_layouts_and_headers_import_no_torch():
     code = (
         "import sys\nfrom toolkit.lora_files import header, layout, names, programs\n"
         "programs.accepted_by_comfyui('x')\n"
@@ -77,7 +77,7 @@ def test_the_whole_way_from_a_delta_to_every_format(tmp_path, base):
 
 
 def call(capsys, *arguments):
-    """The same without a process of its own: torch is awake already."""
+    """The same without a process of its own: torch is imported already."""
     code = main([str(a) for a in arguments])
     return code, *capsys.readouterr()
 

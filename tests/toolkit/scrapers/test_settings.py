@@ -143,7 +143,7 @@ def test_help_and_misspelt_options_are_quick():
         assert result.stdout.splitlines()[-1] == expected
 
 
-def test_a_run_does_not_wake_torch(archive, tmp_path):
+def test_a_run_does_not_import_torch(archive, tmp_path):
     from tests.toolkit.scrapers.conftest import quick
 
     archive.openverse(archive.pictures(1))

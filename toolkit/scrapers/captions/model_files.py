@@ -1,4 +1,4 @@
-"""A captioning model in a local folder: is it whole, and which one is it?"""
+"""A captioning model in a local folder: is it complete, and which one is it?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who finds the words for a caption; template, trigger word and length come later."""
+"""The sources of a caption's words; template, trigger word and length come later."""
 
 from __future__ import annotations
 

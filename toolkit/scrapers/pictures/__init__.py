@@ -1,1 +1,1 @@
-"""Look at a downloaded file before it may become a training picture."""
+"""Examine a downloaded file before it becomes a training picture."""

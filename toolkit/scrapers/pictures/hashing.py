@@ -1,4 +1,4 @@
-"""Recognise a picture that is there already: the same file, or the same picture in another size."""
+"""Recognise a picture that was collected before: the same file, or the same picture resized."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The archives and services that can be asked, by the name that --provider takes."""
+"""The archives and services, by the names of --provider."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Entry:
         adapter: Its class.
         base_url: Where its service is; None = gone, or one's own.
         key_name: The variable in .env that holds its key.
-        needs_key: Whether it answers nobody without one.
+        needs_key: Whether it refuses requests without one.
         needs_contact: Whether its rules ask for a contact in the user agent.
     """
 

@@ -1,4 +1,4 @@
-"""Ask a search interface for JSON; every way it can fail becomes one clear sentence."""
+"""Query a search interface for JSON; each failure becomes one clear sentence."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Api:
         return self._parsed(url, response, body)
 
     def _refused(self, url: str, response: Response, body: bytes) -> ScrapeError:
-        said = self._quote(body)
+        answer = self._quote(body)
         status = response.status
         if status in (401, 403) and self.key:
             what = f"The search service refuses the key ({status})."
@@ -86,7 +86,7 @@ class Api:
         else:
             what = f"The search service refuses the request ({status})."
             fix = None
-        return ScrapeError(f"{what}{said}", where=url, fix=fix)
+        return ScrapeError(f"{what}{answer}", where=url, fix=fix)
 
     def _parsed(self, url: str, response: Response, body: bytes) -> dict[str, Any]:
         if not body.strip():

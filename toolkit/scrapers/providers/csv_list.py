@@ -1,4 +1,4 @@
-"""A list of one's own: a CSV file with the columns ``url`` and ``caption``.
+"""Your own list: a CSV file with the columns ``url`` and ``caption``.
 
 Further columns that are read: license, license_url, creator, page_url. The file takes the place of
 the query: ``python -m src.scraping list.csv --provider csv``.

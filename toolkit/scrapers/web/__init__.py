@@ -1,1 +1,1 @@
-"""The only way out to the network: every request of the scrapers goes through `client.Client`."""
+"""All network access: every request of the scrapers goes through `client.Client`."""

@@ -1,7 +1,7 @@
-"""Connect to public addresses only, and to the very address that was checked.
+"""Connect only to public addresses, and only to the address that was checked.
 
 A search result is a stranger's text. ``https://router.local/reboot`` or a name that resolves to
-127.0.0.1 must not be fetched from inside somebody's network. Checking the name first and letting
+127.0.0.1 must not be fetched from inside a user's network. Checking the name first and letting
 the library resolve it again would leave a gap: the second answer can differ (DNS rebinding). So the
 name is resolved once, all its addresses are checked, and the connection goes to one of those.
 """
@@ -60,7 +60,7 @@ def connect(host: str, port: int, timeout_s: float, *, allow_private: bool) -> s
 
     Raises:
         Dropped: The address is refused, see ``resolve``.
-        OSError: Nobody answers at any of its addresses.
+        OSError: None of its addresses answers.
     """
     problem: OSError = OSError(f"{host} has no address")
     for family, address in resolve(host, port, allow_private=allow_private):

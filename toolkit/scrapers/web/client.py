@@ -1,4 +1,4 @@
-"""Ask for an address on the web: redirects checked, retries patient, bodies limited."""
+"""Fetch an address: check redirects, retry patiently, limit bodies."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ class Client:
             follow_redirects: Whether to go where a 3xx answer points, each hop checked anew.
 
         Raises:
-            Dropped: The address is refused, or nobody answers as hoped for.
+            Dropped: The address is refused, or the answer is not usable.
             Stopped: ``stop`` was called.
         """
         deadline = Deadline(self.rules.deadline_s)

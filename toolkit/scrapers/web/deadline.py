@@ -1,4 +1,4 @@
-"""A total time for one request: a timeout per read never ends against one byte per second."""
+"""A total time limit for one request: a server of one byte per second never hits a read timeout."""
 
 from __future__ import annotations
 

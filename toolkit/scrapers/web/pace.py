@@ -1,4 +1,4 @@
-"""Politeness: so many requests per second and host, and none while a host asks for peace."""
+"""Politeness: limit requests per second and host, and pause when a host asks for it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Pace:
                 wait_s = self._free_at.get(host, 0.0) - now
                 if wait_s <= 0:
                     self._free_at[host] = now + self._slower.get(host, self._interval_s)
-            # Outside the lock; whoever wakes first goes, the others look again.
+            # Outside the lock; the first thread to wake goes, the others wait again.
             if self._stop.wait(max(0.0, wait_s)):
                 raise Stopped
             if wait_s <= 0:

@@ -48,14 +48,14 @@ def tried(number: int, recipe: Contribution, drawing: bool, job: MatrixJob) -> L
         hooks = load_hooks(recipe, job.reference)
         use(hooks, recipe, drawing, job.data_dir, reporter)
     except MixError as error:
-        return Line(number=number, state="refused", said=error.what)
+        return Line(number=number, state="refused", reason=error.what)
     except HubError as error:
         # A ValueError of its own, before the first step, is a reason and no accident.
         meant = isinstance(error, HookError) and isinstance(error.__cause__, ValueError)
         state: State = "refused" if meant and not reporter.numbers else "fails"
-        return Line(number=number, state=state, said=f"{error.what} ({error.where})")
+        return Line(number=number, state=state, reason=f"{error.what} ({error.where})")
     except Exception as error:
-        return Line(number=number, state="fails", said=describe(error))
+        return Line(number=number, state="fails", reason=describe(error))
     return Line(number=number, state="works")
 
 

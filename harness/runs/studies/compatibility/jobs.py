@@ -31,7 +31,7 @@ class Outcome(Record):
 
     cell: Cell
     state: State = Field(description="refused: with a reason, before the first step")
-    said: str = Field(default="", description="the reason")
+    reason: str = Field(default="", description="the reason")
 
 
 class Try(Record):
@@ -57,4 +57,4 @@ class Line(Record):
 
     number: int
     state: State | None = None
-    said: str = ""
+    reason: str = ""

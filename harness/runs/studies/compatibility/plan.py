@@ -18,9 +18,9 @@ TABLES: tuple[tuple[HookName, HookName], ...] = (
 )
 
 
-def all_tries(everybody: Sequence[Contribution], reference: Contribution) -> list[Try]:
+def all_tries(contributions: Sequence[Contribution], reference: Contribution) -> list[Try]:
     """Return every pair of every table; saved recipes are no sources of hooks."""
-    sources = [one for one in everybody if not one.parts]
+    sources = [one for one in contributions if not one.parts]
     return [
         one_try(rows, columns, row, column, reference)
         for rows, columns in TABLES

@@ -33,7 +33,7 @@ def run_tries(
 
     Args:
         tries: What to try.
-        reference: Gives the hooks that nobody else gives.
+        reference: Supplies the hooks that the others do not.
         folder: For the child's files; emptied.
         progress: Is told how far it is.
     """
@@ -83,7 +83,7 @@ def run_tries(
             why = f"The process ended: {last_words(child)}"
             if not begun:
                 why = f"{why} Nothing of it was tried."
-            yield outcome(waiting[0], Line(number=0, state="fails", said=why))
+            yield outcome(waiting[0], Line(number=0, state="fails", reason=why))
             waiting = waiting[1:]
     progress.finish(LABEL, ok=True)
 
@@ -100,7 +100,7 @@ class Unheard(NothingToClose):
 
 def outcome(one: Try, line: Line) -> Outcome:
     """Put a try and what the child said of it together."""
-    return Outcome(cell=one.cell, state=line.state or "fails", said=line.said)
+    return Outcome(cell=one.cell, state=line.state or "fails", reason=line.reason)
 
 
 def read_lines(reader: LineReader) -> Iterator[Line]:

@@ -25,7 +25,7 @@ drawn, and what each hook returns is checked.
 
 def render(outcomes: Sequence[Outcome]) -> str:
     """Return the page for outcomes in the order of the tables."""
-    reasons = list(dict.fromkeys(one.said for one in outcomes if one.said))
+    reasons = list(dict.fromkeys(one.reason for one in outcomes if one.reason))
     sections = [HEAD]
     for rows, columns in TABLES:
         cells = [one for one in outcomes if (one.cell.rows, one.cell.columns) == (rows, columns)]
@@ -41,7 +41,7 @@ def render(outcomes: Sequence[Outcome]) -> str:
             lines.append(f"| {row} | {' | '.join(fields)} |")
         sections.append("\n".join(lines) + "\n")
     if reasons:
-        listed = "\n".join(f"{n}. {plain(said)}" for n, said in enumerate(reasons, 1))
+        listed = "\n".join(f"{n}. {plain(reason)}" for n, reason in enumerate(reasons, 1))
         sections.append(f"## Reasons\n\n{listed}\n")
     return "\n".join(sections)
 
@@ -50,7 +50,7 @@ def field(one: Outcome | None, reasons: Sequence[str]) -> str:
     """Return one field, with the number of its reason."""
     if one is None:
         return "not tried"
-    number = f" ({reasons.index(one.said) + 1})" if one.said else ""
+    number = f" ({reasons.index(one.reason) + 1})" if one.reason else ""
     return MARKS[one.state] + number
 
 

@@ -216,7 +216,7 @@ def test_wrong_calls_end_with_two(wrong, capsys):
     assert caught.value.code == 2
 
 
-def test_help_wakes_no_torch():
+def test_help_imports_no_torch():
     code = (
         "import sys; from harness import cli\n"
         "try: cli.main(['export', '--help'])\n"

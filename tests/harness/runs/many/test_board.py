@@ -127,7 +127,7 @@ def test_a_reference_that_cannot_be_run_is_said_once_and_its_track_is_not_run(hu
     ("arguments", "fault"),
     [
         (["--all", "Example1"], "--all does not go with a name"),
-        (["--all", "--only-contract"], "--all does not go with --only-contract"),
+        (["--all", "--only-gate"], "--all does not go with --only-gate"),
         (["--all", "--record", "--skip-gate"], "cannot be recorded"),
         (["--all", "--only", "Nobody,Example1"], "There is no contribution named 'Nobody'"),
         (["--all", "--jobs", "0"], "invalid jobs value"),

@@ -143,7 +143,7 @@ def test_options_that_would_be_ignored_are_refused(arguments, fault, capsys):
     assert fault in capsys.readouterr().err
 
 
-def test_planning_wakes_neither_torch_nor_a_contribution():
+def test_planning_imports_neither_torch_nor_a_contribution():
     code = (
         "import sys; from harness.commands.cli import main\n"
         "assert main(['plan', '--track', 'robot']) == 0\n"

@@ -62,8 +62,8 @@ def test_what_a_stranger_writes_into_the_childs_folder_changes_and_shows_nothing
     ]
     found = list(run_tries(tries, reference, tmp_path / "matrix", Quiet()))
     assert [one.state for one in found] == ["fails", "works"]
-    assert "private" not in found[0].said
-    assert "\x1b" not in found[0].said
+    assert "private" not in found[0].reason
+    assert "\x1b" not in found[0].reason
 
 
 def test_each_try_has_its_outcome_and_a_dead_child_costs_only_its_own(outcomes):
@@ -72,7 +72,7 @@ def test_each_try_has_its_outcome_and_a_dead_child_costs_only_its_own(outcomes):
 
 
 def test_a_reason_says_who_needs_what_and_where_a_fault_is(outcomes):
-    needs, died, raised, sizes = (one.said for one in outcomes[:4])
+    needs, died, raised, sizes = (one.reason for one in outcomes[:4])
     assert "LoRAPlus's train cannot be used here" in needs
     assert "The process ended" in died
     assert "RaisesInTrain/src/" in raised
@@ -148,7 +148,7 @@ def test_some_pairs_tried_again_leave_the_others_as_they_are(tmp_path, monkeypat
     capsys.readouterr()
     after = matrix.read(tmp_path / matrix.JSON_NAME)
     assert [one.cell for one in after] == [one.cell for one in before]
-    assert {one.cell for one in after if one.said == "tried again"} == set(tried)
+    assert {one.cell for one in after if one.reason == "tried again"} == set(tried)
     assert tried
     assert all("EMA" in (cell.row, cell.column) for cell in tried)
 

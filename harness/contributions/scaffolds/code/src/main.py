@@ -1,7 +1,7 @@
 """The front door of $name: the hub imports this file and finds the hooks in it.
 
 Import each hook that contribution.toml lists. Files in this folder import each other with a dot,
-`from .lora import ...`: without the dot Python might find somebody else's lora.py.
+`from .lora import ...`: without the dot, Python might find another lora.py.
 """
 
 from .lora import make_lora
