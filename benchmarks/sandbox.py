@@ -22,7 +22,7 @@ from benchmarks.page import record
 from benchmarks.processes import MIB, in_turns
 from harness import paths
 from harness.contributions.registry import load_reference
-from harness.sandbox import layers, probe
+from harness.sandbox import layers, trial
 from harness.sandbox.child import Child, run_children
 from harness.sandbox.choose import why_not
 from harness.sandbox.resource_use import Spent, read_spent
@@ -67,9 +67,9 @@ def one_start(layer: layers.LayerName, out: Path) -> float:
     """Start an interpreter that does nothing; return wall seconds."""
     (out / "tmp").mkdir(parents=True, exist_ok=True)
     program = [sys.executable, "-I", "-S", "-c", "pass"]
-    start = layers.prepare(layer, probe.NoJob(), out, probe.LIMITS, program)
+    start = layers.prepare(layer, trial.NoJob(), out, trial.LIMITS, program)
     began = time.perf_counter()
-    code, complaint = probe.run(start.command, out)
+    code, complaint = trial.run(start.command, out)
     if code != 0:
         raise SystemExit(f"{layer}: {complaint}")
     return time.perf_counter() - began
