@@ -4,7 +4,7 @@
 set -euo pipefail
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
-export WORK OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 TRANSFORMERS_VERBOSITY=error PYTHONDONTWRITEBYTECODE=1
+export WORK OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 TRANSFORMERS_VERBOSITY=error
 
 environment() {
     if [[ -n ${FINDINGS_PYTHON:-} ]] && "$FINDINGS_PYTHON" - "$@" <<'EOF'
@@ -27,5 +27,5 @@ EOF
     fi
     python3 -m venv "$WORK/venv"
     PYTHON=$WORK/venv/bin/python
-    "$PYTHON" -m pip install --quiet --disable-pip-version-check "$@"
+    "$PYTHON" -m pip install --quiet --no-compile --disable-pip-version-check "$@"
 }

@@ -2,13 +2,14 @@
 # GradientAccumulationPlugin(adjust_scheduler=True), the default, is never in force.
 #
 # Versions: accelerate 1.15.0, torch 2.13.0
-# Guess:    adjust_scheduler=True does what its description says: the rate schedule accounts for the accumulation, so that its
-#           length stays the number of batches.
-# Seen:     the plugin passes on only settings that differ from its defaults, and the reader of this one takes "absent" as
-#           False. GradientState().adjust_scheduler is False for True, for False and for nothing. A cosine of 16 batches
-#           with accumulation 4 ends after its first quarter, at 0.85 of the full rate, in all three cases. No warning.
-# Matters:  a schedule whose length was computed from batches never decays: the run ends at nearly the full
-#           rate. Lengths must be given in optimiser steps, whatever the option says.
+# Guess:    adjust_scheduler=True does what its description says: the rate schedule accounts for the
+#           accumulation, so that its length stays the number of batches.
+# Seen:     the plugin passes on only settings that differ from its defaults, and the reader of this
+#           one takes "absent" as False. GradientState().adjust_scheduler is False for True, for
+#           False and for nothing. A cosine of 16 batches with accumulation 4 ends after its first
+#           quarter, at 0.85 of the full rate, in all three cases. No warning.
+# Matters:  a schedule whose length was computed from batches never decays: the run ends at nearly
+#           the full rate. Lengths must be given in optimiser steps, whatever the option says.
 . "$(dirname "$0")/_environment.sh"
 environment torch==2.13.0 accelerate==1.15.0 numpy==2.4.6
 "$PYTHON" - <<'EOF'

@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
-# With use_seedable_sampler, an epoch left with `break` is followed by the very same order of pictures.
+# With use_seedable_sampler, an epoch left with `break` is followed by the very same order of
+# pictures.
 #
 # Versions: accelerate 1.15.0, torch 2.13.0
-# Guess:    each pass over a shuffled loader has a new order; the seedable sampler only makes the orders repeatable.
-# Seen:     the order depends on a counter that is raised only when a pass runs to its end. After a `break` the
-#           next pass is the same again, for ever: with 6 of 8 pictures an epoch, two pictures are never seen at all. Without the
-#           option, or with full passes, orders differ. No warning.
-# Matters:  "max_steps_per_epoch", time limits and validation every N steps are done by breaking off. On a small set of
-#           pictures some of them silently do not take part in the training.
+# Guess:    each pass over a shuffled loader has a new order; the seedable sampler only makes the
+#           orders repeatable.
+# Seen:     the order depends on a counter that is raised only when a pass runs to its end. After a
+#           `break` the next pass is the same again, for ever: with 6 of 8 pictures an epoch, two
+#           pictures are never seen at all. Without the option, or with full passes, orders differ.
+#           No warning.
+# Matters:  "max_steps_per_epoch", time limits and validation every N steps are done by breaking
+#           off. On a small set of pictures some of them silently do not take part in the training.
 . "$(dirname "$0")/_environment.sh"
 environment torch==2.13.0 accelerate==1.15.0 numpy==2.4.6
 "$PYTHON" - <<'EOF'

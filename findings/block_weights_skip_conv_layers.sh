@@ -2,12 +2,14 @@
 # Block weights of 0 for all blocks leave parts of a LoRA with conv layers at full strength.
 #
 # Versions: diffusers 0.42.1, peft 0.21.2, torch 2.13.0
-# Guess:    set_adapters(name, {"down": 0, "mid": 0, "up": 0}) switches the LoRA off in all three parts of the UNet.
+# Guess:    set_adapters(name, {"down": 0, "mid": 0, "up": 0}) switches the LoRA off in all three
+#           parts of the UNet.
 # Seen:     only for layers in blocks that have attention. Resnet layers of the middle block and of
-#           blocks without attention (in SD 1.x: the last down and the first up block) stay at 1.0. A
-#           resnet layer in a block with attention takes the weight of the attention of the same index. No warning.
-# Matters:  LoCon / "conv_dim" LoRAs and LoRAs on every layer. "Only the up blocks" draws with the deepest conv layers
-#           as well, which carry much of the composition.
+#           blocks without attention (in SD 1.x: the last down and the first up block) stay at 1.0.
+#           A resnet layer in a block with attention takes the weight of the attention of the same
+#           index. No warning.
+# Matters:  LoCon / "conv_dim" LoRAs and LoRAs on every layer. "Only the up blocks" draws with the
+#           deepest conv layers as well, which carry much of the composition.
 . "$(dirname "$0")/_environment.sh"
 environment torch==2.13.0 diffusers==0.42.1 peft==0.21.2 transformers==5.23.0 numpy==2.4.6
 "$PYTHON" - <<'EOF'

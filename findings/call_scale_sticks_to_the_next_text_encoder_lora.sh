@@ -2,11 +2,14 @@
 # The scale of one pipeline call weakens the text-encoder half of every LoRA loaded later.
 #
 # Versions: diffusers 0.42.1, transformers 5.23.0, peft 0.21.2, torch 2.13.0
-# Guess:    cross_attention_kwargs={"scale": 0.5} holds for that call. A LoRA loaded later has strength 1.
-# Seen:     the pipeline remembers the 0.5. The next load_lora_weights puts the UNet half at 1.0 and the text-encoder half
-#           at 0.5, for good. A call without scale in between does not help, unload_lora_weights before it neither.
-# Matters:  the same file with the same seed gives another picture depending on what was drawn before it was
-#           loaded; in a long-running UI that is nearly always something. set_adapters(name, 1.0) after each load repairs it.
+# Guess:    cross_attention_kwargs={"scale": 0.5} holds for that call. A LoRA loaded later has
+#           strength 1.
+# Seen:     the pipeline remembers the 0.5. The next load_lora_weights puts the UNet half at 1.0 and
+#           the text-encoder half at 0.5, for good. A call without scale in between does not help,
+#           unload_lora_weights before it neither.
+# Matters:  the same file with the same seed gives another picture depending on what was drawn
+#           before it was loaded; in a long-running UI that is nearly always something.
+#           set_adapters(name, 1.0) after each load repairs it.
 . "$(dirname "$0")/_environment.sh"
 environment torch==2.13.0 diffusers==0.42.1 peft==0.21.2 transformers==5.23.0 numpy==2.4.6
 "$PYTHON" - <<'EOF'

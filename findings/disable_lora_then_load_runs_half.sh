@@ -3,10 +3,12 @@
 #
 # Versions: diffusers 0.42.1, peft 0.21.2, torch 2.13.0
 # Guess:    a newly loaded LoRA is on; or everything stays off until enable_lora().
-# Seen:     neither. Layers that an earlier LoRA had wrapped stay off, layers that only the new one has are on.
-#           Calling set_adapters(new) does not change that; nor does deleting the old LoRA before. No warning.
-# Matters:  "disable, draw the base picture, delete, load the next, draw" shows a mutilated LoRA as soon as
-#           two files train different layers, and one that does nothing at all if they train the same.
+# Seen:     neither. Layers that an earlier LoRA had wrapped stay off, layers that only the new one
+#           has are on. Calling set_adapters(new) does not change that; nor does deleting the old
+#           LoRA before. No warning.
+# Matters:  "disable, draw the base picture, delete, load the next, draw" shows a mutilated LoRA as
+#           soon as two files train different layers, and one that does nothing at all if they train
+#           the same.
 . "$(dirname "$0")/_environment.sh"
 environment torch==2.13.0 diffusers==0.42.1 peft==0.21.2 transformers==5.23.0 numpy==2.4.6
 "$PYTHON" - <<'EOF'

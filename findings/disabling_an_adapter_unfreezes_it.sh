@@ -3,12 +3,14 @@
 #
 # Versions: peft 0.21.2, torch 2.13.0
 # Guess:    disable_adapter() is a context: afterwards everything is as before, requires_grad too.
-# Seen:     an adapter loaded for inference (frozen, as PeftModel.from_pretrained loads it) is trainable after an
-#           empty `with model.disable_adapter(): pass`. Likewise lora_A, when somebody froze it to train lora_B alone. No
-#           warning. diffusers' disable_lora/enable_lora and set_adapters do the same.
-# Matters:  previews and the reference pass of a preference loss use this in the middle of training. A frozen
-#           adapter then gets gradients, costs memory, and is trained along as soon as an optimiser is made from all
-#           trainable weights, for instance at the start of a second phase.
+# Seen:     an adapter loaded for inference (frozen, as PeftModel.from_pretrained loads it) is
+#           trainable after an empty `with model.disable_adapter(): pass`. Likewise lora_A, when
+#           somebody froze it to train lora_B alone. No warning. diffusers' disable_lora/enable_lora
+#           and set_adapters do the same.
+# Matters:  previews and the reference pass of a preference loss use this in the middle of training.
+#           A frozen adapter then gets gradients, costs memory, and is trained along as soon as an
+#           optimiser is made from all trainable weights, for instance at the start of a second
+#           phase.
 . "$(dirname "$0")/_environment.sh"
 environment torch==2.13.0 peft==0.21.2 transformers==5.23.0 numpy==2.4.6
 "$PYTHON" - <<'EOF'

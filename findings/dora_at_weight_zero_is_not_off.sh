@@ -3,11 +3,11 @@
 #
 # Versions: diffusers 0.42.1, peft 0.21.2, torch 2.13.0
 # Guess:    set_adapters(name, 0.0), or scale 0 for one call, switches any adapter off.
-# Seen:     for LoRA it does. Of a DoRA only the low-rank part is scaled; its trained length of every output
-#           channel stays at full strength. At weight 0 a good part of its effect on the picture is still
-#           there. Only disable_lora() gives the base model. No warning.
-# Matters:  strength sliders and X/Y grids that start at 0 do not show the base model as their first column, and
-#           a DoRA "blended out" over the steps of a picture never goes away.
+# Seen:     for LoRA it does. Of a DoRA only the low-rank part is scaled; its trained length of
+#           every output channel stays at full strength. At weight 0 a good part of its effect on
+#           the picture is still there. Only disable_lora() gives the base model. No warning.
+# Matters:  strength sliders and X/Y grids that start at 0 do not show the base model as their first
+#           column, and a DoRA "blended out" over the steps of a picture never goes away.
 . "$(dirname "$0")/_environment.sh"
 environment torch==2.13.0 diffusers==0.42.1 peft==0.21.2 transformers==5.23.0 numpy==2.4.6
 "$PYTHON" - <<'EOF'

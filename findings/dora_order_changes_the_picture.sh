@@ -3,10 +3,11 @@
 #
 # Versions: diffusers 0.42.1, peft 0.21.2, torch 2.13.0
 # Guess:    set_adapters(["a", "b"]) and set_adapters(["b", "a"]) mean the same; adapters add up.
-# Seen:     true for LoRA, to rounding. With DoRA the two orders give clearly different outputs: an adapter works on
-#           what the one before it made of the layer. Fused or not makes no difference. No warning.
-# Matters:  the order in a script, in a UI's list or in a dictionary becomes part of the recipe. Two people with
-#           the same two files and the same weights do not get the same picture.
+# Seen:     true for LoRA, to rounding. With DoRA the two orders give clearly different outputs: an
+#           adapter works on what the one before it made of the layer. Fused or not makes no
+#           difference. No warning.
+# Matters:  the order in a script, in a UI's list or in a dictionary becomes part of the recipe. Two
+#           people with the same two files and the same weights do not get the same picture.
 . "$(dirname "$0")/_environment.sh"
 environment torch==2.13.0 diffusers==0.42.1 peft==0.21.2 transformers==5.23.0 numpy==2.4.6
 "$PYTHON" - <<'EOF'

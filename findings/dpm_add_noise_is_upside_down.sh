@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
-# A new DPM-Solver++ scheduler adds noise upside down: nearly none at late timesteps, nearly all at early ones.
+# A new DPM-Solver++ scheduler adds noise upside down: nearly none at late timesteps, nearly all at
+# early ones.
 #
 # Versions: diffusers 0.42.1, torch 2.13.0
-# Guess:    add_noise(x, noise, t) of any scheduler made from one config gives the same for the same t.
-# Seen:     DDPM, DDIM, PNDM: sigma grows with t. DPMSolverMultistep, DPMSolverSinglestep, UniPC and DEIS, before set_timesteps was
-#           called: at t=50 the share of noise is 1.0, at t=903 it is 0.31, the mirror image. After
-#           set_timesteps(20), for previews, it is the same small number for all t that are not among the 20. No error, no warning.
-# Matters:  a pipeline's scheduler is often DPM-Solver++; taking pipe.scheduler for training as well trains on wrong noise
-#           levels, and the first preview changes them once more. The loss looks plausible throughout. Train with a DDPMScheduler.
+# Guess:    add_noise(x, noise, t) of any scheduler made from one config gives the same for the same
+#           t.
+# Seen:     DDPM, DDIM, PNDM: sigma grows with t. DPMSolverMultistep, DPMSolverSinglestep, UniPC and
+#           DEIS, before set_timesteps was called: at t=50 the share of noise is 1.0, at t=903 it is
+#           0.31, the mirror image. After set_timesteps(20), for previews, it is the same small
+#           number for all t that are not among the 20. No error, no warning.
+# Matters:  a pipeline's scheduler is often DPM-Solver++; taking pipe.scheduler for training as well
+#           trains on wrong noise levels, and the first preview changes them once more. The loss
+#           looks plausible throughout. Train with a DDPMScheduler.
 . "$(dirname "$0")/_environment.sh"
 environment torch==2.13.0 diffusers==0.42.1 transformers==5.23.0 numpy==2.4.6
 "$PYTHON" - <<'EOF'
@@ -31,7 +35,7 @@ true = noise_shares(DDPMScheduler())
 print("DDPM:", true)
 assert true == sorted(true)
 with warnings.catch_warnings():
-    warnings.simplefilter("error")
+    warnings.simplefilter("error", UserWarning)
     for kind in (
         DPMSolverMultistepScheduler, DPMSolverSinglestepScheduler, UniPCMultistepScheduler, DEISMultistepScheduler,
     ):

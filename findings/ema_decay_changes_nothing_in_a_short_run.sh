@@ -1,14 +1,18 @@
 #!/usr/bin/env bash
-# EMAModel's decay has no effect in a LoRA-length run, and use_ema_warmup=False warms up all the same.
+# EMAModel's decay has no effect in a LoRA-length run, and use_ema_warmup=False warms up all the
+# same.
 #
 # Versions: diffusers 0.42.1, torch 2.13.0
-# Guess:    with use_ema_warmup=False (the default) the average uses the given decay from the first step; decay 0.999 and
-#           0.9999 give different averages after 1,000 steps; min_decay is a floor.
-# Seen:     without warm-up there is another, fixed warm-up: the decay in force is at most (1 + n) / (10 + n).
-#           After 1,000 steps that is 0.991, so every decay from there up gives bit for bit the same weights; 0.9999 is reached after 90,000 steps.
-#           min_decay does not hold in the first step, where the decay is 0: the starting weights are dropped.
-# Matters:  LoRA runs have a few hundred to a few thousand steps. A sweep over ema_decay there draws a flat line, and
-#           "decay 0.9999" in a report means an average over about the last tenth of the run.
+# Guess:    with use_ema_warmup=False (the default) the average uses the given decay from the first
+#           step; decay 0.999 and 0.9999 give different averages after 1,000 steps; min_decay is a
+#           floor.
+# Seen:     without warm-up there is another, fixed warm-up: the decay in force is at most (1 + n) /
+#           (10 + n). After 1,000 steps that is 0.991, so every decay from there up gives bit for
+#           bit the same weights; 0.9999 is reached after 90,000 steps. min_decay does not hold in
+#           the first step, where the decay is 0: the starting weights are dropped.
+# Matters:  LoRA runs have a few hundred to a few thousand steps. A sweep over ema_decay there draws
+#           a flat line, and "decay 0.9999" in a report means an average over about the last tenth
+#           of the run.
 . "$(dirname "$0")/_environment.sh"
 environment torch==2.13.0 diffusers==0.42.1 transformers==5.23.0 numpy==2.4.6
 "$PYTHON" - <<'EOF'

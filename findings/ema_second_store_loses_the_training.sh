@@ -2,12 +2,15 @@
 # Two store/copy_to pairs around one restore throw the trained weights away.
 #
 # Versions: diffusers 0.42.1, torch 2.13.0
-# Guess:    EMAModel.store and restore nest, or the second store is refused; restore() brings the training's weights back.
-# Seen:     there is one place to store into. A second store(), made while the averaged weights are in the model, keeps
-#           those; restore() then gives the average, and training goes on from there. A second restore() is refused, but
-#           that comes too late. No warning at the second store.
-# Matters:  "save a checkpoint with EMA weights, which also draws a preview with EMA weights" is such a pair within
-#           a pair. The optimiser's moments belong to weights that no longer exist; the loss only makes a small jump.
+# Guess:    EMAModel.store and restore nest, or the second store is refused; restore() brings the
+#           training's weights back.
+# Seen:     there is one place to store into. A second store(), made while the averaged weights are
+#           in the model, keeps those; restore() then gives the average, and training goes on from
+#           there. A second restore() is refused, but that comes too late. No warning at the second
+#           store.
+# Matters:  "save a checkpoint with EMA weights, which also draws a preview with EMA weights" is
+#           such a pair within a pair. The optimiser's moments belong to weights that no longer
+#           exist; the loss only makes a small jump.
 . "$(dirname "$0")/_environment.sh"
 environment torch==2.13.0 diffusers==0.42.1 transformers==5.23.0 numpy==2.4.6
 "$PYTHON" - <<'EOF'

@@ -1,15 +1,18 @@
 #!/usr/bin/env bash
-# Fusing one of two active LoRAs switches the other one off; fuse_lora's lora_scale goes to the wrong one.
+# Fusing one of two active LoRAs switches the other one off; fuse_lora's lora_scale goes to the
+# wrong one.
 #
 # Versions: diffusers 0.42.1, peft 0.21.2, torch 2.13.0
-# Guess:    fuse_lora(adapter_names=["a"], lora_scale=0.5) puts "a" into the weights at 0.5; the active "b"
-#           goes on working beside it.
-# Seen:     1. With "a" and "b" active, after fuse_lora(adapter_names=["a"]) the picture is that of "a" alone. "b" is
-#           still listed as active, and does nothing in any layer that "a" was fused into.
-#           2. lora_scale multiplies the active adapters, not the named ones. With "b" active,
-#           fuse_lora(adapter_names=["a"], lora_scale=0.5) fuses "a" at 1.0, and "b" is left at 0.5. No warning.
-# Matters:  "fuse the speed-up or style LoRA once, keep the character LoRA adjustable" draws without the character. Fuse
-#           all of them, or none; to fuse at a strength, make the adapter the active one first.
+# Guess:    fuse_lora(adapter_names=["a"], lora_scale=0.5) puts "a" into the weights at 0.5; the
+#           active "b" goes on working beside it.
+# Seen:     1. With "a" and "b" active, after fuse_lora(adapter_names=["a"]) the picture is that of
+#           "a" alone. "b" is still listed as active, and does nothing in any layer that "a" was
+#           fused into. 2. lora_scale multiplies the active adapters, not the named ones. With "b"
+#           active, fuse_lora(adapter_names=["a"], lora_scale=0.5) fuses "a" at 1.0, and "b" is left
+#           at 0.5. No warning.
+# Matters:  "fuse the speed-up or style LoRA once, keep the character LoRA adjustable" draws without
+#           the character. Fuse all of them, or none; to fuse at a strength, make the adapter the
+#           active one first.
 . "$(dirname "$0")/_environment.sh"
 environment torch==2.13.0 diffusers==0.42.1 peft==0.21.2 transformers==5.23.0 numpy==2.4.6
 "$PYTHON" - <<'EOF'

@@ -5,9 +5,10 @@
 # Guess:    fuse_lora(lora_scale=0.5) followed by unfuse_lora() puts everything back as it was.
 # Seen:     the base weights are back, but the loaded adapter now works at 0.5, and a second
 #           fuse_lora(lora_scale=0.5) fuses it at 0.25. Each round halves it again. No warning.
-# Matters:  a loop "fuse at 0.5, draw, unfuse" over prompts or over strengths draws the first picture
-#           at 0.5 and the following ones at 0.25, 0.125 ...; a strength grid made like this is wrong from
-#           the second column on. set_adapters(name, 1.0) between the rounds resets the strength.
+# Matters:  a loop "fuse at 0.5, draw, unfuse" over prompts or over strengths draws the first
+#           picture at 0.5 and the following ones at 0.25, 0.125 ...; a strength grid made like this
+#           is wrong from the second column on. set_adapters(name, 1.0) between the rounds resets
+#           the strength.
 . "$(dirname "$0")/_environment.sh"
 environment torch==2.13.0 diffusers==0.42.1 peft==0.21.2 transformers==5.23.0 numpy==2.4.6
 "$PYTHON" - <<'EOF'

@@ -1,14 +1,18 @@
 #!/usr/bin/env bash
-# After a hotswap the adapter has the new file's weights and the old file's alpha, for all that follows.
+# After a hotswap the adapter has the new file's weights and the old file's alpha, for all that
+# follows.
 #
 # Versions: diffusers 0.42.1, peft 0.21.2, torch 2.13.0
-# Guess:    load_lora_adapter(..., hotswap=True) replaces the adapter; afterwards it is as if only the new file had been loaded.
-# Seen:     the first picture is right. But set_adapters(name, 1.0) goes back to the old file's alpha / rank, and
-#           save_lora_adapter writes the new weights with the old alpha into a file. Here alpha 4 was swapped for 16: a
-#           quarter of the strength. The file is wrong wherever it is loaded. No warning.
-# Matters:  hotswapping is what servers with a compiled model do. Setting a weight there, and re-saving, are everyday steps;
-#           after enable_lora_hotswap(target_rank=64) even saving the FIRST adapter goes wrong: rank 64 is written with the old
-#           alpha, so a rank-4 LoRA comes back at a sixteenth.
+# Guess:    load_lora_adapter(..., hotswap=True) replaces the adapter; afterwards it is as if only
+#           the new file had been loaded.
+# Seen:     the first picture is right. But set_adapters(name, 1.0) goes back to the old file's
+#           alpha / rank, and save_lora_adapter writes the new weights with the old alpha into a
+#           file. Here alpha 4 was swapped for 16: a quarter of the strength. The file is wrong
+#           wherever it is loaded. No warning.
+# Matters:  hotswapping is what servers with a compiled model do. Setting a weight there, and
+#           re-saving, are everyday steps; after enable_lora_hotswap(target_rank=64) even saving the
+#           FIRST adapter goes wrong: rank 64 is written with the old alpha, so a rank-4 LoRA comes
+#           back at a sixteenth.
 . "$(dirname "$0")/_environment.sh"
 environment torch==2.13.0 diffusers==0.42.1 peft==0.21.2 transformers==5.23.0 numpy==2.4.6
 "$PYTHON" - <<'EOF'

@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
-# imagefolder leaves out pictures that have no row in metadata.jsonl, and doubles those that have two.
+# imagefolder leaves out pictures that have no row in metadata.jsonl, and doubles those that have
+# two.
 #
 # Versions: datasets 5.2.0, pillow 13.0.0
-# Guess:    a picture without a row gets an empty caption, or is an error, as the opposite (a row without a picture) is;
-#           a second row for one picture replaces the first, or is an error.
-# Seen:     of three pictures two are in the data set. With two rows for one picture it is in there twice, once with
-#           each caption. No warning in either case; a row without a picture raises FileNotFoundError.
-# Matters:  after adding pictures to a folder and forgetting the captions, training simply goes on without the new
-#           ones; after captioning twice in append mode some pictures count double. Compare len(dataset) with the folder.
+# Guess:    a picture without a row gets an empty caption, or is an error, as the opposite (a row
+#           without a picture) is; a second row for one picture replaces the first, or is an error.
+# Seen:     of three pictures two are in the data set. With two rows for one picture it is in there
+#           twice, once with each caption. No warning in either case; a row without a picture raises
+#           FileNotFoundError.
+# Matters:  after adding pictures to a folder and forgetting the captions, training simply goes on
+#           without the new ones; after captioning twice in append mode some pictures count double.
+#           Compare len(dataset) with the folder.
 . "$(dirname "$0")/_environment.sh"
 environment datasets==5.2.0 pillow==13.0.0
 "$PYTHON" - <<'EOF'

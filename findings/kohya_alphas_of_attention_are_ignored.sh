@@ -1,14 +1,18 @@
 #!/usr/bin/env bash
-# A kohya file whose layers have different alphas is loaded at the wrong strength in the attention layers.
+# A kohya file whose layers have different alphas is loaded at the wrong strength in the attention
+# layers.
 #
 # Versions: diffusers 0.42.1, peft 0.21.2, torch 2.13.0
-# Guess:    each layer gets its own alpha / rank; the loader reads all alphas, and hands PEFT a pattern of them.
-# Seen:     for the feed-forward layers it works. For to_q, to_k, to_v and to_out the names in that pattern are in
-#           an old spelling ("attn1.processor.to_q_lora.down.weight") that no module has: those layers
-#           take the alpha that is most frequent in the file. PEFT says in a RuntimeWarning that keys "were ignored"; the
-#           load succeeds. The layers here have alpha 1 at rank 4 and come out four times too strong.
-# Matters:  files from block-wise training (block_alphas), from merging and from resizing by kohya's tools. The same file is right
-#           in A1111 and ComfyUI, so the picture differs and the file is blamed.
+# Guess:    each layer gets its own alpha / rank; the loader reads all alphas, and hands PEFT a
+#           pattern of them.
+# Seen:     for the feed-forward layers it works. For to_q, to_k, to_v and to_out the names in that
+#           pattern are in an old spelling ("attn1.processor.to_q_lora.down.weight") that no module
+#           has: those layers take the alpha that is most frequent in the file. PEFT says in a
+#           RuntimeWarning that keys "were ignored"; the load succeeds. The layers here have alpha 1
+#           at rank 4 and come out four times too strong.
+# Matters:  files from block-wise training (block_alphas), from merging and from resizing by kohya's
+#           tools. The same file is right in A1111 and ComfyUI, so the picture differs and the file
+#           is blamed.
 . "$(dirname "$0")/_environment.sh"
 environment torch==2.13.0 diffusers==0.42.1 peft==0.21.2 transformers==5.23.0 numpy==2.4.6
 "$PYTHON" - <<'EOF'

@@ -2,12 +2,15 @@
 # diffusers' converter to kohya files writes the rank as alpha, whatever lora_alpha was.
 #
 # Versions: diffusers 0.42.1, peft 0.21.2, torch 2.13.0
-# Guess:    convert_state_dict_to_kohya keeps the strength: alpha in the file is the lora_alpha of the training.
-# Seen:     every .alpha in the result is the rank, as a whole number. It cannot be otherwise: a PEFT state dict holds no
-#           alpha, and the function takes no argument for it. Trained with r=16, lora_alpha=4, the file works at
-#           four times the trained strength in A1111, ComfyUI and every other reader. No warning.
-# Matters:  training scripts call it at their end for "the file for A1111". Those who train with alpha = rank never notice; with
-#           alpha 1, the old kohya habit, the file is rank times too strong. Multiply lora_up by lora_alpha / r, or correct .alpha.
+# Guess:    convert_state_dict_to_kohya keeps the strength: alpha in the file is the lora_alpha of
+#           the training.
+# Seen:     every .alpha in the result is the rank, as a whole number. It cannot be otherwise: a
+#           PEFT state dict holds no alpha, and the function takes no argument for it. Trained with
+#           r=16, lora_alpha=4, the file works at four times the trained strength in A1111, ComfyUI
+#           and every other reader. No warning.
+# Matters:  training scripts call it at their end for "the file for A1111". Those who train with
+#           alpha = rank never notice; with alpha 1, the old kohya habit, the file is rank times too
+#           strong. Multiply lora_up by lora_alpha / r, or correct .alpha.
 . "$(dirname "$0")/_environment.sh"
 environment torch==2.13.0 diffusers==0.42.1 peft==0.21.2 transformers==5.23.0 numpy==2.4.6
 "$PYTHON" - <<'EOF'

@@ -3,11 +3,12 @@
 #
 # Versions: lycoris-lora 4.1.3, torch 2.13.0
 # Guess:    the two options work together, or one is refused.
-# Seen:     in bypass mode the forward pass never uses dora_scale: no gradient reaches it, and the output is that of a plain LoRA.
-#           The file has a dora_scale all the same, at its starting value, and every reader takes the file for a DoRA:
-#           loaded again it draws something else than was trained. LyCORIS's own loader included. No warning.
-# Matters:  bypass_mode saves memory and is what quantised base models need, so it gets combined with any algorithm. The
-#           previews while training are right, the file is not.
+# Seen:     in bypass mode the forward pass never uses dora_scale: no gradient reaches it, and the
+#           output is that of a plain LoRA. The file has a dora_scale all the same, at its starting
+#           value, and every reader takes the file for a DoRA: loaded again it draws something else
+#           than was trained. LyCORIS's own loader included. No warning.
+# Matters:  bypass_mode saves memory and is what quantised base models need, so it gets combined
+#           with any algorithm. The previews while training are right, the file is not.
 . "$(dirname "$0")/_environment.sh"
 environment torch==2.13.0 lycoris-lora==4.1.3 safetensors==0.8.0 numpy==2.4.6
 "$PYTHON" - <<'EOF'

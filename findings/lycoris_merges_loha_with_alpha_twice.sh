@@ -2,11 +2,13 @@
 # LyCORIS merges a LoHa with alpha / dim applied twice.
 #
 # Versions: lycoris-lora 4.1.3, torch 2.13.0
-# Guess:    merge_to(1.0) gives a model that draws as the applied network did; it does for LoCon and LoKr.
-# Seen:     for LoHa the merged change is alpha / dim times the right one. With dim 4, alpha 1 only a quarter of
-#           the trained change arrives; with dim 4, alpha 8 it is twice too much. With alpha = dim nothing shows. No warning.
-# Matters:  LoHa is usually trained with an alpha well below the dim. The adapter works in the trainer's previews, and
-#           the checkpoint merged from it looks untrained.
+# Guess:    merge_to(1.0) gives a model that draws as the applied network did; it does for LoCon and
+#           LoKr.
+# Seen:     for LoHa the merged change is alpha / dim times the right one. With dim 4, alpha 1 only
+#           a quarter of the trained change arrives; with dim 4, alpha 8 it is twice too much. With
+#           alpha = dim nothing shows. No warning.
+# Matters:  LoHa is usually trained with an alpha well below the dim. The adapter works in the
+#           trainer's previews, and the checkpoint merged from it looks untrained.
 . "$(dirname "$0")/_environment.sh"
 environment torch==2.13.0 lycoris-lora==4.1.3 safetensors==0.8.0 numpy==2.4.6
 "$PYTHON" - <<'EOF'

@@ -2,12 +2,13 @@
 # unet.set_adapters with a misspelt name switches every LoRA off and says nothing.
 #
 # Versions: diffusers 0.42.1, peft 0.21.2, torch 2.13.0
-# Guess:    an error that lists the adapters that are there: the pipeline's set_adapters and the model's own
-#           set_adapter (singular) both give one.
-# Seen:     the model's set_adapters (plural) takes any string, reports it as the active adapter, and from then on the
-#           output is exactly the base model's. No error, no warning.
-# Matters:  training scripts and tools work on the UNet or transformer, not on a pipeline. A typo in a name gives
-#           a preview or an evaluation of the base model under the LoRA's label, and in training leaves nothing to train.
+# Guess:    an error that lists the adapters that are there: the pipeline's set_adapters and the
+#           model's own set_adapter (singular) both give one.
+# Seen:     the model's set_adapters (plural) takes any string, reports it as the active adapter,
+#           and from then on the output is exactly the base model's. No error, no warning.
+# Matters:  training scripts and tools work on the UNet or transformer, not on a pipeline. A typo in
+#           a name gives a preview or an evaluation of the base model under the LoRA's label, and in
+#           training leaves nothing to train.
 . "$(dirname "$0")/_environment.sh"
 environment torch==2.13.0 diffusers==0.42.1 peft==0.21.2 transformers==5.23.0 numpy==2.4.6
 "$PYTHON" - <<'EOF'

@@ -2,12 +2,14 @@
 # Layers trained with modules_to_save stay trained after disable_lora and even after unload_lora.
 #
 # Versions: diffusers 0.42.1, peft 0.21.2, torch 2.13.0
-# Guess:    as in PEFT, where disable_adapter() gives exactly the base model, modules_to_save included.
-# Seen:     on a diffusers model, disable_lora(), set_adapters(name, 0.0) and unload_lora() take back the low-rank
-#           layers only. The trained copy of the layer stays in use, in the last case with no adapter left that it could
-#           belong to. No warning.
-# Matters:  people train conv_in with LoRA (inpainting, control, more input channels) or conv_out. The "base" picture
-#           beside the LoRA's, the reference model of a preference loss and the next LoRA all run on the changed layer.
+# Guess:    as in PEFT, where disable_adapter() gives exactly the base model, modules_to_save
+#           included.
+# Seen:     on a diffusers model, disable_lora(), set_adapters(name, 0.0) and unload_lora() take
+#           back the low-rank layers only. The trained copy of the layer stays in use, in the last
+#           case with no adapter left that it could belong to. No warning.
+# Matters:  people train conv_in with LoRA (inpainting, control, more input channels) or conv_out.
+#           The "base" picture beside the LoRA's, the reference model of a preference loss and the
+#           next LoRA all run on the changed layer.
 . "$(dirname "$0")/_environment.sh"
 environment torch==2.13.0 diffusers==0.42.1 peft==0.21.2 transformers==5.23.0 numpy==2.4.6
 "$PYTHON" - <<'EOF'

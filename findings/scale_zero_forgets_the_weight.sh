@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# One picture drawn with cross_attention_kwargs={"scale": 0} resets the weight given by set_adapters to 1.
+# One picture drawn with cross_attention_kwargs={"scale": 0} resets the weight given by set_adapters
+# to 1.
 #
 # Versions: diffusers 0.42.1, peft 0.21.2, torch 2.13.0
-# Guess:    "scale" holds for one call; afterwards the adapter is at the weight that set_adapters gave it.
-# Seen:     true for every scale but 0. After a call with scale 0 (a usual way to draw the "without LoRA" picture)
-#           the adapter is at 1.0, whatever set_adapters had said. No warning.
-# Matters:  "with, without, with" gives three different strengths: 0.4, 0, 1.0. A comparison sheet that
-#           draws the base picture first shows the LoRA too strong in all others.
+# Guess:    "scale" holds for one call; afterwards the adapter is at the weight that set_adapters
+#           gave it.
+# Seen:     true for every scale but 0. After a call with scale 0 (a usual way to draw the "without
+#           LoRA" picture) the adapter is at 1.0, whatever set_adapters had said. No warning.
+# Matters:  "with, without, with" gives three different strengths: 0.4, 0, 1.0. A comparison sheet
+#           that draws the base picture first shows the LoRA too strong in all others.
 . "$(dirname "$0")/_environment.sh"
 environment torch==2.13.0 diffusers==0.42.1 peft==0.21.2 transformers==5.23.0 numpy==2.4.6
 "$PYTHON" - <<'EOF'

@@ -2,11 +2,14 @@
 # Loading a UNet-only LoRA second leaves the first LoRA at work in the text encoder.
 #
 # Versions: diffusers 0.42.1, transformers 5.23.0, peft 0.21.2, torch 2.13.0
-# Guess:    after load_lora_weights("a") and load_lora_weights("b"), either both are active, or the last one is.
-# Seen:     the UNet runs "b", the text encoder still runs "a": "b" has no text-encoder part, so nothing switches there.
-#           get_active_adapters() answers ["a"], the state of the text encoder, though the UNet does not use "a" at all.
-# Matters:  most SDXL files and many SD 1.x files are UNet-only. The second LoRA is drawn with the first one's wording
-#           in it, and the function that one would ask says the opposite of what the UNet does. set_adapters("b") repairs it.
+# Guess:    after load_lora_weights("a") and load_lora_weights("b"), either both are active, or the
+#           last one is.
+# Seen:     the UNet runs "b", the text encoder still runs "a": "b" has no text-encoder part, so
+#           nothing switches there. get_active_adapters() answers ["a"], the state of the text
+#           encoder, though the UNet does not use "a" at all.
+# Matters:  most SDXL files and many SD 1.x files are UNet-only. The second LoRA is drawn with the
+#           first one's wording in it, and the function that one would ask says the opposite of what
+#           the UNet does. set_adapters("b") repairs it.
 . "$(dirname "$0")/_environment.sh"
 environment torch==2.13.0 diffusers==0.42.1 peft==0.21.2 transformers==5.23.0 numpy==2.4.6
 "$PYTHON" - <<'EOF'

@@ -2,14 +2,16 @@
 # Changing a LoRA's weight while it is fused makes unfuse_lora() damage the base model for good.
 #
 # Versions: diffusers 0.42.1, peft 0.21.2, torch 2.13.0
-# Guess:    while fused, set_adapters(name, 0.5) either has no effect, or re-fuses at 0.5; unfuse_lora()
-#           brings the base model back in any case.
-# Seen:     it draws on at full strength, so the new weight seems to do nothing. But unfuse_lora() takes
-#           away the change at the NEW weight: half of the LoRA stays in the base weights, and unloading
-#           the LoRA does not remove it. fuse_lora(lora_scale=0.5) called twice has the same end: the second call
-#           fuses nothing but halves the weight, a quarter stays behind. set_adapters says nothing.
-# Matters:  every later LoRA in this process is drawn (or trained) on a base model that still carries part of an
-#           earlier one. Set the weight before fusing, or unfuse before setting it.
+# Guess:    while fused, set_adapters(name, 0.5) either has no effect, or re-fuses at 0.5;
+#           unfuse_lora() brings the base model back in any case.
+# Seen:     it draws on at full strength, so the new weight seems to do nothing. But unfuse_lora()
+#           takes away the change at the NEW weight: half of the LoRA stays in the base weights, and
+#           unloading the LoRA does not remove it. fuse_lora(lora_scale=0.5) called twice has the
+#           same end: the second call fuses nothing but halves the weight, a quarter stays behind.
+#           set_adapters says nothing.
+# Matters:  every later LoRA in this process is drawn (or trained) on a base model that still
+#           carries part of an earlier one. Set the weight before fusing, or unfuse before setting
+#           it.
 . "$(dirname "$0")/_environment.sh"
 environment torch==2.13.0 diffusers==0.42.1 peft==0.21.2 transformers==5.23.0 numpy==2.4.6
 "$PYTHON" - <<'EOF'

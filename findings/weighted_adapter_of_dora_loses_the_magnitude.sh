@@ -2,11 +2,14 @@
 # add_weighted_adapter on DoRA adapters forgets the trained magnitudes.
 #
 # Versions: peft 0.21.2, torch 2.13.0
-# Guess:    add_weighted_adapter(["a"], [1.0], ..., combination_type="cat") is a copy of "a", or refuses DoRA.
-# Seen:     the new adapter is marked as DoRA and has the right low-rank part, but its magnitude vector is
-#           made anew from the base weights. The copy of one adapter at weight 1.0 gives another output. No warning.
-# Matters:  the magnitude is the half of DoRA that plain LoRA does not have; a mix of DoRAs comes out as something that
-#           nobody trained. Merge DoRAs into the model one after the other instead.
+# Guess:    add_weighted_adapter(["a"], [1.0], ..., combination_type="cat") is a copy of "a", or
+#           refuses DoRA.
+# Seen:     the new adapter is marked as DoRA and has the right low-rank part, but its magnitude
+#           vector is made anew from the base weights. The copy of one adapter at weight 1.0 gives
+#           another output. No warning.
+# Matters:  the magnitude is the half of DoRA that plain LoRA does not have; a mix of DoRAs comes
+#           out as something that nobody trained. Merge DoRAs into the model one after the other
+#           instead.
 . "$(dirname "$0")/_environment.sh"
 environment torch==2.13.0 peft==0.21.2 transformers==5.23.0 numpy==2.4.6
 "$PYTHON" - <<'EOF'

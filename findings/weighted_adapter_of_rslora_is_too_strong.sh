@@ -2,12 +2,15 @@
 # add_weighted_adapter multiplies rsLoRA adapters by the square root of the rank.
 #
 # Versions: peft 0.21.2, torch 2.13.0
-# Guess:    add_weighted_adapter(["a"], [1.0], ..., combination_type="cat") is a copy of "a": "cat" is the exact one.
-# Seen:     true for a usual LoRA. For an adapter with use_rslora=True the copy is sqrt(r) times too strong:
-#           the trained scale is folded into the new weights, and the new adapter, still marked as rsLoRA, scales
-#           by sqrt(r) once more. Here rank 16: four times. "linear" and "svd" do it as well. No warning.
-# Matters:  mixing style and subject, or subtracting a LoRA, is done with this function; at four to eleven times (rank
-#           128) the strength the picture is burnt, and the cause looks like a bad mix.
+# Guess:    add_weighted_adapter(["a"], [1.0], ..., combination_type="cat") is a copy of "a": "cat"
+#           is the exact one.
+# Seen:     true for a usual LoRA. For an adapter with use_rslora=True the copy is sqrt(r) times too
+#           strong: the trained scale is folded into the new weights, and the new adapter, still
+#           marked as rsLoRA, scales by sqrt(r) once more. Here rank 16: four times. "linear" and
+#           "svd" do it as well. No warning.
+# Matters:  mixing style and subject, or subtracting a LoRA, is done with this function; at four to
+#           eleven times (rank 128) the strength the picture is burnt, and the cause looks like a
+#           bad mix.
 . "$(dirname "$0")/_environment.sh"
 environment torch==2.13.0 peft==0.21.2 transformers==5.23.0 numpy==2.4.6
 "$PYTHON" - <<'EOF'

@@ -24,7 +24,8 @@ IN_TEXT = re.findall(r"`(nox [^`]+)`", GUIDE)
 NOXFILE = (paths.ROOT / "noxfile.py").read_text("utf-8")
 SESSIONS = {
     *re.findall(r"^def (\w+)\(session", NOXFILE, re.MULTILINE),
-    *re.findall(r'@nox\.session\(name="([^"]+)"', NOXFILE),
+    *re.findall(r"^([\w-]+) +[A-Z].*\.$", NOXFILE, re.MULTILINE),  # its table of commands
+    *re.findall(r'^    "(\w+)": \(', NOXFILE, re.MULTILINE),  # and of programs
 }
 # Trains for minutes; tests/harness/test_main_job.py does it. Here only its words are parsed.
 TRAINS = ("nox -s contribution",)

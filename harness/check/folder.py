@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from harness.check import hooks, limits
-from harness.check.python_source import Module
+from harness.check.python_source import Import, Module
 from harness.contributions import file as contribution_file
 from harness.contributions import toml_lines
 from harness.contributions.record import ContributionFile
@@ -205,6 +207,16 @@ class Folder:
                 if text is not None:
                     found[entry.path] = Module(entry.path, text)
         return found
+
+    @property
+    def imports(self) -> Iterator[tuple[Module, Import]]:
+        """All imports, with the module that each stands in."""
+        return ((module, item) for module in self.modules.values() for item in module.imports)
+
+    @property
+    def calls(self) -> Iterator[tuple[Module, str, ast.Call]]:
+        """All calls with the dotted names of what is called, and their modules."""
+        return ((m, name, call) for m in self.modules.values() for name, call in m.calls)
 
     def module_at(self, parts: tuple[str, ...]) -> Module | None:
         """Return the module of a dotted path such as ``("src", "lora")``."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from harness.check.folder import Folder
 
 Severity = Literal["error", "hint"]
@@ -23,21 +23,34 @@ class Problem(NamedTuple):
     mendable: bool = True  # of a rule that mends: whether it mends this one
 
 
-class Rule(Protocol):
-    """A module in harness/check/rules/."""
-
-    ID: str
-    TITLE: str
-    SEVERITY: Severity
-    FIXABLE: bool
-
-    def check(self, folder: Folder) -> Iterator[Problem]:
-        """Yield every place where the folder breaks the rule."""
+Check = Callable[["Folder"], Iterator[Problem]]
 
 
-@runtime_checkable
-class FixableRule(Rule, Protocol):
-    """A rule that can also mend what it finds."""
+@dataclass(frozen=True)
+class Rule:
+    """One thing that the check looks for.
 
-    def mend(self, file: Path) -> None:
-        """Repair one file that the rule reported. Doing it twice changes nothing more."""
+    Args:
+        id: Such as HUB204; its page is docs/checks/HUB204.md.
+        title: What is wrong, in a few words.
+        severity: Nobody can run a contribution with an error.
+        check: Yields every place where the folder breaks the rule.
+        mend: Repairs one file that the rule reported. Doing it twice changes nothing more.
+    """
+
+    id: str
+    title: str
+    severity: Severity
+    check: Check
+    mend: Callable[[Path], None] | None = None
+
+
+def rule(
+    id: str,
+    title: str,
+    severity: Severity = "error",
+    *,
+    mend: Callable[[Path], None] | None = None,
+) -> Callable[[Check], Rule]:
+    """Make a rule of the function that looks for it."""
+    return lambda check: Rule(id, title, severity, check, mend)

@@ -81,6 +81,10 @@ class Module:
         """The package that `from . import` means here."""
         return self.parts if self.is_package else self.parts[:-1]
 
+    def at(self, node: ast.stmt | ast.expr | ast.arg) -> tuple[str, int]:
+        """Return where a node stands: the file and the line."""
+        return self.path, node.lineno
+
     @cached_property
     def _index(self) -> dict[type[ast.AST], list[ast.AST]]:
         found: dict[type[ast.AST], list[ast.AST]] = {}

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from harness.errors import Finding
+from toolkit.core.terminal import Style, paint
 from toolkit.core.text import neutral
 
 FORMATS = ("text", "json", "github")
-_RED, _YELLOW, _GREEN, _BOLD, _OFF = "\033[31m", "\033[33m", "\033[32m", "\033[1m", "\033[0m"
 
 
 def render_text(findings: Iterable[Finding], *, colour: bool = False) -> str:
     """Return the findings grouped by file, each as what / where / how to fix."""
-
-    def paint(text: str, code: str) -> str:
-        return f"{code}{text}{_OFF}" if colour else text
-
     lines: list[str] = []
     for path, group in groupby(findings, key=lambda finding: finding.path):
-        lines.append(paint(neutral(path), _BOLD))
+        lines.append(paint(neutral(path), "bold", colour=colour))
         for finding in group:
-            code = _RED if finding.severity == "error" else _YELLOW
-            head = paint(f"{finding.severity} {finding.rule}", code)
+            style: Style = "red" if finding.severity == "error" else "yellow"
+            head = paint(f"{finding.severity} {finding.rule}", style, colour=colour)
             where = neutral(path) + (f":{finding.line}" if finding.line else "")
             lines.append(f"  {head}  {neutral(finding.message)}")
             lines.append(f"    at   {where}")
@@ -41,14 +35,13 @@ def render_summary(name: str, findings: Sequence[Finding], *, colour: bool = Fal
     hints = len(findings) - errors
     shown = neutral(name)
     if not findings:
-        text = f"{shown}: all checks passed"
-        return f"{_GREEN}{text}{_OFF}" if colour else text
+        return paint(f"{shown}: all checks passed", "green", colour=colour)
     parts = [_count(errors, "error")] if errors else []
     parts += [_count(hints, "hint")] if hints else []
     text = f"{', '.join(parts)} in {shown}"
     if any(finding.fixable for finding in findings):
         text += "  (--fix mends some)"
-    return f"{_RED if errors else _YELLOW}{text}{_OFF}" if colour else text
+    return paint(text, "red" if errors else "yellow", colour=colour)
 
 
 def render_json(findings: Iterable[Finding]) -> str:
@@ -68,11 +61,6 @@ def render_github(findings: Iterable[Finding]) -> str:
         message = f"{finding.message}\nFix: {finding.fix}"
         lines.append(f"::{command} {','.join(properties)}::{_data(message)}")
     return "\n".join(lines)
-
-
-def wants_colour() -> bool:
-    """Tell whether the terminal shows colours and NO_COLOR is not set (no-color.org)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def _count(number: int, word: str) -> str:

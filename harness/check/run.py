@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness import paths
 from harness.check.folder import Folder
-from harness.check.problem import FixableRule, Problem, Rule
+from harness.check.problem import Problem, Rule
 from harness.check.rules import RULES
 from harness.errors import Finding
 
@@ -45,7 +45,7 @@ def fix_folder(folder: Path, *, root: Path = paths.ROOT) -> list[Finding]:
         return []  # What is behind it may be anything.
     mended = []
     for rule in RULES:
-        if isinstance(rule, FixableRule):
+        if rule.mend:
             for problem in (one for one in rule.check(view) if one.mendable):
                 rule.mend(view.path / problem.path)
                 mended.append(_finding(rule, problem, view))
@@ -55,13 +55,13 @@ def fix_folder(folder: Path, *, root: Path = paths.ROOT) -> list[Finding]:
 def _finding(rule: Rule, problem: Problem, folder: Folder) -> Finding:
     base = _shown(folder.path, folder.root)
     return Finding(
-        rule=rule.ID,
-        severity=rule.SEVERITY,
+        rule=rule.id,
+        severity=rule.severity,
         message=_encodable(problem.message),
         path=_encodable(f"{base}/{problem.path}" if problem.path else base),
         line=problem.line,
         fix=_encodable(problem.fix),
-        fixable=rule.FIXABLE and problem.mendable,
+        fixable=rule.mend is not None and problem.mendable,
     )
 
 

@@ -35,14 +35,11 @@ GAINS_FILE = "gains.json"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--track", default=DEFAULT_TRACK, help="the track (default: %(default)s)")
-    parser.add_argument(
-        "--seeds", type=int, default=20, help="of the reference (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--variant-seeds", type=int, default=5, help="of each variant (default: %(default)s)"
-    )
-    parser.add_argument("--jobs", type=int, default=2, help="trainings at once (%(default)s)")
+    add = parser.add_argument
+    add("--track", default=DEFAULT_TRACK, help="the track (default: %(default)s)")
+    add("--seeds", type=int, default=20, help="of the reference (default: %(default)s)")
+    add("--variant-seeds", type=int, default=5, help="of each variant (default: %(default)s)")
+    add("--jobs", type=int, default=2, help="trainings at once (%(default)s)")
     add_isolation_arguments(parser)
 
 

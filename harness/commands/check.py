@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 from pathlib import Path
 
 from harness import paths
@@ -13,14 +11,15 @@ from harness.check.run import check_folder, fix_folder
 from harness.contributions import registry
 from harness.errors import Finding
 from toolkit.core.errors import EnvironmentFault, UsageError
+from toolkit.core.git import Repository
+from toolkit.core.terminal import wants_colour
 from toolkit.core.text import neutral
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``check``."""
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="contributions to check; default: all"
-    )
+    add = parser.add_argument
+    add("names", nargs="*", metavar="NAME", help="contributions to check; default: all")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--all", action="store_true", help="check every contribution")
     which.add_argument(
@@ -28,12 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="REF",
         help="check those that differ from a git commit or branch, uncommitted changes included",
     )
-    parser.add_argument(
-        "--fix", action="store_true", help="fix what can be fixed automatically, then check"
-    )
-    parser.add_argument(
-        "--format", choices=render.FORMATS, default="text", help="text, json or github annotations"
-    )
+    add("--fix", action="store_true", help="fix what can be fixed automatically, then check")
+    add("--format", choices=render.FORMATS, default="text", help="text, json or github annotations")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -109,22 +104,12 @@ def _listing(*arguments: str) -> str:
 
 
 def _git(*arguments: str) -> str | None:
-    """Run git in the repository; return its output, or None when it says no."""
+    """Ask git about the repository; return its answer, or None when it says no."""
+    # REF is verified with --end-of-options before any other use.
     try:
-        # A list and no shell; REF is verified with --end-of-options before any other use.
-        done = subprocess.run(  # noqa: S603
-            ["git", *arguments],  # noqa: S607 - whichever git the user has
-            cwd=paths.ROOT,
-            capture_output=True,
-            check=False,
-            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
-        )
-    except FileNotFoundError as error:
-        raise EnvironmentFault(
-            "git is not installed, so --changed-since cannot compare.",
-            fix="Install git, or check by name.",
-        ) from error
-    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
+        return Repository(paths.ROOT).run(*arguments).decode("utf-8", "replace")
+    except UsageError:
+        return None
 
 
 def _mend(folder: Path) -> list[Finding]:
@@ -132,7 +117,7 @@ def _mend(folder: Path) -> list[Finding]:
 
 
 def _print_text(results: list[tuple[Path, list[Finding]]], mended: list[Finding]) -> None:
-    colour = render.wants_colour()
+    colour = wants_colour()
     for finding in mended:
         print(f"mended {finding.rule}  {neutral(finding.path)}")
     for folder, findings in results:

@@ -23,10 +23,9 @@ HALF = ".*.tmp"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--yes", action="store_true", help="remove them (default: only list)")
-    parser.add_argument(
-        "--all", action="store_true", help="include finished runs and drawn pictures: all of runs/"
-    )
+    add = parser.add_argument
+    add("--yes", action="store_true", help="remove them (default: only list)")
+    add("--all", action="store_true", help="include finished runs and drawn pictures: all of runs/")
 
 
 def run(args: argparse.Namespace) -> int:

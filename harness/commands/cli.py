@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import NoReturn
 
 from harness.errors import CheckError
+from toolkit.core.command_line import exit_code
 from toolkit.core.errors import EnvironmentFault, HubError
 
 # Command -> its module. Only the module of the command that was typed is imported, so that
@@ -56,7 +57,6 @@ EXAMPLES = {
     "sweep": "Example1 --rates 3e-4,1e-3,3e-3",
 }
 
-INTERRUPTED = 130
 # No space, file too large, read-only, not permitted: faults of the machine, not of the hub.
 REFUSALS = (errno.ENOSPC, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 
@@ -104,19 +104,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = ALIASES.get(typed or "", typed)
     parsed = build_parser(command).parse_args(arguments)
     module = command_module(str(command))
+    return exit_code(
+        lambda: _run(module, parsed),
+        faults=(),
+        stopped="Stopped. No file was left half-written, no process behind.",
+    )
+
+
+def _run(module: ModuleType, parsed: argparse.Namespace) -> int:
     try:
         code: int = module.run(parsed)
-    except HubError as error:
-        _print_error(error)
-        return error.exit_code
+    except CheckError as error:
+        if error.findings:
+            from harness.check.render import render_text
+
+            print(render_text(error.findings), file=sys.stderr)
+        raise
     except OSError as error:
-        if not is_refusal(error):
-            raise
-        _print_error(refused(error))
-        return 1
-    except KeyboardInterrupt:
-        print("\nStopped. All files are complete, and no process is left.", file=sys.stderr)
-        return INTERRUPTED
+        if is_refusal(error):
+            raise refused(error) from error
+        raise
     return code
 
 
@@ -137,11 +144,3 @@ def refused(error: OSError) -> HubError:
         where=str(where),
         fix="Free space (nox -s clean), or make the folder writable. Existing files are intact.",
     )
-
-
-def _print_error(error: HubError) -> None:
-    if isinstance(error, CheckError) and error.findings:
-        from harness.check.render import render_text
-
-        print(render_text(error.findings), file=sys.stderr)
-    print(f"error: {error}", file=sys.stderr)

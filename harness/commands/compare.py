@@ -27,19 +27,18 @@ from toolkit.core.progress import Progress, create_progress
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("one", metavar="A", help="a contribution, or `reference`")
-    parser.add_argument("other", metavar="B", help="another one")
-    parser.add_argument("--track", default=DEFAULT_TRACK, help="the track (default: %(default)s)")
-    parser.add_argument(
+    add = parser.add_argument
+    add("one", metavar="A", help="a contribution, or `reference`")
+    add("other", metavar="B", help="another one")
+    add("--track", default=DEFAULT_TRACK, help="the track (default: %(default)s)")
+    add(
         "--seeds",
         type=parse_seeds,
         metavar="N|A,B,...",
         help="the track's first N seeds, or these (default: as many as a first verdict uses)",
     )
-    parser.add_argument(
-        "--device", default="cpu", choices=DEVICES, help="device (default: %(default)s)"
-    )
-    parser.add_argument("--out", type=Path, help="the page (default: runs/TRACK/compare/A-B.html)")
+    add("--device", default="cpu", choices=DEVICES, help="device (default: %(default)s)")
+    add("--out", type=Path, help="the page (default: runs/TRACK/compare/A-B.html)")
     add_isolation_arguments(parser)
     parser.set_defaults(record=False, fresh=False, skip_gate=True)
 

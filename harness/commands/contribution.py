@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from harness.check.render import render_text, wants_colour
+from harness.check.render import render_text
 from harness.commands.isolation import add_isolation_arguments, settle
 from harness.commands.options import add_mix_arguments
 from harness.commands.seeds import DEVICES, chosen_seeds, parse_seeds
@@ -35,48 +35,38 @@ from toolkit.core import atomic
 from toolkit.core.errors import UsageError
 from toolkit.core.progress import create_progress
 from toolkit.core.settings import REFERENCE_NAME
+from toolkit.core.terminal import wants_colour
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    add = parser.add_argument
     parser.set_defaults(complain=parser.error)
-    parser.add_argument(
-        "name", metavar="NAME", nargs="?", help="a folder in CONTRIBUTIONS/, or `reference`"
-    )
+    add("name", metavar="NAME", nargs="?", help="a folder in CONTRIBUTIONS/, or `reference`")
     add_board_arguments(parser)
-    parser.add_argument(
+    add(
         "--track",
         default=DEFAULT_TRACK,
         help="the track (default: %(default)s); with --all also `all`",
     )
-    parser.add_argument(
+    add(
         "--seeds",
         type=parse_seeds,
         metavar="N|A,B,...",
         help="the track's first N seeds, or these (default: 3 of them; all with --record)",
     )
-    parser.add_argument(
-        "--device", default="cpu", choices=DEVICES, help="device (default: %(default)s)"
-    )
-    parser.add_argument("--fresh", action="store_true", help="run again even if nothing changed")
-    parser.add_argument(
-        "--only-gate", action="store_true", help="run the correctness gate and nothing else"
-    )
-    parser.add_argument(
+    add("--device", default="cpu", choices=DEVICES, help="device (default: %(default)s)")
+    add("--fresh", action="store_true", help="run again even if nothing changed")
+    add("--only-gate", action="store_true", help="run the correctness gate and nothing else")
+    add(
         "--probe",
         action="append",
         default=[],
         metavar="HUB-C07",
         help="run this probe of the gate alone; may be repeated",
     )
-    parser.add_argument(
-        "--skip-gate",
-        action="store_true",
-        help="skip the gate; such a row cannot be recorded",
-    )
-    parser.add_argument(
-        "--record", action="store_true", help="also store the row in leaderboard/results"
-    )
+    add("--skip-gate", action="store_true", help="skip the gate; such a row cannot be recorded")
+    add("--record", action="store_true", help="also store the row in leaderboard/results")
     add_mix_arguments(parser)
     add_isolation_arguments(parser)
 

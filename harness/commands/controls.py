@@ -19,12 +19,11 @@ from toolkit.core.progress import create_progress
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--track", default=DEFAULT_TRACK, help="the track (default: %(default)s)")
-    parser.add_argument(
-        "--device", default="cpu", choices=DEVICES, help="device (default: %(default)s)"
-    )
-    parser.add_argument("--fresh", action="store_true", help="run again even if nothing changed")
-    parser.add_argument(
+    add = parser.add_argument
+    add("--track", default=DEFAULT_TRACK, help="the track (default: %(default)s)")
+    add("--device", default="cpu", choices=DEVICES, help="device (default: %(default)s)")
+    add("--fresh", action="store_true", help="run again even if nothing changed")
+    add(
         "--record",
         action="store_true",
         help="use all seeds, and store the rows in leaderboard/results",
@@ -36,11 +35,11 @@ def run(args: argparse.Namespace) -> int:
     """Run the reference and all controls; return 0 when each is in its place."""
     console, track = Console(highlight=False), load_track(args.track)
     names = registry.control_names()
-    compared = [registry.load_reference(), *(registry.load_control(name) for name in names)]
+    everybody = [registry.load_reference(), *(registry.load_control(name) for name in names)]
     options = Options(device=args.device, fresh=args.fresh, thorough=args.record, skip_gate=True)
     rows = []
     with create_progress(console) as progress:
-        for contribution in compared:
+        for contribution in everybody:
             settle(args, contribution, console)
             finished = run_contribution(contribution, track, options, progress)
             show(finished, console)

@@ -13,12 +13,13 @@ DEFAULT_OUT = Path("runs") / "docs"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "--check",
         action="store_true",
         help="write nothing; fail if a page of docs/reference/ differs from the code",
     )
-    parser.add_argument("--out", type=Path, help=f"folder of the site (default: {DEFAULT_OUT})")
+    add("--out", type=Path, help=f"folder of the site (default: {DEFAULT_OUT})")
 
 
 def run(args: argparse.Namespace) -> int:

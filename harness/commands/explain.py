@@ -22,14 +22,14 @@ def run(args: argparse.Namespace) -> int:
     """Print one page of docs/checks/ or docs/gate/, or one line per rule and probe."""
     if args.rule is None:
         for rule in RULES:
-            marks = f"{rule.SEVERITY}{', --fix' if rule.FIXABLE else ''}"
-            print(f"{rule.ID}  {rule.TITLE}  ({marks})")
+            marks = f"{rule.severity}{', --fix' if rule.mend else ''}"
+            print(f"{rule.id}  {rule.title}  ({marks})")
         for probe in all_probes():
             marks = f"{probe.severity}{', exemptible' if probe.exemptible else ''}"
             print(f"{probe.id}  {probe.title}  ({marks})")
         return 0
     wanted = args.rule.upper()
-    known = [*(rule.ID for rule in RULES), *(probe.id for probe in all_probes())]
+    known = [*(rule.id for rule in RULES), *(probe.id for probe in all_probes())]
     if wanted not in known:
         near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.6)
         raise UsageError(

@@ -21,12 +21,13 @@ from toolkit.core.errors import HubError
 
 def add_isolation_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare ``--isolation`` and ``--trust``."""
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "--isolation",
         choices=("auto", *LAYERS),
         help=f"layer to run the code in (default: the strongest that works; or {WANTED})",
     )
-    parser.add_argument(
+    add(
         "--trust",
         action="store_true",
         help="run another contributor's unmerged code even if no isolation layer works",

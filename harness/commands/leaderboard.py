@@ -16,18 +16,19 @@ DEFAULT_OUT = Path("runs") / "site"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "--check",
         action="store_true",
         help="write nothing; fail if LEADERBOARD.md, the tables in the READMEs, or the site in "
         "--out do not match the rows",
     )
-    parser.add_argument(
+    add(
         "--docs",
         action="store_true",
         help="build the documentation into the site's docs/, too, with links both ways",
     )
-    parser.add_argument("--out", type=Path, help=f"folder of the site (default: {DEFAULT_OUT})")
+    add("--out", type=Path, help=f"folder of the site (default: {DEFAULT_OUT})")
 
 
 def run(args: argparse.Namespace) -> int:

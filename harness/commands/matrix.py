@@ -30,10 +30,11 @@ OUTCOMES = TypeAdapter(list[Outcome])
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--fresh", action="store_true", help="try everything again")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if not current")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="only pairs with these")
-    parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the two files")
+    add = parser.add_argument
+    add("--fresh", action="store_true", help="try everything again")
+    add("--check", action="store_true", help="write nothing; fail if not current")
+    add("--only", nargs="+", metavar="NAME", help="only pairs with these")
+    add("--out", type=Path, default=FOLDER, help="folder of the two files")
     add_isolation_arguments(parser)
 
 
@@ -41,8 +42,8 @@ def run(args: argparse.Namespace) -> int:
     """Try what is not known yet, write file and page; return 0 when no pair fails midway."""
     console = Console(highlight=False)
     reference = registry.load_reference()
-    contributions = [registry.load(name) for name in registry.contribution_names()]
-    tries = all_tries(contributions, reference)
+    everybody = [registry.load(name) for name in registry.contribution_names()]
+    tries = all_tries(everybody, reference)
     known = read(args.out / JSON_NAME)
     missing = list(tries) if args.fresh and not args.check else unknown(tries, known)
     if args.check:
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     if args.only:
         missing = [one for one in missing if {one.cell.row, one.cell.column} & set(args.only)]
     if missing:
-        trust_all(args, contributions, console)
+        trust_all(args, everybody, console)
         with create_progress(console) as progress:
             try:
                 for outcome in run_tries(missing, reference, paths.RUNS / "matrix", progress):
@@ -74,16 +75,14 @@ def run(args: argparse.Namespace) -> int:
     return 1 if counts["fails"] else 0
 
 
-def trust_all(
-    args: argparse.Namespace, contributions: list[Contribution], console: Console
-) -> None:
+def trust_all(args: argparse.Namespace, everybody: list[Contribution], console: Console) -> None:
     """Choose the layer; where none holds, all code has to be reviewed or your own.
 
     Raises:
         UsageError: It is not, and ``--trust`` was not given.
     """
     layer = settle(args, registry.load_reference(), console)
-    for one in contributions:
+    for one in everybody:
         require_trust(one, layer, trusted=args.trust)
 
 

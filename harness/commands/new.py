@@ -41,13 +41,14 @@ PICTURES = 3
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("name", metavar="NAME", help="letters, digits and _; such as MyIdea")
-    parser.add_argument(
+    add = parser.add_argument
+    add("name", metavar="NAME", help="letters, digits and _; such as MyIdea")
+    add(
         "--kind",
         choices=("code", "config"),
         help="code: a hook of your own (the default); config: settings only, no Python",
     )
-    parser.add_argument("--from", dest="source", metavar="OTHER", help="copy this contribution")
+    add("--from", dest="source", metavar="OTHER", help="copy this contribution")
     add_mix_arguments(parser)
 
 
@@ -58,8 +59,8 @@ def run(args: argparse.Namespace) -> int:
     mix = parse(args.taken, name)
     if sum(map(bool, (args.source, args.kind, mix))) > 1:
         raise UsageError(
-            "--from copies a contribution, --with makes a recipe of others' hooks, --kind makes a "
-            "new folder.",
+            "--from copies a contribution, --with makes a recipe of others' hooks, --kind makes "
+            "a new folder.",
             fix="Use only one of them.",
         )
     source = source_of(args.source) if args.source else None

@@ -35,39 +35,30 @@ EXECUTORS = ("local", "shard", "ray")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    add = parser.add_argument
     parser.set_defaults(name=None, only_gate=False, probe=[], all=True)
-    parser.add_argument("--track", default=ALL, help="which track (default: %(default)s of them)")
-    parser.add_argument(
-        "--format", choices=("text", "json"), default="text", help="(default: %(default)s)"
-    )
-    parser.add_argument(
+    add("--track", default=ALL, help="which track (default: %(default)s of them)")
+    add("--format", choices=("text", "json"), default="text", help="(default: %(default)s)")
+    add(
         "--missing",
         action="store_true",
         help="omit runs that have a valid row of this code on the board",
     )
-    parser.add_argument(
-        "--quick", action="store_true", help="the seeds of a quick verdict, not all"
-    )
-    parser.add_argument("--executor", choices=EXECUTORS, help="run the plan, with this executor")
-    parser.add_argument(
-        "--shard", type=shard, metavar="I/N", help="which part of the plan, such as 2/8"
-    )
-    parser.add_argument(
+    add("--quick", action="store_true", help="the seeds of a quick verdict, not all")
+    add("--executor", choices=EXECUTORS, help="run the plan, with this executor")
+    add("--shard", type=shard, metavar="I/N", help="which part of the plan, such as 2/8")
+    add(
         "--address",
         help="with --executor ray: address of the cluster (default: the one that Ray finds)",
     )
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="store rows in DIR/TRACK/NAME.json, for `collect`"
-    )
-    parser.add_argument("--record", action="store_true", help="store rows in leaderboard/results")
-    parser.add_argument(
+    add("--out", type=Path, metavar="DIR", help="store rows in DIR/TRACK/NAME.json, for `collect`")
+    add("--record", action="store_true", help="store rows in leaderboard/results")
+    add(
         "--seeds", type=parse_seeds, metavar="N|A,B,...", help="the first N of each track, or these"
     )
-    parser.add_argument(
-        "--device", default="cpu", choices=DEVICES, help="device (default: %(default)s)"
-    )
-    parser.add_argument("--fresh", action="store_true", help="run again even if nothing changed")
-    parser.add_argument("--skip-gate", action="store_true", help="leave the gate out")
+    add("--device", default="cpu", choices=DEVICES, help="device (default: %(default)s)")
+    add("--fresh", action="store_true", help="run again even if nothing changed")
+    add("--skip-gate", action="store_true", help="leave the gate out")
     add_board_arguments(parser)
     add_isolation_arguments(parser)
 

@@ -41,17 +41,18 @@ from toolkit.core.progress import Progress, create_progress
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("name", help="contribution to choose a rate for, or `reference`")
-    parser.add_argument(
+    add = parser.add_argument
+    add("name", help="contribution to choose a rate for, or `reference`")
+    add(
         "--rates",
         type=read_rates,
         default=RATES,
         help=f"comma-separated (default: {','.join(f'{rate:g}' for rate in RATES)})",
     )
-    parser.add_argument("--track", default=DEFAULT_TRACK, help="the track (default: %(default)s)")
-    parser.add_argument("--seeds", type=int, default=1, help="per rate (default: %(default)s)")
-    parser.add_argument("--jobs", type=int, default=2, help="trainings at once (%(default)s)")
-    parser.add_argument("--fresh", action="store_true", help="ignore the rates tried before")
+    add("--track", default=DEFAULT_TRACK, help="the track (default: %(default)s)")
+    add("--seeds", type=int, default=1, help="per rate (default: %(default)s)")
+    add("--jobs", type=int, default=2, help="trainings at once (%(default)s)")
+    add("--fresh", action="store_true", help="ignore the rates tried before")
     add_isolation_arguments(parser)
 
 

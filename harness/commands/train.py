@@ -14,7 +14,6 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from harness import paths
-from harness.commands.cli import INTERRUPTED
 from harness.commands.isolation import (
     add_isolation_arguments,
     add_limit_arguments,
@@ -31,6 +30,7 @@ from harness.sandbox.child import POLL_S, Child
 from harness.sandbox.limits import GIB, Limits
 from harness.worker.jobs import Answer, FinetuneJob
 from toolkit.base_models.load import is_hub_id
+from toolkit.core.command_line import INTERRUPTED
 from toolkit.core.errors import UsageError
 from toolkit.core.progress import Progress, create_progress
 from toolkit.training_runs.checkpoints import Checkpoints, damage

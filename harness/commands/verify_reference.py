@@ -61,25 +61,28 @@ def verify_reference(
     if len({row.reference_hash for row in rows}) != 1:
         raise UsageError("The reference has no rows, or they are of several versions of it.")
     old, new = rows[0].reference_hash, reference.content_hash
-    shown, good = [], True
+    agree, shown = True, []
     for row in rows:
         seeds = tuple(score.seed for score in row.scores)[: 1 if first_seed else None]
         options = Options(seeds=seeds, device=device, fresh=True, skip_gate=True)
         run = run_contribution(reference, load_track(row.track), options, progress)
         agrees, sentence = judge(row, run.row)
-        apart = differences(row, run.row, seeds) if agrees else ["the gains"]
-        good &= agrees and (not apart or same_code(old, new))
-        style = "bold red" if not agrees else "yellow" if apart else "bold green"
-        console.print(f"{row.track}: {sentence}", style=style, soft_wrap=True)
-        if apart:
-            console.print(f"  Not equal to the last digit: {', '.join(apart)}.", soft_wrap=True)
-        else:
-            steps = len(run.row.losses)
-            said = f"{steps} losses of seed {seeds[0]} and all figures of {len(seeds)} seeds"
-            console.print(f"  Equal to the last digit: {said}.", soft_wrap=True)
+        console.print(
+            f"{row.track}: {sentence}",
+            style="bold green" if agrees else "bold red",
+            soft_wrap=True,
+        )
+        agree &= agrees
+        apart = differences(row, run.row, seeds) if agrees else []
+        if agrees and not apart:
             shown.append(evidence(run, seeds))
+            steps = len(run.row.losses)
+            equal = f"{steps} losses of seed {seeds[0]} and all figures of {len(seeds)} seeds"
+            console.print(f"  Equal to the last digit: {equal}.", soft_wrap=True)
+        elif agrees:
+            console.print(f"  Not equal to the last digit: {', '.join(apart)}.", soft_wrap=True)
     if len(shown) < len(rows):
-        return 0 if good and not write else 1
+        return 0 if agree and same_code(old, new) and not write else 1
     if write and old != new:
         now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
         state(Equality(old=old, new=new, shown=tuple(shown), created_at=now))

@@ -27,19 +27,16 @@ MOST_JOBS = 1024
 
 def add_board_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `contribution` understands besides a name."""
-    parser.add_argument(
-        "--all", action="store_true", help="run all: reference, controls, contributions"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("--all", action="store_true", help="run all: reference, controls, contributions")
+    add(
         "--only",
         type=names,
         default=(),
         metavar="A,B,...",
         help="with --all: these only, and the reference they are compared with",
     )
-    parser.add_argument(
-        "--jobs", type=jobs, metavar="N", help="with --all: runs at once (default: one per core)"
-    )
+    add("--jobs", type=jobs, metavar="N", help="with --all: runs at once (default: one per core)")
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -61,7 +58,7 @@ def task_pattern(args: argparse.Namespace) -> Task:
         UsageError: The options belong to one contribution, or contradict each other.
     """
     single = {
-        "--only-gate": args.only_gate,
+        "--only-gate": args.only_contract,
         "--probe": args.probe,
         "a name": args.name,
     }

@@ -19,8 +19,9 @@ from harness.runs.key import run_parts
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("name", metavar="NAME", help="a contribution, or `reference`")
-    parser.add_argument("--track", default=DEFAULT_TRACK, help="the track (default: %(default)s)")
+    add = parser.add_argument
+    add("name", metavar="NAME", help="a contribution, or `reference`")
+    add("--track", default=DEFAULT_TRACK, help="the track (default: %(default)s)")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -17,7 +17,6 @@ from harness.gate.places import Finder
 NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.sendto", "urllib.Request")
 PROCESSES = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork")
 WRITES = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "shutil.rmtree", "shutil.copyfile")
-FILE_EVENTS = ("open", *WRITES)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""All probes, in the order of their numbers. A new probe is a new file in probes/ and a page."""
+"""All probes, in the order of their numbers. A new one is a function in probes/ and a page."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from toolkit.core.errors import UsageError
 @cache
 def all_probes() -> tuple[Probe, ...]:
     """Return every probe of the package ``probes``."""
-    names = sorted(module.name for module in pkgutil.iter_modules(probes.__path__))
-    found = (importlib.import_module(f"{probes.__name__}.{name}").PROBE for name in names)
+    names = (module.name for module in pkgutil.iter_modules(probes.__path__))
+    modules = (importlib.import_module(f"{probes.__name__}.{name}") for name in names)
+    found = (one for module in modules for one in vars(module).values() if isinstance(one, Probe))
     return tuple(sorted(found, key=lambda probe: probe.id))
 
 

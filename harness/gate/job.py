@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from harness import paths
 from harness.worker.jobs import Job
 
 
@@ -15,4 +16,5 @@ class GateJob(Job):
     data_dir: Path = Field(description="folder with Images/ and ImageCaptions/ of the track")
     experiments: tuple[str, ...]
     probes: tuple[str, ...] = Field(description="ids of the probes that are wanted; none = all")
+    pages: Path = Field(default=paths.GATE_DOCS, description="where the probes' words are")
     limit_s: float = Field(default=180.0, gt=0, description="wall time of one experiment, seconds")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
+from harness import paths
 from harness.gate.records import Severity
+from toolkit.core.errors import EnvironmentFault
 from toolkit.core.settings import HookName
 
 
@@ -32,9 +36,12 @@ class DoesNotApply(Exception):
     """Raised by a probe that cannot say anything about this contribution; says why."""
 
 
+Check = Callable[[Any], Iterator[Symptom]]
+
+
 @dataclass(frozen=True)
 class Probe:
-    """One property that the gate proves.
+    """One property that the gate proves. Its page docs/gate/<id>.md says the rest.
 
     Args:
         id: Such as HUB-C07.
@@ -42,25 +49,59 @@ class Probe:
         experiment: What it reads, a name of harness/gate/experiments.
         hook: Whose code is most likely at fault.
         check: Yields what is not as it should be in what the experiment saw.
-        meaning: What follows from a failure.
-        fix: What to do about it.
+        owners: The probe applies to contributions with one of these hooks of their own;
+            none named means to all.
         severity: A contribution with an error is never ranked.
         calls: Names to look for in the hook's code when the very line is not known.
         because: Probes whose failure explains this one's.
         exemptible: Whether contribution.toml may declare an exemption.
-        owners: The probe applies to contributions with one of these hooks of their own;
-            none named means to all.
     """
 
     id: str
     title: str
     experiment: str
     hook: HookName
-    check: Callable[[Any], Iterator[Symptom]]
-    meaning: str
-    fix: str
+    check: Check
+    owners: tuple[HookName, ...]
     severity: Severity = "error"
     calls: tuple[str, ...] = ()
     because: tuple[str, ...] = ()
     exemptible: bool = False
-    owners: tuple[HookName, ...] = ("make_lora", "train")
+
+    @cached_property
+    def meaning(self) -> str:
+        """What follows from a failure."""
+        return " ".join(self._section("Why it matters").split())
+
+    @cached_property
+    def fix(self) -> str:
+        """What to do about it: the text below the right code, or the code if it says all."""
+        _, code, text = re.split(r"```(?:python\n)?", self._section("Right"), maxsplit=2)
+        return " ".join((text.strip() or code).split())
+
+    def _section(self, heading: str) -> str:
+        page = paths.GATE_DOCS / f"{self.id}.md"
+        try:
+            text = page.read_text(encoding="utf-8")
+            return text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+        except (OSError, IndexError) as error:
+            raise EnvironmentFault(
+                f"The page about {self.id} is missing or damaged.",
+                where=str(page),
+                fix="git checkout docs",
+            ) from error
+
+
+def probes_of(
+    experiment: str, hook: HookName, owners: tuple[HookName, ...] = ("make_lora", "train")
+) -> Callable[..., Callable[[Check], Probe]]:
+    """Return the decorator for probes of one experiment; each may differ in what it names itself.
+
+    ``@probe("HUB-C07", "Latents are not scaled", calls=(...))`` makes a `Probe` of a check.
+    """
+
+    def probe(id: str, title: str, **others: Any) -> Callable[[Check], Probe]:
+        named = {"experiment": experiment, "hook": hook, "owners": owners, **others}
+        return lambda check: Probe(id=id, title=title, check=check, **named)
+
+    return probe

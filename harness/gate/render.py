@@ -5,42 +5,31 @@ from __future__ import annotations
 import textwrap
 
 from harness.gate.records import GateFinding, GateReport
+from toolkit.core.terminal import Style, paint
 from toolkit.core.text import neutral
 
-_RED, _YELLOW, _GREEN, _BOLD, _DIM, _OFF = (
-    "\033[31m",
-    "\033[33m",
-    "\033[32m",
-    "\033[1m",
-    "\033[2m",
-    "\033[0m",
-)
 WIDTH = 100
 
 
 def render_report(report: GateReport, *, colour: bool = False) -> str:
     """Return findings, each as what was seen, what it means, where, how to fix; then a summary."""
-
-    def paint(text: str, code: str) -> str:
-        return f"{code}{text}{_OFF}" if colour else text
-
     lines: list[str] = []
     causes = [f for f in report.findings if f.because_of is None]
     for finding in causes:
-        code = _RED if finding.severity == "error" else _YELLOW
-        head = f"{finding.severity} {finding.probe}"
-        lines.append(f"{paint(head, code)}  {paint(neutral(finding.title), _BOLD)}")
+        style: Style = "red" if finding.severity == "error" else "yellow"
+        head = paint(f"{finding.severity} {finding.probe}", style, colour=colour)
+        lines.append(f"{head}  {paint(neutral(finding.title), 'bold', colour=colour)}")
         lines += labelled("seen", finding.observed) + labelled("means", finding.meaning)
         lines += labelled("at", finding.where) + labelled("fix", finding.fix)
         lines += labelled("more", f"nox -s explain -- {finding.probe}")
-        lines += [paint(line, _DIM) for line in followers(report, finding)]
+        lines += [paint(line, "dim", colour=colour) for line in followers(report, finding)]
         lines.append("")
     for outcome in report.outcomes:
         if outcome.state == "exempt":
             lines.append(
                 f"exempt {outcome.probe}  {neutral(outcome.title)}: {neutral(outcome.note)}"
             )
-    lines.append(paint(summary_line(report), _RED if report.errors else _GREEN))
+    lines.append(paint(summary_line(report), "red" if report.errors else "green", colour=colour))
     return "\n".join(lines)
 
 

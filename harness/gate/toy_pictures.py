@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from harness.gate.colours import CAPTIONS, COLOURS
-from harness.gate.components import GAIN, PIXELS
+from harness.gate.components import PIXELS
 
 
 class PlainColours(Dataset[tuple[Tensor, str]]):
@@ -19,12 +19,6 @@ class PlainColours(Dataset[tuple[Tensor, str]]):
     def __getitem__(self, index: int) -> tuple[Tensor, str]:
         colour = torch.tensor(tuple(COLOURS.values())[index], dtype=torch.float32)
         return colour[:, None, None].expand(3, PIXELS, PIXELS).clone(), CAPTIONS[index]
-
-
-def known_latents() -> Tensor:
-    """Return the unscaled latents of the seven pictures, one number per channel, (7, 4)."""
-    colours = torch.tensor(tuple(COLOURS.values()), dtype=torch.float32)
-    return torch.cat([colours, torch.ones(len(COLOURS), 1)], dim=1) * GAIN
 
 
 def which_picture(sample: Tensor) -> Tensor:

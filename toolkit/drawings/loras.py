@@ -105,6 +105,13 @@ def add_loras(pipeline: StableDiffusionPipeline, uses: tuple[LoraUse, ...]) -> i
     loras = [read_lora(use.file, layout) for use in uses]
     changes = []
     for use, lora in zip(uses, loras, strict=True):
+        if lora.embeddings:
+            raise HubError(
+                f"{use.file.name} also holds embeddings, of {', '.join(lora.words())}: drawing "
+                "here has no place for them, and without them the words mean something else.",
+                where=str(use.file),
+                fix="To draw with the LoRA alone, write it with `convert --without-embeddings`.",
+            )
         for name, layer in lora.layers.items():
             part, _, path = name.partition(".")
             model = getattr(pipeline, part)

@@ -6,13 +6,13 @@ Only the command that was typed imports torch; `--help` and wrong calls answer a
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from toolkit.core.command_line import exit_code
 from toolkit.core.errors import HubError, UsageError
 
 from .arguments import build_parser
@@ -21,25 +21,11 @@ from .layout import Layout, read_layout
 if TYPE_CHECKING:
     from .memory import Lora
 
-INTERRUPTED = 130
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code."""
     parsed = build_parser().parse_args(argv)
-    try:
-        COMMANDS[parsed.command](parsed)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # `inspect ... | head` closes the pipe early: no fault, and Python must not try again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except HubError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("\nStopped. No file was left half-written.", file=sys.stderr)
-        return INTERRUPTED
-    return 0
+    return exit_code(lambda: COMMANDS[parsed.command](parsed), faults=())
 
 
 def _layout(parsed: argparse.Namespace) -> Layout | None:

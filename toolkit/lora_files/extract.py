@@ -73,8 +73,8 @@ def extract_lora(
             left_out.append(parameter)
             missed += squared
             continue
-        wanted = (shape.out_features, shape.in_features)
-        wanted += (shape.kernel, shape.kernel) if shape.is_conv else ()
+        kernel = (shape.kernel, shape.kernel) if shape.is_conv else ()
+        wanted = (shape.out_features, shape.in_features, *kernel)
         if tuple(delta.shape) != wanted:
             raise HubError(
                 f"{parameter} has the shape {tuple(delta.shape)}; this base's is {wanted}.",

@@ -126,7 +126,10 @@ def accepted_by_a1111(key: str) -> bool:
     """Tell whether AUTOMATIC1111's web UI uses a tensor of this name.
 
     It cuts the key at the first dot: what is before must be a layer's name with underscores.
+    Trained words beside the LoRA are the exception.
     """
+    if key.startswith("bundle_emb."):
+        return True
     name, _, piece = key.partition(".")
     if piece not in ("lora_up.weight", "lora_down.weight", "lora_mid.weight", "alpha"):
         return False

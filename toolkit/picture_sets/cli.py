@@ -109,11 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if rest and parsed.command != "import":
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     parsed.rest = rest
-    return exit_code(
-        lambda: COMMANDS[parsed.command](parsed),
-        stopped="Stopped. No file was left half-written.",
-        faults=(OSError,),
-    )
+    return exit_code(lambda: COMMANDS[parsed.command](parsed), faults=(OSError,))
 
 
 def _check(parsed: argparse.Namespace) -> int:

@@ -1,146 +1,62 @@
-"""Every rule of the check, in order. A new rule is a new file and a line here."""
+"""Every rule of the structure check. A rule is a function; a module holds those of one subject.
+
+To add a rule:
+
+1.  Take the module of its subject. Numbers tell the subject, too:
+
+        HUB0xx  basics            the folder's name, the files that it needs, README.md
+        HUB1xx  contribution_toml what contribution.toml says
+        HUB20x  hooks_found       whether the hub sees the hooks; hook_signatures: what pluggy
+        HUB21x                    makes of them
+        HUB22x  imports           imports that find other files, or none
+        HUB23x  paths_in_code     paths that exist on one machine only
+        HUB24x  unsafe_calls      calls that run code which nobody reviewed
+        HUB25x  code_at_import    what runs before any hook is called
+        HUB3xx  pictures, captions
+        HUB4xx  files             kinds and sizes; texts_and_names: encodings and file names
+
+2.  Write a function that yields a `Problem` for each place, and mark it:
+
+        @rule("HUB247", "A socket is opened")
+        def socket(folder: Folder) -> Iterator[Problem]:
+            # Results may not depend on what another machine answers.
+            for module, name, call in folder.calls:
+                if name == "socket.socket":
+                    yield Problem("What is wrong.", "What to do.", *module.at(call))
+
+    A rule is an error unless the decorator says "hint". One that `check --fix` can mend names the
+    function that does it: `mend=`. A problem that is not mended says `mendable=False`.
+
+3.  Write docs/checks/HUB247.md and a folder tests/fixtures/check/HUB247_... that breaks the rule;
+    the tests ask for both. `nox -s docs` then lists the rule.
+"""
 
 from __future__ import annotations
 
 from harness.check.problem import Rule
 from harness.check.rules import (
-    hub001_folder_name,
-    hub002_name_taken,
-    hub003_name_differs,
-    hub004_required_files,
-    hub005_readme_empty,
-    hub006_readme_sections,
-    hub101_toml_syntax,
-    hub102_unknown_field,
-    hub103_missing_field,
-    hub104_wrong_value,
-    hub105_dependency,
-    hub106_based_on,
-    hub107_exemption,
-    hub108_mix,
-    hub201_syntax_error,
-    hub202_hook_not_found,
-    hub203_hook_not_declared,
-    hub204_unmarked_hook,
-    hub205_unknown_hook,
-    hub206_unknown_parameter,
-    hub207_parameter_kind,
-    hub208_async_hook,
-    hub209_hook_options,
-    hub210_hook_returns_nothing,
-    hub211_hook_out_of_reach,
-    hub221_bare_sibling_import,
-    hub222_reference_import,
-    hub223_contributions_import,
-    hub224_harness_import,
-    hub225_sys_path,
-    hub226_import_leaves_folder,
-    hub227_missing_module,
-    hub228_unknown_package,
-    hub231_absolute_path,
-    hub232_backslash_path,
-    hub233_reads_readme,
-    hub241_eval_exec,
-    hub242_pickle,
-    hub243_torch_load,
-    hub244_allow_pickle,
-    hub245_trust_remote_code,
-    hub246_other_process,
-    hub251_code_at_import,
-    hub252_call_at_import,
-    hub301_no_pictures,
-    hub302_caption_missing,
-    hub303_caption_empty,
-    hub304_caption_orphan,
-    hub305_same_stem,
-    hub306_picture_format,
-    hub307_picture_broken,
-    hub308_picture_small,
-    hub309_picture_large,
-    hub310_picture_mode,
-    hub311_caption_long,
-    hub312_caption_lines,
-    hub401_file_type,
-    hub402_disguised_file,
-    hub403_junk,
-    hub404_file_size,
-    hub405_folder_size,
-    hub406_symlink,
-    hub407_not_utf8,
-    hub408_invisible_characters,
-    hub409_line_ends,
-    hub410_file_name,
-    hub411_notebook,
-    hub412_git_file,
+    basics,
+    captions,
+    code_at_import,
+    contribution_toml,
+    files,
+    hook_signatures,
+    hooks_found,
+    imports,
+    paths_in_code,
+    pictures,
+    texts_and_names,
+    unsafe_calls,
 )
 
-RULES: tuple[Rule, ...] = (
-    hub001_folder_name,
-    hub002_name_taken,
-    hub003_name_differs,
-    hub004_required_files,
-    hub005_readme_empty,
-    hub006_readme_sections,
-    hub101_toml_syntax,
-    hub102_unknown_field,
-    hub103_missing_field,
-    hub104_wrong_value,
-    hub105_dependency,
-    hub106_based_on,
-    hub107_exemption,
-    hub108_mix,
-    hub201_syntax_error,
-    hub202_hook_not_found,
-    hub203_hook_not_declared,
-    hub204_unmarked_hook,
-    hub205_unknown_hook,
-    hub206_unknown_parameter,
-    hub207_parameter_kind,
-    hub208_async_hook,
-    hub209_hook_options,
-    hub210_hook_returns_nothing,
-    hub211_hook_out_of_reach,
-    hub221_bare_sibling_import,
-    hub222_reference_import,
-    hub223_contributions_import,
-    hub224_harness_import,
-    hub225_sys_path,
-    hub226_import_leaves_folder,
-    hub227_missing_module,
-    hub228_unknown_package,
-    hub231_absolute_path,
-    hub232_backslash_path,
-    hub233_reads_readme,
-    hub241_eval_exec,
-    hub242_pickle,
-    hub243_torch_load,
-    hub244_allow_pickle,
-    hub245_trust_remote_code,
-    hub246_other_process,
-    hub251_code_at_import,
-    hub252_call_at_import,
-    hub301_no_pictures,
-    hub302_caption_missing,
-    hub303_caption_empty,
-    hub304_caption_orphan,
-    hub305_same_stem,
-    hub306_picture_format,
-    hub307_picture_broken,
-    hub308_picture_small,
-    hub309_picture_large,
-    hub310_picture_mode,
-    hub311_caption_long,
-    hub312_caption_lines,
-    hub401_file_type,
-    hub402_disguised_file,
-    hub403_junk,
-    hub404_file_size,
-    hub405_folder_size,
-    hub406_symlink,
-    hub407_not_utf8,
-    hub408_invisible_characters,
-    hub409_line_ends,
-    hub410_file_name,
-    hub411_notebook,
-    hub412_git_file,
+_SUBJECTS = (
+    *(basics, contribution_toml, hooks_found, hook_signatures, imports, paths_in_code),
+    *(unsafe_calls, code_at_import, pictures, captions, files, texts_and_names),
+)
+
+RULES: tuple[Rule, ...] = tuple(
+    sorted(
+        (one for subject in _SUBJECTS for one in vars(subject).values() if isinstance(one, Rule)),
+        key=lambda one: one.id,
+    )
 )

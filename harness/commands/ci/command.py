@@ -56,10 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _commits(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--base", default=DEFAULT_BASE, help="merge into (default: %(default)s)")
-    parser.add_argument(
-        "--repository", type=Path, default=paths.ROOT, help="holds both commits (default: this)"
-    )
+    add = parser.add_argument
+    add("--base", default=DEFAULT_BASE, help="merge into (default: %(default)s)")
+    add("--repository", type=Path, default=paths.ROOT, help="holds both commits (default: this)")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -13,8 +13,6 @@ from harness.gate.spies import Spy
 from toolkit.core.errors import DeltaError
 from toolkit.deltas.probing import effective_delta, relative_error
 
-NAMES_SHOWN = 6
-
 
 @dataclass
 class AdapterSeen:

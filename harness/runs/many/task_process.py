@@ -31,10 +31,10 @@ from harness.runs.pipeline import Options, run_contribution
 from harness.sandbox.choose import choose
 from harness.sandbox.layers import WANTED
 from harness.sandbox.trust import require_trust
+from toolkit.core.command_line import INTERRUPTED
 from toolkit.core.errors import EnvironmentFault, HubError
 from toolkit.core.progress import NothingToClose
 
-INTERRUPTED = 130
 NEWS_S = 0.5  # not more often than this
 
 

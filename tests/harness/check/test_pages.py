@@ -15,20 +15,20 @@ PAGES = sorted(paths.CHECK_DOCS.glob("HUB*.md"))
 
 
 def test_every_rule_has_a_page_and_every_page_a_rule():
-    assert [page.stem for page in PAGES] == [rule.ID for rule in RULES]
+    assert [page.stem for page in PAGES] == [rule.id for rule in RULES]
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.ID)
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_page_agrees_with_its_rule(rule):
-    text = (paths.CHECK_DOCS / f"{rule.ID}.md").read_text(encoding="utf-8")
-    assert text.startswith(f"# {rule.ID}: {rule.TITLE}\n")
+    text = (paths.CHECK_DOCS / f"{rule.id}.md").read_text(encoding="utf-8")
+    assert text.startswith(f"# {rule.id}: {rule.title}\n")
     assert ("An error:" in text, "A hint:" in text) == (
-        rule.SEVERITY == "error",
-        rule.SEVERITY == "hint",
+        rule.severity == "error",
+        rule.severity == "hint",
     )
     for heading in ("Why it matters", "Wrong", "Right", "Mending"):
         assert f"\n## {heading}\n" in text
-    assert ("does not mend this" in text) != rule.FIXABLE
+    assert ("does not mend this" in text) != (rule.mend is not None)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

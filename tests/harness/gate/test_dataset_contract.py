@@ -69,6 +69,8 @@ def test_a_run_key_changes_with_the_libraries_that_a_hook_may_import(monkeypatch
     for library in paths.LIBRARIES:
         (tmp_path / "toolkit" / library).mkdir(parents=True)
     (tmp_path / "harness").symlink_to(paths.ROOT / "harness")
+    for room in ("core", "deltas", "images"):
+        (tmp_path / "toolkit" / room).symlink_to(paths.ROOT / "toolkit" / room)
     monkeypatch.setattr(paths, "ROOT", tmp_path)
     monkeypatch.setattr(paths, "TOOLKIT", tmp_path / "toolkit")
     for library in paths.LIBRARIES:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +14,7 @@ from harness import paths
 from harness.check.python_source import Module
 from harness.gate.catalogue import all_probes, choose
 from harness.gate.experiments import EXPERIMENTS
-from toolkit.core.errors import UsageError
+from toolkit.core.errors import EnvironmentFault, UsageError
 
 PAGES = sorted(paths.GATE_DOCS.glob("HUB-C*.md"))
 
@@ -33,6 +34,24 @@ def test_a_page_agrees_with_its_probe(probe):
         assert Module("example.py", code).fault is None
     for toml in re.findall(r"```toml\n(.*?)```", text, re.DOTALL):
         assert tomllib.loads(toml)["gate"]["exempt"].keys() == {probe.id}
+
+
+@pytest.mark.parametrize("probe", all_probes(), ids=lambda probe: probe.id)
+def test_a_finding_takes_its_words_from_the_page(probe):
+    page = (paths.GATE_DOCS / f"{probe.id}.md").read_text(encoding="utf-8")
+    assert probe.meaning.endswith(".") and probe.fix
+    assert "```" not in probe.meaning + probe.fix
+    words = " ".join(page.split())
+    assert f"## Why it matters {probe.meaning} ##" in words
+    assert probe.fix in words.partition(" ## Right ")[2].partition(" ## ")[0]
+
+
+def test_a_probe_without_its_page_says_where_it_should_be(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "GATE_DOCS", tmp_path)
+    probe = replace(choose(("HUB-C07",))[0])  # one that has not read its page yet
+    with pytest.raises(EnvironmentFault, match=r"HUB-C07 is missing") as caught:
+        probe.meaning  # noqa: B018
+    assert caught.value.where == str(tmp_path / "HUB-C07.md")
 
 
 def test_every_probe_names_an_experiment_and_known_causes():

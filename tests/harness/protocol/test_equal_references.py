@@ -94,7 +94,7 @@ def test_written_again_it_takes_the_place_of_the_older_statement(verify):
     [
         ({"losses": (1.0, 0.9, 0.8000000000000002)}, "the losses of the first seed"),
         ({"gains": [around(0.3)[0] + 1e-9, *around(0.3)[1:]]}, "the figures of seed 0"),
-        ({"gains": around(0.31)}, "the gains"),
+        ({"gains": around(0.31)}, "Disagrees"),
     ],
 )
 def test_one_other_digit_and_nothing_is_written(verify, changes, said):

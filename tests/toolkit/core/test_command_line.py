@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
+from harness import paths
 from toolkit.core.command_line import exit_code
 from toolkit.core.errors import HubError, UsageError
 from toolkit.core.settings import TrainConfig
@@ -48,3 +52,27 @@ def test_other_exceptions_pass_through():
         exit_code(ending(RuntimeError()), stopped="")
     with pytest.raises(ValueError, match="a fault of the program"):
         exit_code(ending(ValueError("a fault of the program")), stopped="", faults=(OSError,))
+
+
+def test_a_closed_pipe_is_no_fault():
+    code = (
+        "from toolkit.core.command_line import exit_code\n"
+        "raise SystemExit(exit_code(lambda: print('x' * 2**20)))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=paths.ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.read(10)
+        child.stdout.close()
+        assert child.stderr.read() == b""
+    assert child.returncode == 0
+
+
+def test_a_broken_pipe_to_somebody_else_is_one():
+    with pytest.raises(BrokenPipeError):
+        exit_code(ending(BrokenPipeError()))

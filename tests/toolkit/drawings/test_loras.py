@@ -54,6 +54,15 @@ def test_a_weight_that_is_no_number_is_refused(file):
         parse_lora(f"{file}:strong")
 
 
+def test_words_beside_a_lora_are_not_left_out_silently(base, tmp_path):
+    path = tmp_path / "x.safetensors"
+    write_lora(random_lora(), path, dtype="fp32")
+    save_file(load_file(path) | {"bundle_emb.robot.clip_l": torch.ones(1, 32)}, path)
+    use = LoraUse(file=path, weight=1, sha256=tensors_hash(path))
+    with pytest.raises(HubError, match=r"robot[\s\S]*--without-embeddings"):
+        add_loras(base, (use,))
+
+
 def test_the_hash_is_of_the_tensors_alone(file, tmp_path):
     other = tmp_path / "other.safetensors"
     save_file(load_file(file), other, metadata={"x": "y"})

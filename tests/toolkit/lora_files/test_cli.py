@@ -157,11 +157,29 @@ def test_the_documentation_shows_calls_that_exist():
         build_parser().parse_args(shlex.split(line, comments=True))
 
 
-def test_inspect_prints_text(file, capsys):
+def test_inspect_prints_text(file, base, capsys):
+    code, stdout, _ = call(capsys, "inspect", file, "--base", base)
+    assert code == 0
+    for word in ("kohya format", "rank        4", "scale       0.5", "A1111       yes"):
+        assert word in stdout
+    assert "warning:" not in stdout
     code, stdout, _ = call(capsys, "inspect", file)
     assert code == 0
-    for word in ("kohya format", "rank        4", "scale       0.5", "A1111       yes", "warning:"):
-        assert word in stdout
+    assert "A1111       no: it was made for another base model" in stdout
+    assert "warning: Made for another base model" in stdout
+
+
+def test_words_beside_a_lora_are_kept_or_left_out_as_asked(file, base, tmp_path, capsys):
+    path, out = tmp_path / "words.safetensors", tmp_path / "out.safetensors"
+    save_file(load_file(file) | {"bundle_emb.robot.clip_l": torch.ones(1, 32)}, path)
+    more = ("--base", base, "--out", out, "--force")
+    for extra, kept in (([], ["robot"]), (["--without-embeddings"], [])):
+        code, _, _ = call(capsys, "convert", path, *more, *extra)
+        assert code == 0
+        assert read_lora(out).words() == kept
+    code, _, stderr = call(capsys, "convert", path, "--to", "diffusers", *more)
+    assert code == 1
+    assert "--without-embeddings" in stderr
 
 
 def test_base_gives_the_layers_of_another_model(tmp_path, capsys):

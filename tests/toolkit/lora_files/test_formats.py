@@ -163,7 +163,8 @@ def test_what_peft_saves_is_read_as_what_peft_computes(rslora, pristine, tmp_pat
         init_lora_weights=False,
         target_modules=[name.removeprefix("unet.") for name in UNET_LAYERS],
         rank_pattern={"conv_in": 2, "ff.net.2": 3},
-        alpha_pattern={"to_k": 5, "up_blocks.0.upsamplers.0.conv": 1},
+        # Expressions of PEFT's users: an escaped dot, a beginning and an end.
+        alpha_pattern={"to_k": 5, r"up_blocks\.0\.upsamplers\.0\.conv$": 1, "^conv_out": 7},
     )
     model = get_peft_model(trained.unet, config)
     with torch.no_grad():

@@ -14,9 +14,11 @@ from tests.toolkit.lora_files.support import (
     tiny_layout,
     with_update,
 )
+from toolkit.core.errors import HubError
 from toolkit.lora_files.ldm import ldm_name
 from toolkit.lora_files.memory import Lora
 from toolkit.lora_files.names import kohya_name
+from toolkit.lora_files.programs import accepted_by_a1111, accepted_by_comfyui
 from toolkit.lora_files.read import read_lora
 from toolkit.lora_files.report import inspect_lora
 from toolkit.lora_files.write import kohya_tensors, write_lora
@@ -152,12 +154,12 @@ def test_prefix_none_loads_what_save_lora_adapter_wrote(pristine, tmp_path):
 
 
 def test_the_words_stay_in_kohyas_format_and_are_refused_in_others(tmp_path):
-    from toolkit.core.errors import HubError
-
     path = tmp_path / "x.safetensors"
     save_file(kohya_tensors(LORA, "fp32") | WORD, path)
     lora = read_lora(path, tiny_layout())
     assert lora.words() == ["robot"]
+    assert accepted_by_a1111("bundle_emb.robot.clip_l")
+    assert not accepted_by_comfyui("bundle_emb.robot.clip_l")
     assert any("robot" in text for text in inspect_lora(path, tiny_layout()).warnings)
     write_lora(lora, tmp_path / "y.safetensors")
     again = read_lora(tmp_path / "y.safetensors", tiny_layout())

@@ -119,7 +119,8 @@ def test_the_verdict_on_alphas_that_differ_is_what_diffusers_does(
     lora = with_alphas(choose)
     # Not through write_lora, which gives each model one alpha for this very reason.
     save_file(kohya_tensors(lora, "fp32"), tmp_path / "x.safetensors")
-    verdict = inspect_lora(tmp_path / "x.safetensors").loads_in["diffusers"]
+    path = tmp_path / "x.safetensors"
+    verdict = inspect_lora(path, tiny_layout()).loads_in["diffusers"]
     assert verdict == "yes" if right else "wrong strength" in verdict
     loaded = copy_of(pristine)
     loaded.load_lora_weights(tmp_path, weight_name="x.safetensors")
