@@ -20,9 +20,9 @@ import numpy as np
 from PIL import Image
 
 from harness import atomic, paths
-from recipes.tiny_sd.composite import recolour
 from recipes.tiny_sd.corpus import render
 from recipes.tiny_sd.packages import IconSet, read_icon_set, read_packages
+from recipes.tiny_sd.variations import recolour
 from recipes.tiny_sd.vocabulary import BACKGROUNDS, STYLES, spoken, with_article
 
 SIDE_PX: Final = 128

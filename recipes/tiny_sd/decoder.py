@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKL
 
-from .composite import AutoencoderPictures
+from .autoencoder_pictures import AutoencoderPictures
 from .corpus import Corpus
 from .files import read_json, write_json
 from .pictures import save_grid

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 RESOLUTION_PX: Final = 64
-LATENT_CHANNELS: Final = 4
+LATENT_CHANNELS: Final = 16
 LATENT_SIZE: Final = 8
 # What SD 1.4 multiplies its latents with; the autoencoder is rescaled to make it right here too.
 SCALING_FACTOR: Final = 0.18215
@@ -24,12 +24,14 @@ SCHEDULER: Final[dict[str, Any]] = {
 class VaeSettings:
     """Autoencoder: widths, loss weights and schedule (steps of `batch_size` pictures)."""
 
-    widths: tuple[int, ...] = (24, 48, 64, 96)
+    widths: tuple[int, ...] = (32, 64, 96, 128)
+    latent_channels: int = LATENT_CHANNELS
+    resolution_px: int = RESOLUTION_PX
     norm_groups: int = 2
-    batch_size: int = 32
-    train_steps: int = 6000
-    decay_steps: int = 1500
-    learning_rate: float = 1.2e-3
+    batch_size: int = 16
+    train_steps: int = 40_000
+    decay_steps: int = 4000
+    learning_rate: float = 1e-3
     kl_weight: float = 2e-6
     l1_weight: float = 0.1
     ema_decay: float = 0.999
@@ -44,6 +46,7 @@ class UnetSettings:
     heads: int = 4
     layers_per_block: int = 2
     norm_groups: int = 8
+    latent_channels: int = LATENT_CHANNELS
     text_width: int = 128
     text_layers: int = 2
     text_heads: int = 4
