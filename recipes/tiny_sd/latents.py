@@ -85,7 +85,7 @@ def encode_scenes(
         seed: Names the draw.
 
     Returns:
-        Scenes, and posterior means (N, 4, 8, 8) float32 without scaling factor.
+        Scenes, and posterior means (N, C, h, w) float32 without scaling factor.
     """
     rng, taught = random.Random(seed), taught_indices(corpus)
     scenes: list[Scene] = []
@@ -96,7 +96,7 @@ def encode_scenes(
         pixel_values = pixel_values.contiguous(memory_format=torch.channels_last)
         encoded.append(
             vae.encode(pixel_values).latent_dist.mode().contiguous().cpu()
-        )  # (B, 4, 8, 8)
+        )  # (B, C, h, w)
         scenes += [scene for scene, _ in drawn]
     return scenes, torch.cat(encoded)
 
@@ -138,6 +138,6 @@ def frozen_vae(corpus: Corpus, recipe: Recipe, run: Path) -> AutoencoderKL:
 
 
 def load_latents(run: Path) -> tuple[list[Scene], torch.Tensor]:
-    """Read scenes and scaled latents (N, 4, 8, 8), std 1."""
+    """Read scenes and scaled latents (N, C, h, w), std 1."""
     scenes = [Scene(**scene) for scene in read_json(run / "latents.json")["scenes"]]
     return scenes, load_file(run / "latents.safetensors")["latents"].float()

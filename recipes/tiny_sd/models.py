@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from diffusers import (
-    AutoencoderKL,
-    DDIMScheduler,
-    DDPMScheduler,
-    PNDMScheduler,
-    UNet2DConditionModel,
-)
+from diffusers import AutoencoderKL, DDPMScheduler, PNDMScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from .settings import (
@@ -44,7 +38,7 @@ def build_vae(settings: VaeSettings) -> AutoencoderKL:
 
 
 def build_unet(settings: UnetSettings) -> UNet2DConditionModel:
-    """Build the U-Net, (B, 4, 8, 8) -> (B, 4, 8, 8); no attention on the last level."""
+    """Build the U-Net, (B, C, 8, 8) -> (B, C, 8, 8); no attention on the last level."""
     deeper = len(settings.widths) - 1
     return UNet2DConditionModel(
         sample_size=LATENT_SIZE,
@@ -96,8 +90,3 @@ def sampling_scheduler() -> PNDMScheduler:
         steps_offset=1,
         prediction_type="epsilon",
     )
-
-
-def ddim_scheduler() -> DDIMScheduler:
-    """Build the DDIM sampler that a user makes from the default scheduler's config."""
-    return DDIMScheduler.from_config(sampling_scheduler().config, clip_sample=False)

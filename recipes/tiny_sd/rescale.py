@@ -17,10 +17,10 @@ def rescale_latents(vae: AutoencoderKL, latents: torch.Tensor) -> None:
 
     Args:
         vae: Autoencoder, changed in place.
-        latents: (N, 4, h, w) posterior means of training pictures under the present weights.
+        latents: (N, C, h, w) posterior means of training pictures under the present weights.
     """
-    mean = latents.mean((0, 2, 3)).to(vae.device)  # (4,)
-    scale = 1.0 / (SCALING_FACTOR * latents.std((0, 2, 3)).to(vae.device))  # (4,)
+    mean = latents.mean((0, 2, 3)).to(vae.device)  # (C,)
+    scale = 1.0 / (SCALING_FACTOR * latents.std((0, 2, 3)).to(vae.device))  # (C,)
     channels = LATENT_CHANNELS
     # The first half of quant_conv's outputs are means, the second half log-variances.
     quant, post = vae.quant_conv, vae.post_quant_conv

@@ -60,7 +60,7 @@ def noise_loss(
     Args:
         unet: Noise predictor.
         scheduler: Noising schedule.
-        latents: (B, 4, 8, 8), std 1.
+        latents: (B, C, h, w), std 1.
         encoder_hidden_states: (B, S, D).
         timesteps: (B,) in [0, T).
         weights: (T,) weight of each timestep.
@@ -68,10 +68,10 @@ def noise_loss(
     Returns:
         Scalar.
     """
-    noise = torch.randn_like(latents)  # (B, 4, 8, 8)
+    noise = torch.randn_like(latents)  # (B, C, h, w)
     noisy_latents = scheduler.add_noise(latents, noise, timesteps)
     noisy_latents = noisy_latents.contiguous(memory_format=torch.channels_last)
-    noise_pred = unet(noisy_latents, timesteps, encoder_hidden_states).sample  # (B, 4, 8, 8)
+    noise_pred = unet(noisy_latents, timesteps, encoder_hidden_states).sample  # (B, C, h, w)
     error: torch.Tensor = (noise_pred.float() - noise).square().mean((1, 2, 3))  # (B,)
     return (error * weights[timesteps]).mean()
 
@@ -100,12 +100,12 @@ class Batches:
         tokenizer: CLIPTokenizer,
         settings: UnetSettings,
     ) -> None:
-        """Keep the data; `latents` is (N, 4, 8, 8)."""
+        """Keep the data; `latents` is (N, C, h, w)."""
         self._scenes, self._latents, self._settings = scenes, latents, settings
         self._encode = caption_ids(tokenizer)
 
     def draw(self, rng: random.Random) -> tuple[torch.Tensor, torch.Tensor]:
-        """Draw latents (B, 4, 8, 8) and token ids (B, S); some captions are emptied."""
+        """Draw latents (B, C, h, w) and token ids (B, S); some captions are emptied."""
         chosen = [rng.randrange(len(self._scenes)) for _ in range(self._settings.batch_size)]
         texts = [
             "" if rng.random() < self._settings.caption_dropout else self._scenes[i].caption(rng)

@@ -47,7 +47,7 @@ def vae_loss(
         posterior = vae.encode(pixel_values).latent_dist
         reconstruction = vae.decode(posterior.sample()).sample  # (B, 3, H, W)
     difference: torch.Tensor = reconstruction.float() - pixel_values
-    mean, logvar = posterior.mean.float(), posterior.logvar.float()  # (B, 4, H/8, W/8)
+    mean, logvar = posterior.mean.float(), posterior.logvar.float()  # (B, C, H/8, W/8)
     kl: torch.Tensor = 0.5 * (mean.square() + logvar.exp() - 1.0 - logvar).mean()
     loss: torch.Tensor = difference.square().mean() + l1_weight * difference.abs().mean()
     return loss + kl_weight * kl

@@ -101,7 +101,7 @@ def test_rescaling_changes_latents_and_no_reconstruction() -> None:
     with torch.no_grad():
         before = vae.decode(vae.encode(pixel_values).latent_dist.mode()).sample
         rescale_latents(vae, vae.encode(pixel_values).latent_dist.mode())
-        latents = vae.encode(pixel_values).latent_dist.mode()  # (B, 4, 8, 8)
+        latents = vae.encode(pixel_values).latent_dist.mode()  # (B, C, 8, 8)
         after = vae.decode(latents).sample
     torch.testing.assert_close(before, after, atol=1e-4, rtol=1e-3)
     scaled = latents * SCALING_FACTOR
