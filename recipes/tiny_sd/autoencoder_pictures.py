@@ -1,7 +1,5 @@
 """Pictures for the autoencoder: more kinds than the U-Net sees, to fit other people's too."""
 
-# ruff: noqa: S311 - repeatable draws are the point; nothing here is secret.
-
 from __future__ import annotations
 
 import random

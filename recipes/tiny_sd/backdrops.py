@@ -1,6 +1,4 @@
-"""What lies behind a drawing when the autoencoder learns: plain colours, gradients, stripes, shapes."""
-
-# ruff: noqa: S311 - repeatable draws are the point; nothing here is secret.
+"""What lies behind a drawing when the autoencoder learns: colours, gradients, stripes, shapes."""
 
 from __future__ import annotations
 

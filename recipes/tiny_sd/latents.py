@@ -21,11 +21,11 @@ from .corpus import Corpus
 from .files import read_json, write_json
 from .models import build_vae
 from .progress import progress
-from .rescale import rescale_latents
 from .settings import SCALING_FACTOR, Recipe
 from .training import TrainState
 from .vae import device_of_choice
 from .vocabulary import BACKGROUNDS, STYLES
+from .whiten import whiten_latents
 
 ENCODE_BATCH = 64
 STATISTICS_COUNT = 2048
@@ -113,7 +113,7 @@ def finished_vae(recipe: Recipe, run: Path) -> tuple[AutoencoderKL, int]:
 def build_latents(corpus: Corpus, recipe: Recipe, run: Path) -> None:
     """Freeze the encoder and encode the U-Net's training pictures.
 
-    The first time, the autoencoder is rescaled and saved as ``run/vae``; from then on that one is
+    The first time, the autoencoder is whitened and saved as ``run/vae``; from then on that one is
     used, since a U-Net is worth nothing with another encoder.
     """
     vae = frozen_vae(corpus, recipe, run)
@@ -130,8 +130,10 @@ def frozen_vae(corpus: Corpus, recipe: Recipe, run: Path) -> AutoencoderKL:
         return vae.to(device_of_choice(), memory_format=torch.channels_last)
     vae, steps = finished_vae(recipe, run)
     vae = vae.to(device_of_choice(), memory_format=torch.channels_last)
-    _, sample = encode_scenes(vae, corpus, min(STATISTICS_COUNT, recipe.composites), "statistics")
-    rescale_latents(vae, sample)
+    rng, taught = random.Random("statistics"), taught_indices(corpus)
+    count = min(STATISTICS_COUNT, recipe.composites)
+    pixel_values = to_tensor([draw_scene(corpus, taught, rng)[1] for _ in range(count)])
+    whiten_latents(vae, pixel_values.to(vae.device), 1 / SCALING_FACTOR)
     vae.save_pretrained(run / "vae")
     write_json(run / "vae.json", {"steps": steps})
     return vae

@@ -6,7 +6,6 @@ from diffusers import AutoencoderKL, DDPMScheduler, PNDMScheduler, UNet2DConditi
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from .settings import (
-
     LATENT_SIZE,
     MODEL_MAX_LENGTH,
     SCALING_FACTOR,

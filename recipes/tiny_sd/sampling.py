@@ -49,7 +49,7 @@ RECOMMENDED: Final = Setting(guidance_scale=3.0, steps=30)
 UNTOLD: Final = Setting(guidance_scale=7.5, steps=50)
 
 
-def build_sampler(name: str) -> Any:  # noqa: ANN401 - diffusers' schedulers share no base class
+def build_sampler(name: str) -> Any:
     """Build a sampler of `SAMPLERS` as a user makes it from the shipped config."""
     return SAMPLERS[name].from_config({**sampling_scheduler().config, "clip_sample": False})
 

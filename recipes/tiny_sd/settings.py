@@ -8,7 +8,7 @@ from typing import Any, Final
 RESOLUTION_PX: Final = 64
 LATENT_CHANNELS: Final = 16
 LATENT_SIZE: Final = 8
-# What SD 1.4 multiplies its latents with; the autoencoder is rescaled to make it right here too.
+# What SD 1.4 multiplies its latents with; the latents are whitened to make it right here too.
 SCALING_FACTOR: Final = 0.18215
 MODEL_MAX_LENGTH: Final = 40
 
@@ -32,6 +32,8 @@ class VaeSettings:
     train_steps: int = 40_000
     decay_steps: int = 4000
     learning_rate: float = 1e-3
+    # After so many steps the latents are whitened: by then they say something.
+    whiten_at: tuple[int, ...] = (2000, 6000)
     kl_weight: float = 2e-6
     l1_weight: float = 0.1
     ema_decay: float = 0.999
@@ -85,7 +87,9 @@ class Recipe:
             preview_every=4,
             decoder_steps=2,
             evaluation_prompts=4,
-            vae=VaeSettings(widths=(4, 4, 8, 8), batch_size=4, train_steps=4, decay_steps=2),
+            vae=VaeSettings(
+                widths=(4, 4, 8, 8), batch_size=4, train_steps=4, decay_steps=2, whiten_at=(2,)
+            ),
             unet=UnetSettings(
                 widths=(16, 32), text_width=32, batch_size=4, train_steps=4, decay_steps=2
             ),

@@ -26,7 +26,9 @@ def track_pictures(name: str, side_px: int = RESOLUTION_PX) -> torch.Tensor:
         pixel_values (N, 3, side_px, side_px) in [-1, 1], in the order of their names.
     """
     folder = TRACKS / name
-    paths = [p for part in ("train", "heldout") for p in sorted(folder.glob(f"{part}/Images/*.png"))]
+    paths = [
+        p for part in ("train", "heldout") for p in sorted(folder.glob(f"{part}/Images/*.png"))
+    ]
     size = (side_px, side_px)
     pictures = [
         Image.open(path).convert("RGB").resize(size, Image.Resampling.LANCZOS) for path in paths

@@ -87,6 +87,17 @@ class TrainState:
             value.copy_(self.ema[key])
             self.ema[key].copy_(held)
 
+    @torch.no_grad()
+    def start_anew(self, prefixes: tuple[str, ...]) -> None:
+        """Forget averages and moments of parameters that were changed from outside.
+
+        All averages start anew, since those of the others belong to the old ones.
+        """
+        for key, value in self.parameters.items():
+            self.ema[key].copy_(value)
+            if key.startswith(prefixes):
+                self._moments(value).clear()
+
     def save(self, path: Path) -> None:
         """Write weights, averages, moments and step into one file, atomically."""
         tensors: dict[str, torch.Tensor] = {}

@@ -19,6 +19,11 @@ from .pictures import save_grid
 from .settings import RESOLUTION_PX, Recipe
 from .training import Schedule, TrainState, train
 from .vocabulary import BACKGROUNDS, STYLES
+from .whiten import whiten_latents
+
+WHITEN_PICTURES = 256
+# The parameters that whitening changes.
+WHITENED = ("vae.quant_conv.", "vae.post_quant_conv.")
 
 
 def device_of_choice() -> torch.device:
@@ -53,9 +58,7 @@ def vae_loss(
     return loss + kl_weight * kl
 
 
-def held_out_pictures(
-    corpus: Corpus, count: int, side_px: int = RESOLUTION_PX
-) -> torch.Tensor:
+def held_out_pictures(corpus: Corpus, count: int, side_px: int = RESOLUTION_PX) -> torch.Tensor:
     """Compose emoji of held-out names at usual size, (B, 3, H, W): always the same ones."""
     rng = random.Random("vae/held-out")
     indices = [
@@ -97,7 +100,14 @@ def train_vae(corpus: Corpus, recipe: Recipe, run: Path) -> None:
     vae.to(device=device, memory_format=torch.channels_last)
     pictures, probe = AutoencoderPictures(corpus), held_out_pictures(corpus, 192).to(device)
 
+    state = TrainState({"vae": vae})
+
     def loss_of(step: int, rng: random.Random) -> torch.Tensor:
+        if step in settings.whiten_at:
+            sample = pictures.batch(WHITEN_PICTURES, random.Random("whiten")).to(device)
+            whiten_latents(vae, sample, 1.0)
+            quiet_posterior(vae)
+            state.start_anew(WHITENED)
         pixel_values = pictures.batch(settings.batch_size, rng).to(device)
         pixel_values = pixel_values.contiguous(memory_format=torch.channels_last)
         return vae_loss(vae, pixel_values, settings.kl_weight, settings.l1_weight)
@@ -117,14 +127,7 @@ def train_vae(corpus: Corpus, recipe: Recipe, run: Path) -> None:
         checkpoint_every=recipe.checkpoint_every,
         preview_every=recipe.preview_every,
     )
-    train(
-        TrainState({"vae": vae}),
-        loss_of,
-        schedule,
-        run / "vae.safetensors",
-        preview,
-        recipe.share_cpu,
-    )
+    train(state, loss_of, schedule, run / "vae.safetensors", preview, recipe.share_cpu)
 
 
 @torch.no_grad()

@@ -1,7 +1,5 @@
 """Other colours, outlines and turns of one drawing: more pictures from the same icons."""
 
-# ruff: noqa: S311 - repeatable draws are the point; nothing here is secret.
-
 from __future__ import annotations
 
 import math

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from recipes.tiny_sd import packages as packages_module
-from recipes.tiny_sd.captions import caption, sample_caption
 from recipes.tiny_sd.autoencoder_pictures import AutoencoderPictures
+from recipes.tiny_sd.captions import caption, sample_caption
 from recipes.tiny_sd.corpus import build_corpus, load_corpus, save_corpus
 from recipes.tiny_sd.latents import draw_scene, taught_indices
 from recipes.tiny_sd.packages import PackageError, read_packages, tarball

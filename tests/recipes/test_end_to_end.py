@@ -29,7 +29,9 @@ def test_a_toy_model_comes_out_and_draws(toy_run: Context) -> None:
 def test_latents_have_the_std_that_the_scaling_factor_promises(toy_run: Context) -> None:
     scenes, latents = load_latents(toy_run.run)
     assert len(scenes) == len(latents) == toy_run.recipe.composites
-    torch.testing.assert_close(latents.std((0, 2, 3)), torch.ones(LATENT_CHANNELS), atol=0.3, rtol=0)
+    torch.testing.assert_close(
+        latents.std((0, 2, 3)), torch.ones(LATENT_CHANNELS), atol=0.3, rtol=0
+    )
 
 
 # diffusers' DPM++ 2M makes a numpy array of a tensor in a way numpy 2 frowns on.
