@@ -23,12 +23,10 @@ USUAL_UPDATE: Final = 0.2
 
 
 def is_matrix(name: str, value: Tensor) -> bool:
-    """Tell whether a parameter is a layer's matrix: no bias, no table of embeddings, no thin end."""
+    """Tell whether a parameter is a layer's matrix: no bias, no table of words, no thin end."""
     if value.ndim < 2 or "token_embedding" in name or "position_embedding" in name:
         return False
-    return (
-        min(value.shape[0], value[0].numel()) >= SMALLEST_SIDE and value.shape[1] >= SMALLEST_SIDE
-    )
+    return min(value.shape[:2]) >= SMALLEST_SIDE
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
