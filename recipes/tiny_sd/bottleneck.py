@@ -61,6 +61,7 @@ def narrowed(
 
 def _identity(convolution: torch.nn.Conv2d, channels: int) -> None:
     """Make the first `channels` outputs of a 1x1 convolution its first inputs."""
-    convolution.weight[:channels] = 0.0
-    convolution.bias[:channels] = 0.0
+    torch.nn.init.zeros_(convolution.weight[:channels])
+    if convolution.bias is not None:
+        torch.nn.init.zeros_(convolution.bias[:channels])
     convolution.weight[:channels, :channels, 0, 0] = torch.eye(channels)

@@ -20,7 +20,7 @@ from harness.atomic import write_bytes
 from .files import read_json, write_json
 from .packages import IconSet, Package, read_icon_set
 from .progress import progress
-from .vocabulary import CONCEPTS, STYLES, is_held_out
+from .vocabulary import BINDING_THINGS, CONCEPTS, STYLES, is_held_out
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -34,12 +34,7 @@ CATEGORIES: Final = (
     "Smileys & Emotion",
     "Travel & Places",
 )
-GAME_ICONS: Final = "game-icons"
-# Silhouettes, for the autoencoder only. Not those of the binding track, nor any other drawing of
-# its things: the base must not have seen them.
-BINDING_THINGS: Final = frozenset(
-    ("anchor", "crown", "guitar", "key", "rocket", "snail", "shield", "cactus")
-)
+GAME_ICONS: Final = "game-icons"  # silhouettes, for the autoencoder only
 # The same person in another colour: one in eight is enough.
 SKIN_TONE: Final = re.compile(r"skin-tone|-(light|medium-light|medium|medium-dark|dark)$")
 SKIN_TONE_SHARE: Final = 8
@@ -95,6 +90,7 @@ def chosen_names(icons: IconSet) -> list[str]:
 
 def _is_chosen(key: str, name: str) -> bool:
     if key == GAME_ICONS:
+        # The binding track shows these silhouettes: the base must not have seen its things.
         return BINDING_THINGS.isdisjoint(name.split("-"))
     return not SKIN_TONE.search(name) or _bucket(name) == 0
 

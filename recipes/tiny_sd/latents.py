@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from diffusers import AutoencoderKL
 from safetensors.torch import load_file, save
@@ -24,7 +25,8 @@ from .progress import progress
 from .settings import SCALING_FACTOR, Recipe
 from .training import TrainState
 from .vae import device_of_choice
-from .vocabulary import BACKGROUNDS, STYLES
+from .variations import tint
+from .vocabulary import BACKGROUNDS, BINDING_THINGS, INKS, STYLES
 from .whiten import whiten_latents
 
 ENCODE_BATCH = 64
@@ -32,6 +34,8 @@ STATISTICS_COUNT = 2048
 # Drawings stay near the middle: where a thing is says nothing about what it is, and every place has
 # to be learned anew, since one latent is 8 pixels wide.
 SPREAD = 0.4
+# So many drawings are tinted in a colour that their caption names.
+INK_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,11 @@ class Scene:
     style: str
     background: str
     size_word: str | None
+    ink: str | None = None
 
     def caption(self, rng: random.Random) -> str:
         """Draw one caption."""
-        return sample_caption(self.name, self.background, self.style, self.size_word, rng)
+        return sample_caption(self.name, self.background, self.style, self.size_word, rng, self.ink)
 
 
 def draw_scene(corpus: Corpus, taught: list[int], rng: random.Random) -> tuple[Scene, Any]:
@@ -63,8 +68,12 @@ def draw_scene(corpus: Corpus, taught: list[int], rng: random.Random) -> tuple[S
     icon = corpus.entries[index]
     style = next(word for word, key in STYLES.items() if key == icon.set)
     background, placement = rng.choice(list(BACKGROUNDS)), sample_placement(rng, SPREAD)
-    picture = compose(corpus.pixels[index], BACKGROUNDS[background], placement)
-    return Scene(icon.name, style, background, placement.size_word), picture
+    pixels, ink = np.asarray(corpus.pixels[index]), None  # (S, S, 4)
+    if icon.name not in BINDING_THINGS and rng.random() < INK_SHARE:
+        ink = rng.choice([colour for colour in INKS if colour != background])
+        pixels = tint(pixels, BACKGROUNDS[ink])
+    picture = compose(pixels, BACKGROUNDS[background], placement)
+    return Scene(icon.name, style, background, placement.size_word, ink), picture
 
 
 def taught_indices(corpus: Corpus) -> list[int]:
@@ -94,9 +103,8 @@ def encode_scenes(
         drawn = [draw_scene(corpus, taught, rng) for _ in range(min(ENCODE_BATCH, count - start))]
         pixel_values = to_tensor([picture for _, picture in drawn]).to(vae.device)  # (B, 3, H, W)
         pixel_values = pixel_values.contiguous(memory_format=torch.channels_last)
-        encoded.append(
-            vae.encode(pixel_values).latent_dist.mode().contiguous().cpu()
-        )  # (B, C, h, w)
+        means = vae.encode(pixel_values).latent_dist.mode()  # (B, C, h, w)
+        encoded.append(means.contiguous().cpu())
         scenes += [scene for scene, _ in drawn]
     return scenes, torch.cat(encoded)
 

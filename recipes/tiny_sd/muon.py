@@ -33,7 +33,7 @@ def orthogonal(matrix: Tensor) -> Tensor:
     """Set all singular values of (rows, columns) to about one; computed in bfloat16."""
     first, second, third = COEFFICIENTS
     tall = matrix.shape[0] > matrix.shape[1]
-    x = (matrix.T if tall else matrix).bfloat16()  # (short, long)
+    x: Tensor = (matrix.T if tall else matrix).bfloat16()  # (short, long)
     x = x / (x.norm() + 1e-7)
     for _ in range(ITERATIONS):
         square = x @ x.T  # (short, short)

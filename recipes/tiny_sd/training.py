@@ -133,7 +133,8 @@ class TrainState:
             for optimizer in self.optimizers
             if any(value is held for group in optimizer.param_groups for held in group["params"])
         )
-        return owner.state[value]
+        moments: dict[str, torch.Tensor] = owner.state[value]
+        return moments
 
 
 def train(
