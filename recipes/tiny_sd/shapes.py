@@ -3,7 +3,8 @@
     python -m recipes.tiny_sd.shapes --run DIR [--steps 100]
 
 All start from the weights of the run's "vae" stage, so that they are compared where an autoencoder
-draws and not in its first minutes; fewer channels begin as the main directions of the trained ones.
+draws and not in its first minutes; fewer channels begin as those of the trained ones that matter
+most.
 Every shape then takes the same steps of the same time, with a falling rate: a picture of 128 px
 costs as much as four of 64. Writes ``shapes.json`` and ``shapes.png`` into
 ``recipes/tiny_sd/reference``.
@@ -63,7 +64,7 @@ def train_shape(shape: Shape, corpus: Corpus, run: Path, steps: int) -> Autoenco
     """Train one candidate for `steps` and return it with its averaged weights."""
     trained, _ = finished_vae(Recipe(), run)
     settings = VaeSettings()
-    sample = AutoencoderPictures(corpus).batch(64, random.Random("directions"))  # (B, 3, H, W)
+    sample = AutoencoderPictures(corpus).batch(48, random.Random("shapes"))  # (B, 3, H, W)
     vae = narrowed(trained, settings, shape.channels, sample)
     vae.to(memory_format=torch.channels_last).train().requires_grad_(True)
     pictures = AutoencoderPictures(corpus, shape.side_px)
