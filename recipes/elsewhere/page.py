@@ -53,9 +53,9 @@ KNOW = """
   the rank: they act at 1 / `block_size` of what was trained (4 unless told). Train with
   `block_size=1`. Its own `merge_to` draws a rank by lot.
 - **LyCORIS' preset `ia3`** finds no layer of SD 1.x (4.1.3), and the file is empty.
-- **LyCORIS 4.1.3 cannot train SD 1.x with its preset `full`**, the one that it takes unless told:
-  it finds the two layers of `time_embedding` by class and by name, and stops at `duplicated lora
-  name`. Take `preset=attn-mlp`, or version 3.
+- **LyCORIS 4.1.3 stops on SD 1.x with its preset `full`**, the one that it takes unless told: it
+  finds the two layers of `time_embedding` by class and by name (`duplicated lora name`). Loading
+  a file through `lycoris.kohya` stops there, too. Apply `attn-mlp` first, or take version 3.2.
 - **ComfyUI** knows attention layers with dots only in the spelling of diffusers before 0.20. Of a
   file in diffusers' format it takes the rest. Give it kohya's format.
 - **The text encoder** is called `lora_te_text_model_...` everywhere. With transformers 5.6 or

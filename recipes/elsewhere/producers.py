@@ -62,7 +62,6 @@ LYCORIS: Final[dict[str, dict[str, Any]]] = {
     "diag-oft": {"algo": "diag-oft"},
     "boft": {"algo": "boft"},
     "full": {"algo": "full"},
-    "tlora": {"algo": "tlora"},
 }
 
 
