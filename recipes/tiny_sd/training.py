@@ -69,9 +69,10 @@ class TrainState:
         matrices = {key for key, value in self.parameters.items() if is_matrix(key, value)}
         rest = [value for key, value in self.parameters.items() if key not in matrices]
         self.optimizers: list[torch.optim.Optimizer] = [
-            torch.optim.AdamW(rest, betas=(0.9, 0.99), weight_decay=0.01, fused=True),
-            Muon([self.parameters[key] for key in sorted(matrices)]),
+            torch.optim.AdamW(rest, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
         ]
+        if matrices:
+            self.optimizers.append(Muon([self.parameters[key] for key in sorted(matrices)]))
 
     @torch.no_grad()
     def update_average(self, decay: float) -> None:

@@ -27,14 +27,14 @@ def _loss(state: TrainState, kill_at: int | None = None) -> LossFunction:
     def loss_of(step: int, rng: object) -> torch.Tensor:
         if step == kill_at:
             raise Killed
-        return (module(torch.randn(8, 4)) - torch.ones(8, 2)).square().mean()
+        return (module(torch.randn(8, 32)) - torch.ones(8, 16)).square().mean()
 
     return loss_of
 
 
 def _state() -> TrainState:
     torch.manual_seed(0)
-    return TrainState({"linear": torch.nn.Linear(4, 2)})
+    return TrainState({"linear": torch.nn.Linear(32, 16)})
 
 
 def test_resumed_equals_uninterrupted(tmp_path: Path) -> None:
