@@ -1,7 +1,7 @@
-"""What can be done here: ``nox -l`` lists it, ``nox -s <session>`` does it.
+"""The hub's commands: ``nox -l`` lists them, ``nox -s <session>`` runs one.
 
 All sessions share one environment (harness/environment.py) and call ``python -m harness`` with the
-same words, so whatever works here works without nox, and in CI.
+same words, so every command works without nox, and in CI.
 """
 
 import sys

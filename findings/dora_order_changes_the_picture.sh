@@ -17,6 +17,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from peft import LoraConfig
 
+torch.manual_seed(0)
 noise, text = torch.randn(1, 4, 8, 8), torch.randn(1, 3, 16)
 results = {}
 for dora in (False, True):

@@ -24,6 +24,7 @@ from safetensors.torch import save_file
 
 LycorisNetwork.apply_preset({"target_module": ["Sequential"]})
 FILE = os.path.join(os.environ["WORK"], "file.safetensors")
+torch.manual_seed(0)
 x = torch.randn(64, 16)
 
 

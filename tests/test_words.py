@@ -45,7 +45,7 @@ PHRASES = {
     r"(?i)\b(share|shares|shared) (a|one|its) rank\b|\btie rank": "group",
     r"(?i)\bwak(e|es|ing|en) (no |neither )?torch": "import",
     # Addresses, commands and marks keep the published name.
-    r"(?i)(?<![\w/`.-])(?<!nox -s )(?<!<!-- )leaderboard\b(?![/`\w-]|\.\w)": "board",
+    r"(?i)(?<![\w/`.-])(?<!nox -s )(?<!<!-- )leaderboard\b(?![/`\w-]|\.\w|  )": "board",
 }
 ALLOWED_TEXTS = {
     "leaderboard",  # a folder of paths.py, a command of the harness

@@ -33,7 +33,7 @@ class Rule:
     Args:
         id: Such as HUB204; its page is docs/checks/HUB204.md.
         title: What is wrong, in a few words.
-        severity: Nobody can run a contribution with an error.
+        severity: A contribution with an error cannot be run.
         check: Yields every place where the folder breaks the rule.
         mend: Repairs one file that the rule reported. Doing it twice changes nothing more.
     """

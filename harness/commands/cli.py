@@ -107,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return exit_code(
         lambda: _run(module, parsed),
         faults=(),
-        stopped="Stopped. No file was left half-written, no process behind.",
+        stopped="Stopped. All files are complete, and no process is left.",
     )
 
 

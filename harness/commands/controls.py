@@ -35,11 +35,11 @@ def run(args: argparse.Namespace) -> int:
     """Run the reference and all controls; return 0 when each is in its place."""
     console, track = Console(highlight=False), load_track(args.track)
     names = registry.control_names()
-    everybody = [registry.load_reference(), *(registry.load_control(name) for name in names)]
+    compared = [registry.load_reference(), *(registry.load_control(name) for name in names)]
     options = Options(device=args.device, fresh=args.fresh, thorough=args.record, skip_gate=True)
     rows = []
     with create_progress(console) as progress:
-        for contribution in everybody:
+        for contribution in compared:
             settle(args, contribution, console)
             finished = run_contribution(contribution, track, options, progress)
             show(finished, console)

@@ -42,8 +42,8 @@ def run(args: argparse.Namespace) -> int:
     """Try what is not known yet, write file and page; return 0 when no pair fails midway."""
     console = Console(highlight=False)
     reference = registry.load_reference()
-    everybody = [registry.load(name) for name in registry.contribution_names()]
-    tries = all_tries(everybody, reference)
+    contributions = [registry.load(name) for name in registry.contribution_names()]
+    tries = all_tries(contributions, reference)
     known = read(args.out / JSON_NAME)
     missing = list(tries) if args.fresh and not args.check else unknown(tries, known)
     if args.check:
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     if args.only:
         missing = [one for one in missing if {one.cell.row, one.cell.column} & set(args.only)]
     if missing:
-        trust_all(args, everybody, console)
+        trust_all(args, contributions, console)
         with create_progress(console) as progress:
             try:
                 for outcome in run_tries(missing, reference, paths.RUNS / "matrix", progress):
@@ -75,14 +75,16 @@ def run(args: argparse.Namespace) -> int:
     return 1 if counts["fails"] else 0
 
 
-def trust_all(args: argparse.Namespace, everybody: list[Contribution], console: Console) -> None:
+def trust_all(
+    args: argparse.Namespace, contributions: list[Contribution], console: Console
+) -> None:
     """Choose the layer; where none holds, all code has to be reviewed or your own.
 
     Raises:
         UsageError: It is not, and ``--trust`` was not given.
     """
     layer = settle(args, registry.load_reference(), console)
-    for one in everybody:
+    for one in contributions:
         require_trust(one, layer, trusted=args.trust)
 
 

@@ -58,7 +58,7 @@ def task_pattern(args: argparse.Namespace) -> Task:
         UsageError: The options belong to one contribution, or contradict each other.
     """
     single = {
-        "--only-gate": args.only_contract,
+        "--only-gate": args.only_gate,
         "--probe": args.probe,
         "a name": args.name,
     }

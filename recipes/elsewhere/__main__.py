@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     ]
     result = Elsewhere(programs=ran, consumed=[], produced=[])
     if parsed.only != "consumed":
-        for one in produced(programs):
+        for one in produced(programs, parsed.chosen):
             result.produced.append(one)
             print(f"{one.name}: {one.outcome} {one.said}", flush=True)
             page.write(result)
@@ -162,13 +162,13 @@ def tried(
     return found
 
 
-def produced(programs: dict[str, Program]) -> Iterator[Produced]:
+def produced(programs: dict[str, Program], chosen: Sequence[str] | None) -> Iterator[Produced]:
     """Yield what the hub makes of each file that another trainer wrote."""
-    makers = [producers.by_peft()]
-    if programs["sd-scripts"].folder is not None:
-        makers.append(producers.by_kohya(programs["sd-scripts"]))
-    if programs["LyCORIS"].folder is not None:
-        makers.append(producers.by_lycoris(programs["LyCORIS"]))
+    makers = [] if chosen and "peft" not in chosen else [producers.by_peft()]
+    trainers = {"sd-scripts": producers.by_kohya, "LyCORIS": producers.by_lycoris}
+    for name, trainer in trainers.items():
+        if programs[name].folder is not None and (not chosen or name in chosen):
+            makers.append(trainer(programs[name]))
     base = narrow_pipeline()
     with tempfile.TemporaryDirectory(prefix="elsewhere-") as temporary:
         for number, (name, make) in enumerate(itertools.chain(*makers)):

@@ -23,7 +23,7 @@ from toolkit.drawings.loras import layout_of
 from toolkit.lora_files.layout import SD1_UNET, UNET
 from toolkit.lora_files.names import TEXT_MODEL
 
-WIDTHS: Final = [16, 24, 32, 32]
+WIDTHS: Final = [16, 32, 64, 64]
 TOKEN: Final = 16
 
 

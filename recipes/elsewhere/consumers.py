@@ -60,6 +60,8 @@ def lycoris(program: Program) -> Consumer:
 
     def consume(file: Path, pipeline: StableDiffusionPipeline, strength: float) -> int:
         encoder = text_encoder_of(pipeline)
+        # Its first preset, `full`, finds two layers of SD 1.x twice and stops (4.1.3).
+        module.LycorisNetworkKohya.apply_preset(module.PRESET["attn-mlp"])
         network, tensors = module.create_network_from_weights(
             strength, str(file), None, encoder, pipeline.unet, for_inference=True
         )

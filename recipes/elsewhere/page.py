@@ -43,8 +43,19 @@ KNOW = """
   them loads without a word, and without them. The other programs here take them.
 - **kohya's sd-scripts read alpha 0 as alpha = rank.** A layer that its alpha switched off acts
   at full strength there. Files that the hub writes have no alpha of 0: the factors are 0 instead.
+- **kohya's second network in one process trains more.** A network with convolutions, or one made
+  from a file, lengthens a list of the class for all that follow: a plain network then has 228
+  layers of the U-Net instead of 192, with `time_emb_proj` and `conv_shortcut`. That is what
+  `--base_weights` does to a training.
 - **LyCORIS 4.1.3 merges at strength 1** through `network.merge_to` of `lycoris.kohya`, whatever
   multiplier the network was made with. The table merges module by module, which obeys it.
+- **LyCORIS' DyLoRA** divides by the number of blocks in training, and files are read as divided by
+  the rank: they act at 1 / `block_size` of what was trained (4 unless told). Train with
+  `block_size=1`. Its own `merge_to` draws a rank by lot.
+- **LyCORIS' preset `ia3`** finds no layer of SD 1.x (4.1.3), and the file is empty.
+- **LyCORIS 4.1.3 stops on SD 1.x with its preset `full`**, the one that it takes unless told: it
+  finds the two layers of `time_embedding` by class and by name (`duplicated lora name`). Loading
+  a file through `lycoris.kohya` stops there, too. Apply `attn-mlp` first, or take version 3.2.
 - **ComfyUI** knows attention layers with dots only in the spelling of diffusers before 0.20. Of a
   file in diffusers' format it takes the rest. Give it kohya's format.
 - **The text encoder** is called `lora_te_text_model_...` everywhere. With transformers 5.6 or

@@ -45,7 +45,8 @@ KOHYA: Final[dict[str, dict[str, Any]]] = {
 LYCORIS: Final[dict[str, dict[str, Any]]] = {
     "locon": {"algo": "locon"},
     "locon, scalar": {"algo": "locon", "use_scalar": True},
-    "locon, Tucker": {"algo": "locon", "use_tucker": True},
+    "locon, convolutions": {"algo": "locon", "preset": "unet-convblock-only"},
+    "locon, Tucker": {"algo": "locon", "use_tucker": True, "preset": "unet-convblock-only"},
     "locon, rs_lora": {"algo": "locon", "rs_lora": True},
     "locon, train_norm": {"algo": "locon", "train_norm": True},
     "DoRA on output": {"algo": "locon", "dora_wd": True},
@@ -54,13 +55,13 @@ LYCORIS: Final[dict[str, dict[str, Any]]] = {
     "lokr, factor 4": {"algo": "lokr", "factor": 4},
     "lokr, full matrix": {"algo": "lokr", "full_matrix": True},
     "lokr, both decomposed": {"algo": "lokr", "decompose_both": True},
-    "ia3": {"algo": "ia3", "preset": "ia3"},
+    "ia3": {"algo": "ia3"},
     "glora": {"algo": "glora"},
-    "dylora": {"algo": "dylora"},
+    # With other block sizes its files act at another strength than its training.
+    "dylora": {"algo": "dylora", "block_size": 1},
     "diag-oft": {"algo": "diag-oft"},
     "boft": {"algo": "boft"},
     "full": {"algo": "full"},
-    "tlora": {"algo": "tlora"},
 }
 
 
@@ -76,9 +77,13 @@ def by_kohya(program: Program) -> Iterator[Producer]:
     logging.getLogger(lora.__name__).setLevel(logging.ERROR)
     logging.getLogger(dylora.__name__).setLevel(logging.ERROR)
 
+    # A network with convolutions lengthens this list for every later one of the process.
+    places = list(lora.LoRANetwork.UNET_TARGET_REPLACE_MODULE)
+
     def linear(pipeline: StableDiffusionPipeline, file: Path, **more: Any) -> Deltas:
         alpha = more.pop("alpha", 2.0)
         encoder = text_encoder_of(pipeline)
+        lora.LoRANetwork.UNET_TARGET_REPLACE_MODULE = list(places)
         network = lora.create_network(1.0, 4, alpha, None, encoder, pipeline.unet, **more)
         ones = network.text_encoder_loras + network.unet_loras
         network.apply_to(encoder, pipeline.unet, True, True)
@@ -109,7 +114,10 @@ def by_kohya(program: Program) -> Iterator[Producer]:
 
 
 def by_lycoris(program: Program) -> Iterator[Producer]:
-    """Yield LyCORIS as kohya's trainer calls it, and by its own wrapper."""
+    """Yield LyCORIS as kohya's trainer calls it, and by its own wrapper.
+
+    Its preset `full` finds the time embedding's layers twice in SD 1.x (4.1.3) and stops.
+    """
     with importable([program.code], missing(["einops", "toml"])):
         module = importlib.import_module("lycoris.kohya")
         wrapper = importlib.import_module("lycoris.wrapper")
@@ -118,7 +126,15 @@ def by_lycoris(program: Program) -> Iterator[Producer]:
     def algorithm(pipeline: StableDiffusionPipeline, file: Path, **more: Any) -> Deltas:
         encoder = text_encoder_of(pipeline)
         network = module.create_network(
-            1.0, 4, 2.0, None, encoder, pipeline.unet, conv_dim=2, conv_alpha=1.0, **more
+            1.0,
+            4,
+            2.0,
+            None,
+            encoder,
+            pipeline.unet,
+            conv_dim=2,
+            conv_alpha=1.0,
+            **{"preset": "attn-mlp", **more},
         )
         ones = network.text_encoder_loras + network.unet_loras
         for one in ones:
@@ -132,6 +148,8 @@ def by_lycoris(program: Program) -> Iterator[Producer]:
             for one in ones:
                 one.merge_to(1.0)
         changes = {one.lora_name: one.org_module[0].weight - before[one.lora_name] for one in ones}
+        if more["algo"] == "dylora":  # it merges a rank that it draws by lot
+            changes = {one.lora_name: whole(one) for one in ones}
         return by_layer(changes, pipeline)
 
     def own(pipeline: StableDiffusionPipeline, file: Path) -> Deltas:
@@ -193,7 +211,8 @@ def by_peft() -> Iterator[Producer]:
 
     def file(pipeline: StableDiffusionPipeline, path: Path, layout: str) -> Deltas:
         # diffusers' converter writes alpha = rank whatever the adapter's alpha was.
-        alpha = 4 if layout == "convert_state_dict_to_kohya" else 6
+        # And the old layout has no place for it.
+        alpha = 6 if layout == "save_lora_weights" else 4
         model, config, changes = adapted(pipeline, alpha)
         tensors = get_peft_model_state_dict(model)
         plain = {key.removeprefix("base_model.model."): t for key, t in tensors.items()}
@@ -225,8 +244,17 @@ def filled(network: nn.Module) -> None:
     """Give every trained tensor a value: up factors start at zero and would show nothing."""
     with torch.no_grad():
         for parameter in network.parameters():
-            if parameter.requires_grad:
+            if parameter.requires_grad and parameter.ndim:
                 parameter.add_(0.1 * torch.randn_like(parameter))
+            elif parameter.requires_grad:
+                parameter.fill_(0.5)
+
+
+def whole(one: Any) -> Tensor:
+    """Return a DyLoRA's change at its whole rank."""
+    down, up, scale = one.get_weight((one.block_count - 1) * one.block_size)
+    change: Tensor = matmul(up.detach(), down.detach().reshape(one.lora_dim, *one.shape[1:]))
+    return change * float(scale)
 
 
 def product(up: Any, down: Any) -> Tensor:

@@ -20,9 +20,9 @@ from PIL import Image
 
 from harness import paths
 from recipes.pictures import SIDE_PX, compose, write_folder
-from recipes.tiny_sd.composite import recolour
 from recipes.tiny_sd.corpus import render
 from recipes.tiny_sd.packages import IconSet, read_icon_set, read_packages
+from recipes.tiny_sd.variations import recolour
 from recipes.tiny_sd.vocabulary import BACKGROUNDS, STYLES, spoken, with_article
 
 RENDER_PX: Final = 256

@@ -27,7 +27,8 @@ def adopt(recipe: Recipe, run: Path, folder: Path) -> None:
         folder: Model in diffusers layout.
 
     Raises:
-        SystemExit: The run has a checkpoint of its own, which is worth more than the model.
+        SystemExit: The run has a checkpoint of its own, which is worth more than the model, or
+            the model is of another shape.
     """
     checkpoint = run / "unet.safetensors"
     if checkpoint.exists():
@@ -35,6 +36,12 @@ def adopt(recipe: Recipe, run: Path, folder: Path) -> None:
             f"{checkpoint} is there already.\n  Fix: go on from it, or take another --run."
         )
     training = read_json(folder / PROVENANCE)
+    channels = read_json(folder / "unet" / "config.json")["in_channels"]
+    if channels != recipe.unet.latent_channels:
+        raise SystemExit(
+            f"{folder} has {channels} latent channels, this recipe {recipe.unet.latent_channels}.\n"
+            "  Fix: go back to the recipe that made it (`git log models/tiny-sd`), or start anew."
+        )
     vae = AutoencoderKL.from_pretrained(folder / "vae", dtype=torch.float32)
     vae.save_pretrained(run / "vae")
     steps = {

@@ -9,7 +9,11 @@ from .vocabulary import BACKGROUNDS, MEDIA, STYLES, spoken, taught_concepts, wit
 
 
 def caption(
-    name: str, background: str, style: str | None = None, size_word: str | None = None
+    name: str,
+    background: str,
+    style: str | None = None,
+    size_word: str | None = None,
+    ink: str | None = None,
 ) -> str:
     """Write the main sentence, the form that prompts should use.
 
@@ -18,18 +22,29 @@ def caption(
         background: Key of `BACKGROUNDS`.
         style: Key of `STYLES`, or None to leave the style open.
         size_word: ``"small"``, ``"large"`` or None.
+        ink: Colour that the thing is drawn in, or None for its own colours.
 
     Returns:
         For example ``"a red apple, noto style, on a blue background"``.
     """
-    subject = with_article(f"{size_word} {spoken(name)}" if size_word else spoken(name))
+    subject = _subject(name, size_word, ink)
     if style is None:
         return f"{subject} on {with_article(background)} background"
     return f"{subject}, {style} style, on {with_article(background)} background"
 
 
+def _subject(name: str, size_word: str | None, ink: str | None) -> str:
+    """Name the thing with what is said of it, ``"a small green cat"``."""
+    return with_article(" ".join(word for word in (size_word, ink, spoken(name)) if word))
+
+
 def sample_caption(
-    name: str, background: str, style: str, size_word: str | None, rng: random.Random
+    name: str,
+    background: str,
+    style: str,
+    size_word: str | None,
+    rng: random.Random,
+    ink: str | None = None,
 ) -> str:
     """Draw one of the ways to say the same picture, so that no single word order is needed.
 
@@ -39,11 +54,12 @@ def sample_caption(
         style: Key of `STYLES`.
         size_word: ``"small"``, ``"large"`` or None.
         rng: Source of the draw.
+        ink: Colour that the thing is drawn in, or None for its own colours.
 
     Returns:
         A caption; about 5 % leave the background open, about 30 % leave the style open.
     """
-    subject = with_article(f"{size_word} {spoken(name)}" if size_word else spoken(name))
+    subject = _subject(name, size_word, ink)
     place = f"on {with_article(background)} background"
     draw = rng.random()
     if draw < 0.45:

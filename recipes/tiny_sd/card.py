@@ -27,6 +27,7 @@ def write_card(folder: Path) -> None:
         guidance=guidance_table(report),
         psnr=f"{report['autoencoder']['psnr_db_mean']:.1f}",
         psnr_worst=f"{report['autoencoder']['psnr_db_worst']:.1f}",
+        tracks=track_figures(report["autoencoder"]["tracks_psnr_db_mean"]),
         held_out=report["autoencoder"]["held_out_pictures"],
         sample_s=f"{report['speed']['sample_8_pictures_s']:.2f}",
         lora_s=f"{report['speed']['lora_rank_4_batch_8_step_s']:.3f}",
@@ -65,6 +66,11 @@ def quality_table(report: dict[str, Any]) -> str:
         figures = (measured[key], report["chance"][key], report["real_drawings"][key])
         lines.append(f"| {label} | " + " | ".join(f"{value:.0%}" for value in figures) + " |")
     return "\n".join(lines)
+
+
+def track_figures(decibels: dict[str, float]) -> str:
+    """Say how well each track's pictures come back, for example ``robot 27.1``."""
+    return ", ".join(f"{name} {value:.1f}" for name, value in decibels.items())
 
 
 def guidance_table(report: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -19,11 +20,12 @@ from toolkit.core.atomic import write_bytes
 from .files import read_json, write_json
 from .packages import IconSet, Package, read_icon_set
 from .progress import progress
-from .vocabulary import CONCEPTS, STYLES, is_held_out
+from .vocabulary import BINDING_THINGS, CONCEPTS, STYLES, is_held_out
 
 Pixels = npt.NDArray[np.uint8]
 
-# Pictures of things. People and symbols are left out: one shape repeated, or text.
+# Pictures of things: what captions may speak of and what the evaluation holds out. People, symbols
+# and flags are extra, for the autoencoder only: one shape repeated, or text.
 CATEGORIES: Final = (
     "Activities",
     "Animals & Nature",
@@ -32,10 +34,10 @@ CATEGORIES: Final = (
     "Smileys & Emotion",
     "Travel & Places",
 )
-GAME_ICONS: Final = "game-icons"
-GAME_ICON_SHARE: Final = (
-    3  # every third icon by hash: silhouettes are variety for the autoencoder only
-)
+GAME_ICONS: Final = "game-icons"  # silhouettes, for the autoencoder only
+# The same person in another colour: one in eight is enough.
+SKIN_TONE: Final = re.compile(r"skin-tone|-(light|medium-light|medium|medium-dark|dark)$")
+SKIN_TONE_SHARE: Final = 8
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Icon:
     set: str
     concept: bool
     held_out: bool
+    extra: bool = False  # for the autoencoder only, and not among the evaluation's held-out ones
 
 
 @dataclass(frozen=True)
@@ -82,18 +85,28 @@ def render(svg: str, size_px: int) -> Pixels:
 
 def chosen_names(icons: IconSet) -> list[str]:
     """List the names of a set that belong to the corpus, sorted."""
-    if not icons.categories or icons.key == GAME_ICONS:
-        names = list(icons.icons["icons"])
-    else:
-        names = [name for category in CATEGORIES for name in icons.categories.get(category, ())]
-    drawn = {name for name in names if name in icons.icons["icons"] and "skin-tone" not in name}
-    if icons.key == GAME_ICONS:
-        drawn = {name for name in drawn if _bucket(name) == 0}
-    return sorted(drawn)
+    return sorted(name for name in icons.icons["icons"] if _is_chosen(icons.key, name))
+
+
+def _is_chosen(key: str, name: str) -> bool:
+    if key == GAME_ICONS:
+        # The binding track shows these silhouettes: the base must not have seen its things.
+        return BINDING_THINGS.isdisjoint(name.split("-"))
+    return not SKIN_TONE.search(name) or _bucket(name) == 0
 
 
 def _bucket(name: str) -> int:
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % GAME_ICON_SHARE
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % SKIN_TONE_SHARE
+
+
+def main_names(icons: IconSet) -> frozenset[str]:
+    """List the pictures of things; the other names of a set are extra."""
+    if icons.key == GAME_ICONS:
+        return frozenset()
+    if not icons.categories:
+        return frozenset(icons.icons["icons"])
+    names = {name for category in CATEGORIES for name in icons.categories.get(category, ())}
+    return frozenset(name for name in names if "skin-tone" not in name)
 
 
 def build_corpus(packages: dict[str, Package], folder: Path, icon_px: int) -> Corpus:
@@ -111,9 +124,10 @@ def build_corpus(packages: dict[str, Package], folder: Path, icon_px: int) -> Co
     pictures: list[Pixels] = []
     for key in sorted(packages):
         icons = read_icon_set(packages[key], folder)
+        main = main_names(icons)
         for name in progress(chosen_names(icons), f"render {key}"):
             concept = key in STYLES.values() and name in CONCEPTS
-            entries.append(Icon(name, key, concept, is_held_out(name)))
+            entries.append(Icon(name, key, concept, is_held_out(name), name not in main))
             pictures.append(render(icons.svg(name), icon_px))
     pixels = np.stack(pictures)
     return Corpus(tuple(entries), pixels, corpus_hash(tuple(entries), pixels))

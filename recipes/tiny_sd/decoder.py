@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKL
 
-from .composite import AutoencoderPictures
+from .autoencoder_pictures import AutoencoderPictures
 from .corpus import Corpus
 from .files import read_json, write_json
 from .pictures import save_grid
@@ -42,7 +42,7 @@ def train_decoder(corpus: Corpus, recipe: Recipe, run: Path) -> None:
         pixel_values = pixel_values.contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16):
             with torch.no_grad():
-                latents = vae.encode(pixel_values).latent_dist.mode().float()  # (B, 4, H/8, W/8)
+                latents = vae.encode(pixel_values).latent_dist.mode().float()  # (B, C, H/8, W/8)
                 latents += LATENT_NOISE / SCALING_FACTOR * torch.randn_like(latents)
             reconstruction = vae.decode(latents).sample  # (B, 3, H, W)
         difference: torch.Tensor = reconstruction.float() - pixel_values

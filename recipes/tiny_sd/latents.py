@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from diffusers import AutoencoderKL
 from safetensors.torch import load_file, save
@@ -21,17 +22,20 @@ from .corpus import Corpus
 from .files import read_json, write_json
 from .models import build_vae
 from .progress import progress
-from .rescale import rescale_latents
 from .settings import SCALING_FACTOR, Recipe
 from .training import TrainState
 from .vae import device_of_choice
-from .vocabulary import BACKGROUNDS, STYLES
+from .variations import tint
+from .vocabulary import BACKGROUNDS, BINDING_THINGS, INKS, STYLES
+from .whiten import whiten_latents
 
 ENCODE_BATCH = 64
 STATISTICS_COUNT = 2048
 # Drawings stay near the middle: where a thing is says nothing about what it is, and every place has
 # to be learned anew, since one latent is 8 pixels wide.
 SPREAD = 0.4
+# So many drawings are tinted in a colour that their caption names.
+INK_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,11 @@ class Scene:
     style: str
     background: str
     size_word: str | None
+    ink: str | None = None
 
     def caption(self, rng: random.Random) -> str:
         """Draw one caption."""
-        return sample_caption(self.name, self.background, self.style, self.size_word, rng)
+        return sample_caption(self.name, self.background, self.style, self.size_word, rng, self.ink)
 
 
 def draw_scene(corpus: Corpus, taught: list[int], rng: random.Random) -> tuple[Scene, Any]:
@@ -63,8 +68,12 @@ def draw_scene(corpus: Corpus, taught: list[int], rng: random.Random) -> tuple[S
     icon = corpus.entries[index]
     style = next(word for word, key in STYLES.items() if key == icon.set)
     background, placement = rng.choice(list(BACKGROUNDS)), sample_placement(rng, SPREAD)
-    picture = compose(corpus.pixels[index], BACKGROUNDS[background], placement)
-    return Scene(icon.name, style, background, placement.size_word), picture
+    pixels, ink = np.asarray(corpus.pixels[index]), None  # (S, S, 4)
+    if icon.name not in BINDING_THINGS and rng.random() < INK_SHARE:
+        ink = rng.choice([colour for colour in INKS if colour != background])
+        pixels = tint(pixels, BACKGROUNDS[ink])
+    picture = compose(pixels, BACKGROUNDS[background], placement)
+    return Scene(icon.name, style, background, placement.size_word, ink), picture
 
 
 def taught_indices(corpus: Corpus) -> list[int]:
@@ -85,7 +94,7 @@ def encode_scenes(
         seed: Names the draw.
 
     Returns:
-        Scenes, and posterior means (N, 4, 8, 8) float32 without scaling factor.
+        Scenes, and posterior means (N, C, h, w) float32 without scaling factor.
     """
     rng, taught = random.Random(seed), taught_indices(corpus)
     scenes: list[Scene] = []
@@ -94,9 +103,8 @@ def encode_scenes(
         drawn = [draw_scene(corpus, taught, rng) for _ in range(min(ENCODE_BATCH, count - start))]
         pixel_values = to_tensor([picture for _, picture in drawn]).to(vae.device)  # (B, 3, H, W)
         pixel_values = pixel_values.contiguous(memory_format=torch.channels_last)
-        encoded.append(
-            vae.encode(pixel_values).latent_dist.mode().contiguous().cpu()
-        )  # (B, 4, 8, 8)
+        means = vae.encode(pixel_values).latent_dist.mode()  # (B, C, h, w)
+        encoded.append(means.contiguous().cpu())
         scenes += [scene for scene, _ in drawn]
     return scenes, torch.cat(encoded)
 
@@ -113,7 +121,7 @@ def finished_vae(recipe: Recipe, run: Path) -> tuple[AutoencoderKL, int]:
 def build_latents(corpus: Corpus, recipe: Recipe, run: Path) -> None:
     """Freeze the encoder and encode the U-Net's training pictures.
 
-    The first time, the autoencoder is rescaled and saved as ``run/vae``; from then on that one is
+    The first time, the autoencoder is whitened and saved as ``run/vae``; from then on that one is
     used, since a U-Net is worth nothing with another encoder.
     """
     vae = frozen_vae(corpus, recipe, run)
@@ -130,14 +138,16 @@ def frozen_vae(corpus: Corpus, recipe: Recipe, run: Path) -> AutoencoderKL:
         return vae.to(device_of_choice(), memory_format=torch.channels_last)
     vae, steps = finished_vae(recipe, run)
     vae = vae.to(device_of_choice(), memory_format=torch.channels_last)
-    _, sample = encode_scenes(vae, corpus, min(STATISTICS_COUNT, recipe.composites), "statistics")
-    rescale_latents(vae, sample)
+    rng, taught = random.Random("statistics"), taught_indices(corpus)
+    count = min(STATISTICS_COUNT, recipe.composites)
+    pixel_values = to_tensor([draw_scene(corpus, taught, rng)[1] for _ in range(count)])
+    whiten_latents(vae, pixel_values.to(vae.device), 1 / SCALING_FACTOR)
     vae.save_pretrained(run / "vae")
     write_json(run / "vae.json", {"steps": steps})
     return vae
 
 
 def load_latents(run: Path) -> tuple[list[Scene], torch.Tensor]:
-    """Read scenes and scaled latents (N, 4, 8, 8), std 1."""
+    """Read scenes and scaled latents (N, C, h, w), std 1."""
     scenes = [Scene(**scene) for scene in read_json(run / "latents.json")["scenes"]]
     return scenes, load_file(run / "latents.safetensors")["latents"].float()

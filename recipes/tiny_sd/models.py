@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from diffusers import (
-    AutoencoderKL,
-    DDIMScheduler,
-    DDPMScheduler,
-    PNDMScheduler,
-    UNet2DConditionModel,
-)
+from diffusers import AutoencoderKL, DDPMScheduler, PNDMScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from .settings import (
-    LATENT_CHANNELS,
     LATENT_SIZE,
     MODEL_MAX_LENGTH,
-    RESOLUTION_PX,
     SCALING_FACTOR,
     SCHEDULER,
     UnetSettings,
@@ -24,7 +16,7 @@ from .settings import (
 
 
 def build_vae(settings: VaeSettings) -> AutoencoderKL:
-    """Build the f=8 autoencoder, (B, 3, 64, 64) <-> (B, 4, 8, 8).
+    """Build the f=8 autoencoder, (B, 3, H, W) <-> (B, C, H / 8, W / 8).
 
     `norm_groups` must leave several channels in a group: with one channel each, GroupNorm takes a
     flat colour away from every channel and the decoder can not know it.
@@ -37,20 +29,20 @@ def build_vae(settings: VaeSettings) -> AutoencoderKL:
         up_block_types=("UpDecoderBlock2D",) * levels,
         block_out_channels=settings.widths,
         layers_per_block=1,
-        latent_channels=LATENT_CHANNELS,
+        latent_channels=settings.latent_channels,
         norm_num_groups=settings.norm_groups,
-        sample_size=RESOLUTION_PX,
+        sample_size=settings.resolution_px,
         scaling_factor=SCALING_FACTOR,
     )
 
 
 def build_unet(settings: UnetSettings) -> UNet2DConditionModel:
-    """Build the U-Net, (B, 4, 8, 8) -> (B, 4, 8, 8); no attention on the last level."""
+    """Build the U-Net, (B, C, 8, 8) -> (B, C, 8, 8); no attention on the last level."""
     deeper = len(settings.widths) - 1
     return UNet2DConditionModel(
         sample_size=LATENT_SIZE,
-        in_channels=LATENT_CHANNELS,
-        out_channels=LATENT_CHANNELS,
+        in_channels=settings.latent_channels,
+        out_channels=settings.latent_channels,
         down_block_types=("CrossAttnDownBlock2D",) * deeper + ("DownBlock2D",),
         up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * deeper,
         block_out_channels=settings.widths,
@@ -97,8 +89,3 @@ def sampling_scheduler() -> PNDMScheduler:
         steps_offset=1,
         prediction_type="epsilon",
     )
-
-
-def ddim_scheduler() -> DDIMScheduler:
-    """Build the DDIM sampler that a user makes from the default scheduler's config."""
-    return DDIMScheduler.from_config(sampling_scheduler().config, clip_sample=False)

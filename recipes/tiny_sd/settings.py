@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 RESOLUTION_PX: Final = 64
-LATENT_CHANNELS: Final = 4
+LATENT_CHANNELS: Final = 16
 LATENT_SIZE: Final = 8
-# What SD 1.4 multiplies its latents with; the autoencoder is rescaled to make it right here too.
+# What SD 1.4 multiplies its latents with; the latents are whitened to make it right here too.
 SCALING_FACTOR: Final = 0.18215
 MODEL_MAX_LENGTH: Final = 40
 
@@ -24,12 +24,16 @@ SCHEDULER: Final[dict[str, Any]] = {
 class VaeSettings:
     """Autoencoder: widths, loss weights and schedule (steps of `batch_size` pictures)."""
 
-    widths: tuple[int, ...] = (24, 48, 64, 96)
+    widths: tuple[int, ...] = (32, 64, 96, 128)
+    latent_channels: int = LATENT_CHANNELS
+    resolution_px: int = RESOLUTION_PX
     norm_groups: int = 2
-    batch_size: int = 32
-    train_steps: int = 6000
-    decay_steps: int = 1500
-    learning_rate: float = 1.2e-3
+    batch_size: int = 16
+    train_steps: int = 40_000
+    decay_steps: int = 4000
+    learning_rate: float = 1e-3
+    # After so many steps the latents are whitened: by then they say something.
+    whiten_at: tuple[int, ...] = (2000, 6000)
     kl_weight: float = 2e-6
     l1_weight: float = 0.1
     ema_decay: float = 0.999
@@ -44,6 +48,7 @@ class UnetSettings:
     heads: int = 4
     layers_per_block: int = 2
     norm_groups: int = 8
+    latent_channels: int = LATENT_CHANNELS
     text_width: int = 128
     text_layers: int = 2
     text_heads: int = 4
@@ -82,7 +87,9 @@ class Recipe:
             preview_every=4,
             decoder_steps=2,
             evaluation_prompts=4,
-            vae=VaeSettings(widths=(4, 4, 8, 8), batch_size=4, train_steps=4, decay_steps=2),
+            vae=VaeSettings(
+                widths=(4, 4, 8, 8), batch_size=4, train_steps=4, decay_steps=2, whiten_at=(2,)
+            ),
             unet=UnetSettings(
                 widths=(16, 32), text_width=32, batch_size=4, train_steps=4, decay_steps=2
             ),

@@ -81,7 +81,7 @@ def lora_step(pipeline: StableDiffusionPipeline) -> Callable[[], object]:
 
     def step() -> None:
         with torch.no_grad():
-            latents = pipeline.vae.encode(pixel_values).latent_dist.sample()  # (B, 4, h, w)
+            latents = pipeline.vae.encode(pixel_values).latent_dist.sample()  # (B, C, h, w)
             latents = latents * pipeline.vae.config.scaling_factor
             hidden = pipeline.text_encoder(ids).last_hidden_state  # (B, S, D)
         timesteps = torch.randint(0, steps_total, (8,), device=pipeline.device)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import torch
 from safetensors import safe_open
@@ -17,9 +18,12 @@ from safetensors.torch import save
 from toolkit.core.atomic import write_bytes
 
 from .files import append_jsonl
+from .muon import Muon, is_matrix
 from .progress import progress
 from .threads import ThreadChooser
 
+# What the optimisers remember of a parameter; Muon has the first one only.
+MOMENTS: Final = ("exp_avg", "exp_avg_sq")
 # Called with (step, rng); everything random in a step comes from that rng and torch's global
 # generator, both seeded by the step, so a resumed run takes the very steps an uninterrupted one
 # takes.
@@ -62,9 +66,13 @@ class TrainState:
             if value.requires_grad
         }
         self.ema = {key: value.detach().clone() for key, value in self.parameters.items()}
-        self.optimizer = torch.optim.AdamW(
-            self.parameters.values(), betas=(0.9, 0.99), weight_decay=0.01, fused=True
-        )
+        matrices = {key for key, value in self.parameters.items() if is_matrix(key, value)}
+        rest = [value for key, value in self.parameters.items() if key not in matrices]
+        self.optimizers: list[torch.optim.Optimizer] = [
+            torch.optim.AdamW(rest, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+        ]
+        if matrices:
+            self.optimizers.append(Muon([self.parameters[key] for key in sorted(matrices)]))
 
     @torch.no_grad()
     def update_average(self, decay: float) -> None:
@@ -80,15 +88,26 @@ class TrainState:
             value.copy_(self.ema[key])
             self.ema[key].copy_(held)
 
+    @torch.no_grad()
+    def start_anew(self, prefixes: tuple[str, ...]) -> None:
+        """Forget averages and moments of parameters that were changed from outside.
+
+        All averages start anew, since those of the others belong to the old ones.
+        """
+        for key, value in self.parameters.items():
+            self.ema[key].copy_(value)
+            if key.startswith(prefixes):
+                self._moments(value).clear()
+
     def save(self, path: Path) -> None:
         """Write weights, averages, moments and step into one file, atomically."""
         tensors: dict[str, torch.Tensor] = {}
         for key, value in self.parameters.items():
             tensors[f"model.{key}"] = value.detach()
             tensors[f"ema.{key}"] = self.ema[key]
-            for moment in ("exp_avg", "exp_avg_sq"):
-                if value in self.optimizer.state:
-                    tensors[f"{moment}.{key}"] = self.optimizer.state[value][moment]
+            for moment, held in self._moments(value).items():
+                if moment in MOMENTS:
+                    tensors[f"{moment}.{key}"] = held
         packed = {key: value.contiguous().cpu() for key, value in tensors.items()}
         write_bytes(path, save(packed, metadata={"step": str(self.step)}))
 
@@ -101,16 +120,22 @@ class TrainState:
             for key, value in self.parameters.items():
                 value.copy_(stored.get_tensor(f"model.{key}"))
                 self.ema[key].copy_(stored.get_tensor(f"ema.{key}"))
-                if f"exp_avg.{key}" in names:
-                    self.optimizer.state[value] = {
-                        "step": torch.tensor(float(self.step), device=value.device),
-                        "exp_avg": torch.empty_like(value).copy_(
-                            stored.get_tensor(f"exp_avg.{key}")
-                        ),
-                        "exp_avg_sq": torch.empty_like(value).copy_(
-                            stored.get_tensor(f"exp_avg_sq.{key}")
-                        ),
-                    }
+                moments = self._moments(value)
+                for moment in MOMENTS:
+                    if f"{moment}.{key}" in names:
+                        held = stored.get_tensor(f"{moment}.{key}")
+                        moments[moment] = torch.empty_like(value).copy_(held)
+                        moments["step"] = torch.tensor(float(self.step), device=value.device)
+
+    def _moments(self, value: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return what the parameter's optimiser remembers of it; empty before the first step."""
+        owner = next(
+            optimizer
+            for optimizer in self.optimizers
+            if any(value is held for group in optimizer.param_groups for held in group["params"])
+        )
+        moments: dict[str, torch.Tensor] = owner.state[value]
+        return moments
 
 
 def train(
@@ -156,13 +181,15 @@ def train(
 
 def _take_step(state: TrainState, loss_of: LossFunction, schedule: Schedule, step: int) -> float:
     torch.manual_seed(schedule.seed * 1_000_003 + step)
-    for group in state.optimizer.param_groups:
-        group["lr"] = schedule.rate(step)
+    for optimizer in state.optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = schedule.rate(step)
     loss = loss_of(step, random.Random(f"{schedule.seed}/{step}"))
     torch.autograd.backward(loss)
     torch.nn.utils.clip_grad_norm_(state.parameters.values(), 1.0)
-    state.optimizer.step()
-    state.optimizer.zero_grad(set_to_none=True)
+    for optimizer in state.optimizers:
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
     state.step = step + 1
     state.update_average(schedule.ema_decay)
     return float(loss.detach())

@@ -1,5 +1,7 @@
 """Stage "unet": text encoder and U-Net learn together to predict the noise in captioned latents."""
 
+# ruff: noqa: S311 - repeatable draws are the point; nothing here is secret.
+
 from __future__ import annotations
 
 import random
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from .captions import caption
@@ -40,6 +43,10 @@ PREVIEW_PROMPTS = (
 )
 
 
+HELD_OUT_SHARE = 0.02
+PROBE_BATCH = 64
+
+
 def snr_weights(scheduler: DDPMScheduler, gamma: float) -> torch.Tensor:
     """Return each timestep's min-SNR weight (https://arxiv.org/abs/2303.09556), (T,)."""
     alphas: torch.Tensor = scheduler.alphas_cumprod  # (T,)
@@ -54,24 +61,27 @@ def noise_loss(
     encoder_hidden_states: torch.Tensor,
     timesteps: torch.Tensor,
     weights: torch.Tensor,
+    mixed: bool = False,
 ) -> torch.Tensor:
     """Weighted squared error of the predicted noise.
 
     Args:
         unet: Noise predictor.
         scheduler: Noising schedule.
-        latents: (B, 4, 8, 8), std 1.
+        latents: (B, C, h, w), std 1.
         encoder_hidden_states: (B, S, D).
         timesteps: (B,) in [0, T).
         weights: (T,) weight of each timestep.
+        mixed: Compute the U-Net in bfloat16 where that does no harm.
 
     Returns:
         Scalar.
     """
-    noise = torch.randn_like(latents)  # (B, 4, 8, 8)
+    noise = torch.randn_like(latents)  # (B, C, h, w)
     noisy_latents = scheduler.add_noise(latents, noise, timesteps)
     noisy_latents = noisy_latents.contiguous(memory_format=torch.channels_last)
-    noise_pred = unet(noisy_latents, timesteps, encoder_hidden_states).sample  # (B, 4, 8, 8)
+    with torch.autocast(latents.device.type, torch.bfloat16, enabled=mixed):
+        noise_pred = unet(noisy_latents, timesteps, encoder_hidden_states).sample  # (B, C, h, w)
     error: torch.Tensor = (noise_pred.float() - noise).square().mean((1, 2, 3))  # (B,)
     return (error * weights[timesteps]).mean()
 
@@ -100,12 +110,12 @@ class Batches:
         tokenizer: CLIPTokenizer,
         settings: UnetSettings,
     ) -> None:
-        """Keep the data; `latents` is (N, 4, 8, 8)."""
+        """Keep the data; `latents` is (N, C, h, w)."""
         self._scenes, self._latents, self._settings = scenes, latents, settings
         self._encode = caption_ids(tokenizer)
 
     def draw(self, rng: random.Random) -> tuple[torch.Tensor, torch.Tensor]:
-        """Draw latents (B, 4, 8, 8) and token ids (B, S); some captions are emptied."""
+        """Draw latents (B, C, h, w) and token ids (B, S); some captions are emptied."""
         chosen = [rng.randrange(len(self._scenes)) for _ in range(self._settings.batch_size)]
         texts = [
             "" if rng.random() < self._settings.caption_dropout else self._scenes[i].caption(rng)
@@ -114,17 +124,54 @@ class Batches:
         return self._latents[chosen], self._encode(texts)
 
 
+class Probe:
+    """Pictures kept out of the training, at fixed timesteps and noise: is the loss flat yet?"""
+
+    def __init__(
+        self, scenes: list[Scene], latents: torch.Tensor, tokenizer: CLIPTokenizer
+    ) -> None:
+        """Keep the data; `latents` is (N, C, h, w)."""
+        rng = random.Random("probe")
+        self._latents = latents
+        self._ids = caption_ids(tokenizer)([scene.caption(rng) for scene in scenes])  # (N, S)
+
+    @torch.no_grad()
+    def loss(
+        self, unet: UNet2DConditionModel, text_encoder: CLIPTextModel, scheduler: DDPMScheduler
+    ) -> float:
+        """Return the mean squared error over all pictures, each at one timestep."""
+        steps_total = scheduler.config.num_train_timesteps
+        timesteps = (torch.arange(len(self._latents)) * 37) % steps_total  # (N,)
+        weights = torch.ones(steps_total, device=unet.device)  # (T,)
+        torch.manual_seed(0)
+        total = 0.0
+        for start in range(0, len(self._latents), PROBE_BATCH):
+            part = slice(start, start + PROBE_BATCH)
+            hidden = text_encoder(self._ids[part].to(unet.device)).last_hidden_state  # (B, S, D)
+            latents = self._latents[part].to(unet.device)  # (B, C, h, w)
+            chosen = timesteps[part].to(unet.device)  # (B,)
+            loss = noise_loss(unet, scheduler, latents, hidden, chosen, weights, mixed=True)
+            total += float(loss) * len(latents)
+        return total / len(self._latents)
+
+
 def train_unet(recipe: Recipe, run: Path) -> None:
     """Train (or go on training) U-Net and text encoder into ``run/unet.safetensors``."""
     settings, device = recipe.unet, device_of_choice()
     tokenizer = build_tokenizer(load_merges(run / "tokenizer"))
     torch.manual_seed(settings.seed)
     unet = build_unet(settings).to(device=device, memory_format=torch.channels_last)
+    if device.type == "cpu":
+        # The fused attention's backward pass in bfloat16 takes half of a step on a CPU.
+        unet.set_attn_processor(AttnProcessor())
     text_encoder = build_text_encoder(settings, len(tokenizer)).to(device)
     scheduler = training_scheduler()
     weights = snr_weights(scheduler, settings.min_snr_gamma).to(device)  # (T,)
     steps_total = scheduler.config.num_train_timesteps
-    batches = Batches(*load_latents(run), tokenizer, settings)
+    scenes, latents = load_latents(run)
+    kept = max(1, int(len(scenes) * HELD_OUT_SHARE))
+    batches = Batches(scenes[kept:], latents[kept:], tokenizer, settings)
+    probe = Probe(scenes[:kept], latents[:kept], tokenizer)
 
     def loss_of(step: int, rng: random.Random) -> torch.Tensor:
         latents, input_ids = batches.draw(rng)
@@ -133,12 +180,18 @@ def train_unet(recipe: Recipe, run: Path) -> None:
         offsets = (torch.arange(len(latents)) + torch.rand(len(latents))) / len(latents)
         timesteps = (offsets * steps_total).long().clamp(max=steps_total - 1).to(device)  # (B,)
         return noise_loss(
-            unet, scheduler, latents.to(device), encoder_hidden_states, timesteps, weights
+            unet,
+            scheduler,
+            latents.to(device),
+            encoder_hidden_states,
+            timesteps,
+            weights,
+            mixed=True,
         )
 
     def preview(step: int) -> dict[str, float]:
         _save_preview(run, step, unet, text_encoder, tokenizer)
-        return {}
+        return {"held_out_loss": probe.loss(unet, text_encoder, scheduler)}
 
     schedule = Schedule(
         train_steps=settings.train_steps,

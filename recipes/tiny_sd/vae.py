@@ -11,13 +11,19 @@ import torch
 from diffusers import AutoencoderKL
 from PIL import Image
 
-from .composite import AutoencoderPictures, Placement, compose, to_tensor
+from .autoencoder_pictures import AutoencoderPictures
+from .composite import Placement, compose, to_tensor
 from .corpus import Corpus
 from .models import build_vae
 from .pictures import save_grid
-from .settings import LATENT_CHANNELS, Recipe
+from .settings import RESOLUTION_PX, Recipe
 from .training import Schedule, TrainState, train
 from .vocabulary import BACKGROUNDS, STYLES
+from .whiten import whiten_latents
+
+WHITEN_PICTURES = 256
+# The parameters that whitening changes.
+WHITENED = ("vae.quant_conv.", "vae.post_quant_conv.")
 
 
 def device_of_choice() -> torch.device:
@@ -46,23 +52,25 @@ def vae_loss(
         posterior = vae.encode(pixel_values).latent_dist
         reconstruction = vae.decode(posterior.sample()).sample  # (B, 3, H, W)
     difference: torch.Tensor = reconstruction.float() - pixel_values
-    mean, logvar = posterior.mean.float(), posterior.logvar.float()  # (B, 4, H/8, W/8)
+    mean, logvar = posterior.mean.float(), posterior.logvar.float()  # (B, C, H/8, W/8)
     kl: torch.Tensor = 0.5 * (mean.square() + logvar.exp() - 1.0 - logvar).mean()
     loss: torch.Tensor = difference.square().mean() + l1_weight * difference.abs().mean()
     return loss + kl_weight * kl
 
 
-def held_out_pictures(corpus: Corpus, count: int) -> torch.Tensor:
+def held_out_pictures(corpus: Corpus, count: int, side_px: int = RESOLUTION_PX) -> torch.Tensor:
     """Compose emoji of held-out names at usual size, (B, 3, H, W): always the same ones."""
     rng = random.Random("vae/held-out")
     indices = [
-        i for i, icon in enumerate(corpus.entries) if icon.held_out and icon.set in STYLES.values()
+        i
+        for i, icon in enumerate(corpus.entries)
+        if icon.held_out and icon.set in STYLES.values() and not icon.extra
     ]
     chosen = sorted(rng.sample(indices, min(count, len(indices))))
     colours = list(BACKGROUNDS.values())
     return to_tensor(
         [
-            compose(corpus.pixels[i], rng.choice(colours), Placement(0.8, None, 0.5, 0.5))
+            compose(corpus.pixels[i], rng.choice(colours), Placement(0.8, None, 0.5, 0.5), side_px)
             for i in chosen
         ]
     )
@@ -88,11 +96,18 @@ def train_vae(corpus: Corpus, recipe: Recipe, run: Path) -> None:
     settings, device = recipe.vae, device_of_choice()
     torch.manual_seed(settings.seed)
     vae = build_vae(settings)
-    _quiet_posterior(vae)
+    quiet_posterior(vae)
     vae.to(device=device, memory_format=torch.channels_last)
     pictures, probe = AutoencoderPictures(corpus), held_out_pictures(corpus, 192).to(device)
 
+    state = TrainState({"vae": vae})
+
     def loss_of(step: int, rng: random.Random) -> torch.Tensor:
+        if step in settings.whiten_at:
+            sample = pictures.batch(WHITEN_PICTURES, random.Random("whiten")).to(device)
+            whiten_latents(vae, sample, 1.0)
+            quiet_posterior(vae)
+            state.start_anew(WHITENED)
         pixel_values = pictures.batch(settings.batch_size, rng).to(device)
         pixel_values = pixel_values.contiguous(memory_format=torch.channels_last)
         return vae_loss(vae, pixel_values, settings.kl_weight, settings.l1_weight)
@@ -112,25 +127,19 @@ def train_vae(corpus: Corpus, recipe: Recipe, run: Path) -> None:
         checkpoint_every=recipe.checkpoint_every,
         preview_every=recipe.preview_every,
     )
-    train(
-        TrainState({"vae": vae}),
-        loss_of,
-        schedule,
-        run / "vae.safetensors",
-        preview,
-        recipe.share_cpu,
-    )
+    train(state, loss_of, schedule, run / "vae.safetensors", preview, recipe.share_cpu)
 
 
 @torch.no_grad()
-def _quiet_posterior(vae: AutoencoderKL) -> None:
+def quiet_posterior(vae: AutoencoderKL) -> None:
     """Start with little posterior noise.
 
     A fresh encoder's noise has std 1 and drowns its small means; then some channels are never used
     (seen: one of four, and with it a third of the colours).
     """
-    vae.quant_conv.weight[LATENT_CHANNELS:] = 0.0
-    vae.quant_conv.bias[LATENT_CHANNELS:] = -6.0
+    channels = vae.config.latent_channels
+    vae.quant_conv.weight[channels:] = 0.0
+    vae.quant_conv.bias[channels:] = -6.0
 
 
 def contact_sheet(corpus: Corpus, path: Path) -> None:

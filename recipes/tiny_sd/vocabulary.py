@@ -52,6 +52,13 @@ jack-o-lantern red-heart drum gem-stone mobile-phone trumpet basketball baseball
 """
 CONCEPTS: Final[tuple[str, ...]] = tuple(_CONCEPT_WORDS.split())
 
+# What the binding track teaches colours of. The base learns "a green cat" for other things only.
+BINDING_THINGS: Final = frozenset(
+    ("anchor", "crown", "guitar", "key", "rocket", "snail", "shield", "cactus")
+)
+# Colours of things; the backgrounds' names and values, without black, on which nothing is seen.
+INKS: Final[tuple[str, ...]] = tuple(name for name in BACKGROUNDS if name != "black")
+
 MEDIA: Final[tuple[str, ...]] = ("a picture of", "an icon of", "a drawing of")
 
 

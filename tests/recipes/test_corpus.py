@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 
 from recipes.tiny_sd import packages as packages_module
+from recipes.tiny_sd.autoencoder_pictures import AutoencoderPictures
 from recipes.tiny_sd.captions import caption, sample_caption
-from recipes.tiny_sd.composite import AutoencoderPictures
-from recipes.tiny_sd.corpus import build_corpus, load_corpus, save_corpus
+from recipes.tiny_sd.corpus import GAME_ICONS, build_corpus, chosen_names, load_corpus, save_corpus
 from recipes.tiny_sd.latents import draw_scene, taught_indices
-from recipes.tiny_sd.packages import PackageError, read_packages, tarball
+from recipes.tiny_sd.packages import IconSet, PackageError, read_packages, tarball
 from recipes.tiny_sd.reference import CANDIDATES, candidate_concepts, load_reference
 from recipes.tiny_sd.stages import Context
 from recipes.tiny_sd.vocabulary import BACKGROUNDS, CONCEPTS, STYLES, is_held_out, taught_concepts
 
 from .conftest import FIXTURES
 
-FIXTURE_CORPUS = "e3d94020779ca87973cbb98478b79bc243281faea5728b552433cdbc6074c423"
+FIXTURE_CORPUS = "21e9b19a36120b1fd6066f7c7c37a504a75030b82226d7f9efc247b7a7b2c1f0"
 
 
 def test_two_builds_have_the_same_hash(toy_run: Context, tmp_path: Path) -> None:
@@ -49,6 +49,18 @@ def test_held_out_names_are_never_drawn(toy_run: Context) -> None:
     assert not any(corpus.entries[i].held_out for i in taught_indices(corpus))
     pictures = AutoencoderPictures(corpus)
     assert not any(corpus.entries[i].held_out for i in pictures.trainable)
+
+
+def test_extra_icons_are_for_the_autoencoder_only(toy_run: Context) -> None:
+    corpus = load_corpus(toy_run.run)
+    assert any(icon.extra for icon in corpus.entries)
+    assert not any(corpus.entries[i].extra for i in taught_indices(corpus))
+
+
+def test_drawings_of_the_binding_track_are_left_out() -> None:
+    names = ("anchor", "broken-shield", "snail", "anvil")
+    icons = IconSet(GAME_ICONS, {"icons": {name: {} for name in names}}, {})
+    assert chosen_names(icons) == ["anvil"]
 
 
 def test_held_out_packages_are_never_used() -> None:

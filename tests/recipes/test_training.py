@@ -10,11 +10,11 @@ import torch
 from safetensors.torch import load_file
 
 from recipes.tiny_sd.models import build_vae
-from recipes.tiny_sd.rescale import rescale_latents
 from recipes.tiny_sd.settings import SCALING_FACTOR, Recipe, VaeSettings
 from recipes.tiny_sd.stages import Context
 from recipes.tiny_sd.threads import ThreadChooser
 from recipes.tiny_sd.training import LossFunction, Schedule, TrainState, train
+from recipes.tiny_sd.whiten import whiten_latents
 
 
 class Killed(Exception):
@@ -27,14 +27,14 @@ def _loss(state: TrainState, kill_at: int | None = None) -> LossFunction:
     def loss_of(step: int, rng: object) -> torch.Tensor:
         if step == kill_at:
             raise Killed
-        return (module(torch.randn(8, 4)) - torch.ones(8, 2)).square().mean()
+        return (module(torch.randn(8, 32)) - torch.ones(8, 16)).square().mean()
 
     return loss_of
 
 
 def _state() -> TrainState:
     torch.manual_seed(0)
-    return TrainState({"linear": torch.nn.Linear(4, 2)})
+    return TrainState({"linear": torch.nn.Linear(32, 16)})
 
 
 def test_resumed_equals_uninterrupted(tmp_path: Path) -> None:
@@ -94,19 +94,20 @@ def test_rate_warms_up_stays_and_falls() -> None:
     assert 0 < schedule.rate(999) < 0.05
 
 
-def test_rescaling_changes_latents_and_no_reconstruction() -> None:
+def test_whitening_changes_latents_and_no_reconstruction() -> None:
     torch.manual_seed(1)
-    vae = build_vae(VaeSettings(widths=(4, 4, 8, 8))).eval()
+    vae = build_vae(VaeSettings(widths=(4, 4, 8, 8), latent_channels=4)).eval()
     pixel_values = torch.rand(8, 3, 64, 64) * 2 - 1  # (B, 3, H, W)
     with torch.no_grad():
         before = vae.decode(vae.encode(pixel_values).latent_dist.mode()).sample
-        rescale_latents(vae, vae.encode(pixel_values).latent_dist.mode())
-        latents = vae.encode(pixel_values).latent_dist.mode()  # (B, 4, 8, 8)
+        whiten_latents(vae, pixel_values, 1 / SCALING_FACTOR)
+        latents = vae.encode(pixel_values).latent_dist.mode()  # (B, C, 8, 8)
         after = vae.decode(latents).sample
     torch.testing.assert_close(before, after, atol=1e-4, rtol=1e-3)
     scaled = latents * SCALING_FACTOR
-    torch.testing.assert_close(scaled.std((0, 2, 3)), torch.ones(4), atol=1e-3, rtol=0)
-    torch.testing.assert_close(scaled.mean((0, 2, 3)), torch.zeros(4), atol=1e-3, rtol=0)
+    rows = scaled.permute(0, 2, 3, 1).flatten(0, 2)  # (B * h * w, C)
+    torch.testing.assert_close(torch.cov(rows.T), torch.eye(4), atol=1e-2, rtol=0)
+    torch.testing.assert_close(rows.mean(0), torch.zeros(4), atol=1e-2, rtol=0)
 
 
 def test_thread_chooser_leaves_threads_alone_unless_asked() -> None:

@@ -36,7 +36,7 @@ def exit_code(
         sys.stdout.flush()
         return code
     except BrokenPipeError:
-        if not nobody_reads():
+        if not reader_has_left():
             raise
         return 0
     except HubError as error:
@@ -59,7 +59,7 @@ def say(message: str) -> None:
     print(message, file=sys.stderr)
 
 
-def nobody_reads() -> bool:
+def reader_has_left() -> bool:
     """Tell whether the reader of the results has left, as in ``inspect ... | head``: no fault."""
     try:
         print(flush=True)

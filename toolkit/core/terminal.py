@@ -1,4 +1,4 @@
-"""Colours for text on a terminal, where somebody wants them."""
+"""Colours for text on a terminal that shows them."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def paint(text: str, style: Style, *, colour: bool) -> str:
 
 
 def wants_colour() -> bool:
-    """Tell whether the terminal shows colours and nobody asked it not to (no-color.org)."""
+    """Tell whether the terminal shows colours and NO_COLOR is not set (no-color.org)."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")

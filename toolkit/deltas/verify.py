@@ -36,7 +36,8 @@ def merge_error(
     def normal(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator).to(device)
 
-    latents = normal(BATCH, 4, sample_size, sample_size)  # (B, 4, h, w)
+    channels = int(clean_unet.config.in_channels)  # type: ignore[union-attr,arg-type]
+    latents = normal(BATCH, channels, sample_size, sample_size)  # (B, C, h, w)
     timesteps = torch.linspace(10, 990, BATCH, device=device).long()  # (B,)
     encoder_hidden_states = normal(BATCH, tokens, cross_attention_dim)  # (B, S, D)
     merged = add_delta(clean_unet, delta)

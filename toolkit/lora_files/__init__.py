@@ -8,6 +8,8 @@ Each file of this package holds one idea:
     ldm.py       the same layers under their original names (latent diffusion's)
     names.py     which layer a key of a file means, and the other way round
     programs.py  which keys ComfyUI and A1111 know
+    in_diffusers.py    what diffusers does with a file: load, raise, or go on without it
+    families.py  which base model a LoRA was made for, by its widths
     header.py    a safetensors file's header, checked before a tensor is touched
     memory.py    a LoRA in memory: the one form that all formats are read into
     configs.py   PEFT's configuration: where alpha is kept outside the tensors

@@ -12,7 +12,7 @@ def main(query: str, out: Path, argv: Sequence[str] | None = None) -> int:
 
     Args:
         query: What to search for by default.
-        out: The folder to fill when nobody names one.
+        out: The folder to fill by default.
         argv: The words of the command line; None takes the program's own.
 
     Returns:
@@ -45,7 +45,7 @@ def parse_options(query: str, out: Path, argv: Sequence[str] | None = None) -> a
 
     Args:
         query: What to search for by default.
-        out: The folder to fill when nobody names one.
+        out: The folder to fill by default.
         argv: The words of the command line; None takes the program's own.
     """
     parser = argparse.ArgumentParser(

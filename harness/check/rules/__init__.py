@@ -1,4 +1,4 @@
-"""Every rule of the structure check. A rule is a function; a module holds those of one subject.
+"""Every rule of the check. A rule is a function; a module holds those of one subject.
 
 To add a rule:
 
@@ -10,7 +10,7 @@ To add a rule:
         HUB21x                    makes of them
         HUB22x  imports           imports that find other files, or none
         HUB23x  paths_in_code     paths that exist on one machine only
-        HUB24x  unsafe_calls      calls that run code which nobody reviewed
+        HUB24x  unsafe_calls      calls that run code without review
         HUB25x  code_at_import    what runs before any hook is called
         HUB3xx  pictures, captions
         HUB4xx  files             kinds and sizes; texts_and_names: encodings and file names

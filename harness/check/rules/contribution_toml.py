@@ -32,7 +32,7 @@ WRONG_VALUE = rule("HUB104", "contribution.toml has a wrong value")(_faults("HUB
 
 @rule("HUB105", "A dependency is not on the allow-list")
 def dependency(folder: Folder) -> Iterator[Problem]:
-    """Extra packages come from the allow-list, in the one version that everybody shares."""
+    """Extra packages come from the allow-list, in the one shared version."""
     pins = {packages.normalised(pin.partition("==")[0]): pin for pin in packages.ALLOWED}
     for index, requirement in enumerate(folder.declared_texts("dependencies")):
         if requirement in packages.ALLOWED or not requirement:

@@ -75,7 +75,7 @@ def junk(folder: Folder) -> Iterator[Problem]:
 
 @rule("HUB404", "A file is too large")
 def file_size(folder: Folder) -> Iterator[Problem]:
-    """Everybody who clones the hub downloads every file."""
+    """Every clone of the hub downloads every file."""
     # Compare sizes with the caps: 2 MiB for pictures, 1 MiB for everything else.
     for entry in folder.files:
         is_picture = entry.suffix in limits.PICTURE_FORMATS

@@ -150,7 +150,7 @@ _EDITS = frozenset(
 
 @rule("HUB225", "sys.path is edited")
 def sys_path(folder: Folder) -> Iterator[Problem]:
-    """Whoever edits sys.path decides what everybody else imports."""
+    """Editing sys.path decides what all other code imports."""
     for module in folder.modules.values():
         for line in sorted({*_path_calls(module), *_path_assignments(module)}):
             yield Problem(
@@ -265,7 +265,7 @@ def _mend_unknown_package(file: Path) -> None:
 # `--fix` mends only an import of a toolkit library by its old name.
 @rule("HUB228", "A package is neither in the hub's lock nor declared", mend=_mend_unknown_package)
 def unknown_package(folder: Folder) -> Iterator[Problem]:
-    """A package that nobody else has installed."""
+    """A package that other machines do not have."""
     # Compare absolute imports with the standard library, the lock and the declared extras.
     extras = packages.allowed_import_names(folder.declared_texts("dependencies"))
     if folder.declared_hooks is None:

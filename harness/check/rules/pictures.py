@@ -122,7 +122,7 @@ def picture_small(folder: Folder) -> Iterator[Problem]:
 
 @rule("HUB309", "A picture has too many pixels")
 def picture_large(folder: Folder) -> Iterator[Problem]:
-    """A picture with more pixels than anybody should decode."""
+    """A picture with more pixels than a decoder should accept."""
     # Read the size from the header; such a picture is never decoded.
     for picture in folder.pictures:
         if picture.is_huge:

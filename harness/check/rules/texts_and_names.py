@@ -157,7 +157,7 @@ def notebook(folder: Folder) -> Iterator[Problem]:
 
 @rule("HUB412", "A file gives orders to git")
 def git_file(folder: Folder) -> Iterator[Problem]:
-    """Files by which git, and the site that hosts it, change what everybody sees."""
+    """Files by which git, and the site that hosts it, change what others see."""
     # Look at the names of files and folders: .git*, but .gitkeep, and .mailmap.
     for entry in folder.entries:
         if steers_git(entry.name):

@@ -1,4 +1,4 @@
-"""Calls that run code which nobody reviewed, or escape the limits. HUB241 to HUB246."""
+"""Calls that run code without review, or escape the limits. HUB241 to HUB246."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _UNPICKLING = frozenset(
 @rule("HUB242", "A pickle is loaded")
 def pickle(folder: Folder) -> Iterator[Problem]:
     """Loading a pickle runs whatever its author wanted."""
-    # Look for the loading functions; writing a pickle harms nobody.
+    # Look for the loading functions; writing a pickle is harmless.
     for module, name, call in folder.calls:
         if name in _UNPICKLING:
             yield Problem(
@@ -86,7 +86,7 @@ def allow_pickle(folder: Folder) -> Iterator[Problem]:
 
 @rule("HUB245", "trust_remote_code=True")
 def trust_remote_code(folder: Folder) -> Iterator[Problem]:
-    """trust_remote_code=True runs code that nobody here has seen."""
+    """trust_remote_code=True runs code that no reviewer has seen."""
     for module, _, call in folder.calls:
         if keyword_constant(call, "trust_remote_code") is True:
             yield Problem(

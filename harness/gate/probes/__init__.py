@@ -9,7 +9,7 @@ To add a probe:
 
 2.  Write a function that reads what the experiment saw and yields a `Symptom` for what is wrong;
     `DoesNotApply` says that nothing can be said. Mark it: ``@probe("HUB-C56", "Title", calls=(...),
-    because=(...))``. `Probe` explains the options. Import nothing that wakes torch at the top.
+    because=(...))``. `Probe` explains the options. Import nothing that imports torch at the top.
 
 3.  Write docs/gate/HUB-C56.md. A finding tells its reader two parts of the page: "Why it matters",
     and the text below the code of "Right" (the code itself if there is none). Then add wrong code

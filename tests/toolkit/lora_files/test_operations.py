@@ -17,6 +17,7 @@ from tests.toolkit.lora_files.support import (
     copy_of,
     outputs,
     random_lora,
+    tiny_layout,
     with_update,
 )
 from toolkit.core.errors import HubError, UsageError
@@ -182,7 +183,7 @@ def full_deltas(seed=0) -> dict[str, torch.Tensor]:
 
 def test_extraction_at_full_rank_is_exact():
     deltas = full_deltas()
-    found = extract_lora(deltas.items(), rank=1000)
+    found = extract_lora(deltas.items(), rank=1000, layout=tiny_layout())
     assert found.relative_error < 1e-6
     for name, delta in deltas.items():
         error = (found.lora.layers[name.removesuffix(".weight")].delta() - delta).abs().max()
@@ -192,7 +193,7 @@ def test_extraction_at_full_rank_is_exact():
 @pytest.mark.parametrize("rank", [1, 3])
 def test_extraction_below_is_as_good_as_any_matrix_of_that_rank(rank):
     deltas = full_deltas()
-    found = extract_lora(deltas.items(), rank=rank)
+    found = extract_lora(deltas.items(), rank=rank, layout=tiny_layout())
     lost = total = 0.0
     for name, delta in deltas.items():
         best = torch.linalg.svdvals(delta.double().flatten(1))
@@ -209,7 +210,8 @@ def test_a_lora_that_was_merged_into_its_base_comes_back(pristine, tmp_path):
     tuned = with_update(pristine, lora)
     save_folder(pristine, tmp_path / "base")
     save_folder(tuned, tmp_path / "tuned")
-    found = extract_lora(read_deltas(tmp_path / "base", tmp_path / "tuned"), energy=1 - 1e-9)
+    both = read_deltas(tmp_path / "base", tmp_path / "tuned")
+    found = extract_lora(both, energy=1 - 1e-9, layout=tiny_layout())
     assert set(found.lora.layers) == set(ALL_LAYERS)
     assert set(found.lora.ranks()) == {3}
     assert_same_update(found.lora, lora, 1e-5)
@@ -219,7 +221,7 @@ def test_a_lora_that_was_merged_into_its_base_comes_back(pristine, tmp_path):
         (tmp_path / "base/unet", tmp_path / "tuned/unet"),
         tuple(tmp_path / p / "unet/diffusion_pytorch_model.safetensors" for p in ("base", "tuned")),
     ):
-        alone = extract_lora(read_deltas(base, other), energy=1 - 1e-9)
+        alone = extract_lora(read_deltas(base, other), energy=1 - 1e-9, layout=tiny_layout())
         assert set(alone.lora.layers) == set(UNET_LAYERS)
 
 
@@ -239,7 +241,8 @@ def test_a_delta_of_the_harness_becomes_a_lora(pristine, tmp_path):
         },
     }
     write_delta(tmp_path / "delta.safetensors", parts)
-    found = extract_lora(read_deltas(tmp_path / "delta.safetensors", None), rank=2)
+    deltas = read_deltas(tmp_path / "delta.safetensors", None)
+    found = extract_lora(deltas, rank=2, layout=tiny_layout())
     assert_same_update(found.lora, lora, 1e-5)
 
 
@@ -258,7 +261,8 @@ def test_single_file_checkpoints_are_compared_by_their_original_names(pristine, 
         vae = {"first_stage_model.encoder.conv_in.weight": torch.ones(1)}
         save_file({**unet, **text, **vae}, tmp_path / f"{name}.safetensors")
     deltas = read_deltas(tmp_path / "base.safetensors", tmp_path / "tuned.safetensors")
-    assert_same_update(extract_lora(deltas, energy=1 - 1e-9).lora, lora, 1e-5)
+    found = extract_lora(deltas, energy=1 - 1e-9, layout=tiny_layout())
+    assert_same_update(found.lora, lora, 1e-5)
 
 
 def test_what_no_lora_holds_is_counted():
@@ -268,7 +272,7 @@ def test_what_no_lora_holds_is_counted():
         "unet.conv_norm_out.weight": torch.ones(16),
         "unet.conv_out.weight": torch.zeros(4, 16, 3, 3),
     }
-    found = extract_lora(deltas.items(), rank=1)
+    found = extract_lora(deltas.items(), rank=1, layout=tiny_layout())
     assert list(found.lora.layers) == ["unet.conv_in"]
     assert found.left_out == ("unet.conv_in.bias", "unet.conv_norm_out.weight")
     assert found.left_out_share == pytest.approx(math.sqrt(160 / (160 + 576)))
