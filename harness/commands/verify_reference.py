@@ -76,8 +76,8 @@ def verify_reference(
         apart = differences(row, run.row, seeds) if agrees else []
         if agrees and not apart:
             shown.append(evidence(run, seeds))
-            steps = len(run.row.losses)
-            equal = f"{steps} losses of seed {seeds[0]} and all figures of {len(seeds)} seeds"
+            steps, names = len(run.row.losses), ", ".join(map(str, seeds))
+            equal = f"{steps} losses of seed {seeds[0]} and all figures (seeds: {names})"
             console.print(f"  Equal to the last digit: {equal}.", soft_wrap=True)
         elif agrees:
             console.print(f"  Not equal to the last digit: {', '.join(apart)}.", soft_wrap=True)
