@@ -32,7 +32,7 @@ def site(tmp_path_factory):
 
 def test_the_pages_about_the_code_say_what_the_code_says(capsys):
     assert main(["docs", "--check"]) == 0, "nox -s docs writes them anew"
-    assert "is what the code says" in capsys.readouterr().out
+    assert "matches the code" in capsys.readouterr().out
 
 
 def test_the_pages_about_imports_name_all_that_the_check_lets_through():
