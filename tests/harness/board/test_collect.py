@@ -27,7 +27,7 @@ def test_whoever_has_no_row_is_pending_and_the_reference_is_there(small):
     board = collect()
     assert [e.name for e in board.entries] == ["One", "reference", "Two"]
     assert {e.state for e in board.entries} == {"pending"}
-    assert "nobody has run it" in entry(board, "One").reasons[0]
+    assert "not yet run" in entry(board, "One").reasons[0]
 
 
 def test_a_row_of_today_is_measured_and_every_figure_arrives(small):

@@ -56,7 +56,7 @@ def test_a_row_of_other_code_is_not_verified():
 
 def test_why_stale_names_what_changed(runs, capsys):
     assert main(["why-stale", "Example1"]) == 1
-    assert "never run here" in capsys.readouterr().out
+    assert "has not run here" in capsys.readouterr().out
     track, reference = load_track("robot"), registry.load_reference()
     folder = runs / "robot" / "Example1" / "abc"
     row_files.write_row(folder / ROW_FILE, example_row(contribution="Example1"))

@@ -44,7 +44,8 @@ def test_the_next_steps_are_those_that_the_guide_announces(contributions, capsys
     for step, begin in zip(steps, begins, strict=True):
         assert step.strip().startswith(begin)
     guide = " ".join((paths.ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split())
-    assert f"`{first}`, a command to run it, a file to edit and a command to check it." in guide
+    rest = "followed by a command that runs it, a file to edit and a command that checks it."
+    assert f"`{first}`, {rest}" in guide
 
 
 def test_no_placeholder_is_left(contributions):
@@ -177,7 +178,7 @@ def test_a_copy_of_a_contribution_is_green_and_says_where_it_comes_from(
     [
         (("--from", "reference"), "Example1 has all four hooks"),
         (("--from", "Dora2"), "Did you mean: DoRA"),
-        (("--from", "DoRA", "--kind", "code"), "Leave one of them out"),
+        (("--from", "DoRA", "--kind", "code"), "Use only one of them"),
     ],
 )
 def test_a_start_that_cannot_be_made_says_what_can(beside, options, said):

@@ -114,7 +114,7 @@ def test_the_harness_stops_and_goes_on_too_and_makes_the_same_lora(
 
     again = run(*arguments)
     assert again.returncode == 0, (again.stdout, again.stderr)
-    assert "Going on with the run" in again.stdout
+    assert "Continuing the run" in again.stdout
     assert "loads in diffusers, A1111 and ComfyUI" in again.stdout
     mine, theirs = tmp_path / "lora.safetensors", undisturbed / "adapter.safetensors"
     # The headers differ in the title, which is the file's name.

@@ -78,7 +78,7 @@ def test_a_board_is_stopped_and_goes_on_and_one_fault_stops_nobody(hub):
     first.stdout.close()
     assert first.wait(60) == 130, "".join(lines)
     assert any(line.startswith("reference on robot: gain") for line in lines)
-    assert "No file was left half-written" in "".join(lines)
+    assert "All files are complete" in "".join(lines)
     deadline = time.monotonic() + 20
     while processes_of(hub) and time.monotonic() < deadline:
         time.sleep(0.1)
