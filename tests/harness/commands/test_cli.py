@@ -204,7 +204,8 @@ def test_options_out_of_range_are_refused_with_their_name(here):
 
 def test_the_parent_imports_no_contribution_and_no_reference():
     code = (
-        "import sys; from harness import pipeline, registry, page\n"
+        "import sys; from harness.contributions import registry\n"
+        "from harness.runs import page, pipeline\n"
         "from harness.commands import contribution, generate\n"
         "from harness.protocol.track import load_track\n"
         "pipeline.check(registry.load('Example1')); load_track('robot').protocol_hash()\n"

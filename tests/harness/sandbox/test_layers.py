@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from harness import paths
-from harness.sandbox import layers, trial
+from harness.sandbox import layers, seccomp, trial
 from harness.sandbox.choose import choose, why_not
 from toolkit.core.errors import EnvironmentFault
 
@@ -75,7 +75,7 @@ def test_ci_fails_below_the_layer_that_it_requires(monkeypatch):
 @LINUX
 def test_a_trial_complains_about_a_layer_that_does_not_hold(monkeypatch):
     monkeypatch.setattr(layers, "landlock_rules", lambda view: None)
-    monkeypatch.setattr(layers.seccomp, "supported", lambda: True)
+    monkeypatch.setattr(seccomp, "supported", lambda: True)
     complaint = trial.trial("landlock")
     assert complaint is not None
     assert "can be read" in complaint
