@@ -99,7 +99,7 @@ def test_the_command_gets_its_arguments_and_its_exit_code_is_kept(monkeypatch):
 
 def test_it_needs_nothing_but_the_standard_library():
     code = (
-        "import sys; sys.path.insert(0, '.'); import harness.environment\n"
+        "import sys, runpy; runpy.run_path('harness/environment.py', run_name='environment')\n"
         "outside = [n for n, m in sys.modules.items() if 'site-packages' in str(getattr(m, "
         "'__file__', ''))]\nsys.exit(f'{outside}' if outside else 0)"
     )
