@@ -1,7 +1,7 @@
-"""What can be done here: ``nox -l`` lists it, ``nox -s <session>`` does it.
+"""The hub's commands: ``nox -l`` lists them, ``nox -s <session>`` runs one.
 
-All sessions share one environment (tools/environment.py) and call ``python -m harness`` with the
-same words, so whatever works here works without nox, and in CI.
+All sessions share one environment (harness/environment.py) and call ``python -m harness`` with the
+same words, so every command works without nox, and in CI.
 """
 
 import sys
@@ -20,7 +20,7 @@ def python(session: nox.Session, *arguments: str) -> None:
     """Run the hub's Python on ``arguments``, setting its environment up first when needed."""
     session.run(
         sys.executable,
-        "tools/environment.py",
+        "harness/environment.py",
         *arguments,
         external=True,
         interrupt_timeout=PATIENCE,
@@ -28,171 +28,100 @@ def python(session: nox.Session, *arguments: str) -> None:
     )
 
 
-def harness(session: nox.Session, command: str) -> None:
-    """Run one harness command with the arguments after ``--``."""
-    python(session, "-m", "harness", command, *session.posargs)
+# Each command of the harness, with what `nox -l` says about it.
+COMMANDS = """
+contribution Check, train, score and compare one contribution: nox -s contribution -- Example1.
+train        Train on your own pictures: nox -s train -- Example1 --data photos --base BASE.
+generate     Draw with a trained contribution: nox -s generate -- Example1 --prompt "a sks robot".
+export       Write a training as a file for other programs: nox -s export -- DoRA --format kohya.
+matrix       Try which hooks work together and write docs/compatibility.md: nox -s matrix.
+new          Create a contribution that passes every check: nox -s new -- MyIdea.
+check        Check folders without running their code: nox -s check -- MyIdea (or --all).
+compare      Compare two contributions: nox -s compare -- Example1 reference.
+preview      Show a contribution's newest row in its place on the board: nox -s preview -- Example1.
+sweep        Choose a learning rate on held-back training pictures: nox -s sweep -- MyIdea.
+verify       Run a recorded row again: nox -s verify -- Example1.
+why-stale    List what changed since a contribution was run: nox -s why-stale -- Example1.
+plan         List the runs of a board, or run them: nox -s plan -- --executor shard --shard 1/8.
+collect      Merge rows that other machines stored into this board: nox -s collect -- DIR.
+controls     Measure the hub's own rows and check that each is in its place.
+calibrate    Measure how small a difference the protocol can show.
+explain      Explain a check with wrong and right code: nox -s explain -- HUB204.
+list         List the contributions.
+clean        List what runs/ no longer needs; nox -s clean -- --yes removes it.
+doctor       Examine the machine and the installation.
+leaderboard  Build the site and the tables from the recorded rows: then open runs/site/index.html.
+docs         Build the documentation, and its pages about the code: then open runs/docs/index.html.
+ci           Run what CI runs: nox -s ci -- check MY-BRANCH (--run: train and compare, too).
+"""
+# Programs of their own: session -> (module, what `nox -l` says about it).
+PROGRAMS = {
+    "reference": (
+        "src.main",
+        "Run the reference by itself, without the harness: nox -s reference -- --steps 50.",
+    ),
+    "scrape": (
+        "src.scraping",
+        'Collect pictures and captions from the web: nox -s scrape -- "red panda" --out Dataset.',
+    ),
+    "dataset": (
+        "toolkit.picture_sets",
+        "Check a folder of pictures before training: nox -s dataset -- check DIR (or preview).",
+    ),
+    "lora": (
+        "toolkit.lora_files",
+        "Inspect or change a LoRA file from any trainer: nox -s lora -- inspect FILE.",
+    ),
+    "sd14": (
+        "recipes.sd14_size",
+        "Train, save, load, draw at SD 1.4's size (--each: each contribution). Slow, 8 GB.",
+    ),
+    "exports": (
+        "recipes.exports",
+        "Train, export and draw with the file, for every contribution: ten minutes.",
+    ),
+    "elsewhere": (
+        "recipes.elsewhere",
+        "Run other programs on the hub's files and the hub on theirs: -- --programs FOLDER.",
+    ),
+    "bench": (
+        "benchmarks",
+        "Measure speed, an hour: nox -s bench, or nox -s bench -- training_step; writes results.",
+    ),
+    "hostile": (
+        "tests.hostile",
+        "Run every hostile contribution on every isolation layer; write docs/isolation.md's table.",
+    ),
+    "fuzz": (
+        "tests.fuzz",
+        "Feed random bytes to the readers, ten minutes by hypothesis: nox -s fuzz -- --minutes 10.",
+    ),
+    "kill_anywhere": (
+        "tests.kill_anywhere",
+        "Kill a run and a board build at 50 random moments each; no file may be incomplete.",
+    ),
+    "mutants": (
+        "tests.mutants.__main__",
+        "Measure what the correctness gate catches and write docs/gate/matrix.md (ten minutes).",
+    ),
+}
 
 
-@nox.session(python=False)
-def contribution(session: nox.Session) -> None:
-    """Check, train, score and compare one contribution: nox -s contribution -- Example1."""
-    harness(session, "contribution")
+def add_session(name: str, summary: str, *words: str) -> None:
+    """Make a session that runs these words with whatever comes after ``--``."""
+
+    def session(session: nox.Session) -> None:
+        python(session, "-m", *words, *session.posargs)
+
+    session.__doc__ = summary
+    nox.session(session, name=name, python=False)
 
 
-@nox.session(python=False)
-def train(session: nox.Session) -> None:
-    """Train on your own pictures: nox -s train -- Example1 --data photos --base BASE."""
-    harness(session, "train")
-
-
-@nox.session(python=False)
-def generate(session: nox.Session) -> None:
-    """Draw with a trained contribution: nox -s generate -- Example1 --prompt "a sks robot"."""
-    harness(session, "generate")
-
-
-@nox.session(python=False)
-def export(session: nox.Session) -> None:
-    """Write what was trained for other programs: nox -s export -- DoRA --format kohya."""
-    harness(session, "export")
-
-
-@nox.session(python=False)
-def matrix(session: nox.Session) -> None:
-    """Try which hooks go together and write docs/compatibility.md: nox -s matrix."""
-    harness(session, "matrix")
-
-
-@nox.session(python=False)
-def new(session: nox.Session) -> None:
-    """Start a contribution that is green at once: nox -s new -- MyIdea."""
-    harness(session, "new")
-
-
-@nox.session(python=False)
-def check(session: nox.Session) -> None:
-    """Check folders without running their code: nox -s check -- MyIdea (or --all)."""
-    harness(session, "check")
-
-
-@nox.session(python=False)
-def compare(session: nox.Session) -> None:
-    """Compare two contributions: nox -s compare -- Example1 reference."""
-    harness(session, "compare")
-
-
-@nox.session(python=False)
-def preview(session: nox.Session) -> None:
-    """Show a contribution's newest row in its place on the board: nox -s preview -- Example1."""
-    harness(session, "preview")
-
-
-@nox.session(python=False)
-def sweep(session: nox.Session) -> None:
-    """Choose a learning rate on held-back training pictures: nox -s sweep -- MyIdea."""
-    harness(session, "sweep")
-
-
-@nox.session(python=False)
-def verify(session: nox.Session) -> None:
-    """Run a recorded row again: nox -s verify -- Example1."""
-    harness(session, "verify")
-
-
-@nox.session(name="why-stale", python=False)
-def why_stale(session: nox.Session) -> None:
-    """Say what changed since a contribution was run: nox -s why-stale -- Example1."""
-    harness(session, "why-stale")
-
-
-@nox.session(python=False)
-def plan(session: nox.Session) -> None:
-    """List the runs of a board, or carry them out: nox -s plan -- --executor shard --shard 1/8."""
-    harness(session, "plan")
-
-
-@nox.session(python=False)
-def collect(session: nox.Session) -> None:
-    """Merge rows that other machines stored into this board: nox -s collect -- DIR."""
-    harness(session, "collect")
-
-
-@nox.session(python=False)
-def controls(session: nox.Session) -> None:
-    """Measure the hub's own rows and see whether each is in its place."""
-    harness(session, "controls")
-
-
-@nox.session(python=False)
-def calibrate(session: nox.Session) -> None:
-    """Measure how small a difference the protocol can show."""
-    harness(session, "calibrate")
-
-
-@nox.session(python=False)
-def explain(session: nox.Session) -> None:
-    """Explain a check with wrong and right code: nox -s explain -- HUB204."""
-    harness(session, "explain")
-
-
-@nox.session(name="list", python=False)
-def list_contributions(session: nox.Session) -> None:
-    """List the contributions."""
-    harness(session, "list")
-
-
-@nox.session(python=False)
-def reference(session: nox.Session) -> None:
-    """Run the reference by itself, without the harness: nox -s reference -- --steps 50."""
-    python(session, "-m", "src.main", *session.posargs)
-
-
-@nox.session(python=False)
-def scrape(session: nox.Session) -> None:
-    """Collect pictures and captions from the web: nox -s scrape -- "red panda" --out Dataset."""
-    python(session, "-m", "src.scraping", *session.posargs)
-
-
-@nox.session(python=False)
-def dataset(session: nox.Session) -> None:
-    """Look at a folder of pictures before training: nox -s dataset -- check DIR (or preview)."""
-    python(session, "-m", "picture_sets", *session.posargs)
-
-
-@nox.session(python=False)
-def clean(session: nox.Session) -> None:
-    """List what runs/ no longer needs; nox -s clean -- --yes removes it."""
-    harness(session, "clean")
-
-
-@nox.session(python=False)
-def doctor(session: nox.Session) -> None:
-    """Look at the machine and the installation."""
-    harness(session, "doctor")
-
-
-@nox.session(python=False)
-def leaderboard(session: nox.Session) -> None:
-    """Build the site and the tables from the recorded rows: then open runs/site/index.html."""
-    harness(session, "leaderboard")
-
-
-@nox.session(python=False)
-def docs(session: nox.Session) -> None:
-    """Build the documentation, and its pages about the code: then open runs/docs/index.html."""
-    harness(session, "docs")
-
-
-@nox.session(python=False)
-def ci(session: nox.Session) -> None:
-    """Do what CI does: nox -s ci -- check MY-BRANCH (--run: train and compare, too)."""
-    harness(session, "ci")
-
-
-@nox.session(python=False)
-def lora(session: nox.Session) -> None:
-    """Look at or change a LoRA file of any trainer: nox -s lora -- inspect FILE."""
-    python(session, "-m", "lora_files", *session.posargs)
+for line in COMMANDS.strip().splitlines():
+    command, summary = line.split(maxsplit=1)
+    add_session(command, summary, "harness", command)
+for name, (module, summary) in PROGRAMS.items():
+    add_session(name, summary, module)
 
 
 @nox.session(python=False)
@@ -207,30 +136,19 @@ def base_model(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
-def sd14(session: nox.Session) -> None:
-    """Train, save, load, draw at SD 1.4's size (--everybody: each contribution). Slow, 8 GB."""
-    python(session, "-m", "recipes.sd14_size", *session.posargs)
-
-
-@nox.session(python=False)
-def exports(session: nox.Session) -> None:
-    """Train, export and draw with the file, for every contribution: ten minutes."""
-    python(session, "-m", "recipes.exports", *session.posargs)
-
-
-@nox.session(python=False)
-def bench(session: nox.Session) -> None:
-    """Measure speed, an hour: nox -s bench, or nox -s bench -- training_step; writes results."""
-    python(session, "-m", "benchmarks", *session.posargs)
-
-
-@nox.session(python=False)
 def lint(session: nox.Session) -> None:
-    """Run ruff and mypy, and the linters of the GitHub workflows."""
+    """Run ruff, mypy, import-linter, and the linters of the GitHub workflows."""
     python(session, "-m", "ruff", "check", ".")
     python(session, "-m", "ruff", "format", "--check", ".")
     python(session, "-m", "mypy")
-    python(session, "tools/lint_workflows.py")
+    # The layers of the house: pyproject.toml, [tool.importlinter].
+    python(
+        session,
+        "-c",
+        "from importlinter.cli import lint_imports_command as run; run()",
+        "--no-cache",
+    )
+    python(session, "harness/commands/ci/lint_workflows.py")
 
 
 @nox.session(python=False)
@@ -242,28 +160,10 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
-def hostile(session: nox.Session) -> None:
-    """Run every hostile contribution on every isolation layer; write docs/isolation.md's table."""
-    python(session, "-m", "tests.hostile", *session.posargs)
-
-
-@nox.session(python=False)
-def fuzz(session: nox.Session) -> None:
-    """Feed the readers random bytes, ten minutes with hypothesis: nox -s fuzz -- --minutes 10."""
-    python(session, "-m", "tests.fuzz", *session.posargs)
-
-
-@nox.session(python=False)
-def kill_anywhere(session: nox.Session) -> None:
-    """Kill a run, and a board build, at 50 random moments each; afterwards every file is whole."""
-    python(session, "-m", "tests.kill_anywhere", *session.posargs)
-
-
-@nox.session(python=False)
 def ray(session: nox.Session) -> None:
     """Kill a node of a real Ray cluster half-way through a board: installs the extra `ray`.
 
-    With HUB_RAY_RESULT=benchmarks/results/ray.json what it found is written down.
+    HUB_RAY_RESULT=benchmarks/results/ray.json writes the result to that file.
     """
     extras = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]
     python(session, "-m", "pip", "install", "--quiet", *extras["ray"])
@@ -274,15 +174,15 @@ def ray(session: nox.Session) -> None:
         "-W",
         "ignore::pytest.PytestUnraisableExceptionWarning",
     )
-    python(session, "-m", "pytest", *quiet, "tests/harness/executors/test_ray.py", *session.posargs)
+    python(session, "-m", "pytest", *quiet, "tests/harness/runs/many/test_ray.py", *session.posargs)
 
 
 @nox.session(python=False)
 def extras(session: nox.Session) -> None:
-    """Run the tests that need packages the hub does without: LyCORIS, ImageHash, onnxruntime.
+    """Run the tests that need further packages: LyCORIS, ImageHash, onnxruntime.
 
-    In ``nox -s tests`` they are skipped; here they are not. The packages go into a folder beside
-    the hub's environment, for all programs that load a model would import some of them.
+    ``nox -s tests`` skips them; this session does not. It installs them into a folder beside the
+    hub's environment, because every program that loads a model would import some of them.
     """
     groups = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]
     folder = Path(".nox", "extras").absolute()
@@ -294,12 +194,21 @@ def extras(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
-def mutants(session: nox.Session) -> None:
-    """Show what the correctness gate catches: write docs/contract/matrix.md anew (ten minutes)."""
-    python(session, "-m", "harness.contract.matrix", *session.posargs)
+def findings(session: nox.Session) -> None:
+    """Run the scripts of findings/, each in an environment of its own: nox -s findings -- NAME."""
+    folder = Path("findings")
+    names = session.posargs or [one.stem for one in folder.glob("[!_]*.sh")]
+    changed = []
+    for name in sorted(names):
+        try:
+            session.run("bash", str(folder / f"{name}.sh"), external=True)
+        except nox.command.CommandFailed:
+            changed.append(name)
+    if changed:
+        session.error(f"no longer so, or not to be had here: {', '.join(changed)}")
 
 
 @nox.session(python=False)
 def lock(session: nox.Session) -> None:
-    """Write requirements.txt anew from pyproject.toml."""
-    python(session, "tools/lock.py")
+    """Generate requirements.txt from pyproject.toml."""
+    python(session, "harness/commands/ci/lock.py")

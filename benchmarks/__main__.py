@@ -1,4 +1,4 @@
-"""Measure everything, one program after the other, and write the pages: ``nox -s bench``.
+"""Measure everything, one program after the other: ``nox -s bench``.
 
     python -m benchmarks [NAME ...] [--diffusers FILE ...]
 
@@ -14,7 +14,6 @@ import sys
 
 from harness import paths
 
-RESULTS = "benchmarks/results"
 PROGRAMS: dict[str, tuple[tuple[str, ...], ...]] = {
     "training_step": ((), ("--sd14", "--px", "256"), ("--sd14", "--px", "512")),
     "whole_process": ((),),
@@ -22,13 +21,9 @@ PROGRAMS: dict[str, tuple[tuple[str, ...], ...]] = {
     "parts": ((),),
     "profile": ((),),
     "sandbox": ((),),
-    "site": (("--out", f"{RESULTS}/site.json"),),
-    "scaling": (
-        ("hub", "--out", f"{RESULTS}/scaling_hub.json"),
-        ("cache", "--counts", "1000,10000,100000", "--out", f"{RESULTS}/scaling_cache.json"),
-    ),
+    "site": ((),),
+    "scaling": (("hub",), ("cache",)),
 }
-PAGES = (("scaling", "write"), ("paper_plan", "write"), ("page",))
 
 
 def main(words: list[str]) -> int:
@@ -46,7 +41,6 @@ def main(words: list[str]) -> int:
             given = options if name == "whole_process" else []
             if not run(name, *arguments, *given):
                 failed.append(" ".join((name, *arguments)))
-    failed += [" ".join(page) for page in PAGES if not run(*page)]
     if failed:
         print(f"Failed: {'; '.join(failed)}. Their words are above.", file=sys.stderr)
     return 1 if failed else 0

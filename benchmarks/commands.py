@@ -2,108 +2,50 @@
 
     python -m benchmarks.commands
 
-They take turns, ``ROUNDS`` times; the page has the median and the quickest. An answer from before
-(an unchanged contribution) is measured on a run that is made first, if there is none.
+They take turns, ``ROUNDS`` times, after one round that does not count; the page has the median and
+the quickest. An unchanged contribution is answered from the run that the first round makes.
 """
 
 from __future__ import annotations
 
-import json
+import shlex
 import statistics
 import sys
-import tempfile
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from functools import partial
 
-from benchmarks.processes import Used, use
-from harness import atomic, paths
-from harness.machine import describe_machine
+from benchmarks.page import record
+from benchmarks.processes import Used, in_turns, use
 
-FIGURES = paths.ROOT / "benchmarks" / "results" / "commands.json"
 ROUNDS = 5
-LOAD = "from base_models.load import load_pipeline; load_pipeline('models/tiny-sd')"
+LOAD = "from toolkit.base_models.load import load_pipeline; load_pipeline('models/tiny-sd')"
+# What it is -> what follows the interpreter.
+COMMANDS = {
+    "an interpreter that does nothing": "-c pass",
+    "`import torch`": "-c 'import torch'",
+    "`import diffusers`": "-c 'import diffusers'",
+    "load the embedded base": f'-c "{LOAD}"',
+    "load it, and leave without tearing down": f'-c "{LOAD}; import os; os._exit(0)"',
+    "`python -m src.main --help`": "-m src.main --help",
+    "`harness --help`": "-m harness --help",
+    "`harness list`": "-m harness list",
+    "`harness check Example1`": "-m harness check Example1",
+    "`harness check --all`": "-m harness check --all",
+    "`harness plan`": "-m harness plan",
+    "`dataset check` of twelve pictures": "-m toolkit.picture_sets check src/Dataset",
+    "`contribution Example1`, unchanged": "-m harness contribution Example1",
+    "`harness/environment.py -m harness list`": "harness/environment.py -m harness list",
+    "`nox -s list`": "-m nox -s list",
+}
 
 
-@dataclass(frozen=True)
-class Command:
-    """Something that is typed.
-
-    Args:
-        what: For the table.
-        arguments: What follows the interpreter.
-        first: What has to have been run before, once.
-    """
-
-    what: str
-    arguments: tuple[str, ...]
-    first: tuple[str, ...] = ()
-
-
-def python(what: str, code: str) -> Command:
-    """Return a line of Python as a command."""
-    return Command(what, ("-c", code))
-
-
-def harness(what: str, *words: str, first: Iterable[str] = ()) -> Command:
-    """Return a harness command."""
-    return Command(what, ("-m", "harness", *words), tuple(first))
-
-
-ENVIRONMENT = "tools/environment.py"
-EXAMPLE = ("contribution", "Example1")
-COMMANDS = (
-    python("an interpreter that does nothing", "pass"),
-    python("`import torch`", "import torch"),
-    python("`import diffusers`", "import diffusers"),
-    python("load the embedded base", LOAD),
-    python("load it, and leave without tearing down", f"{LOAD}; import os; os._exit(0)"),
-    Command("`python -m src.main --help`", ("-m", "src.main", "--help")),
-    harness("`harness --help`", "--help"),
-    harness("`harness list`", "list"),
-    harness("`harness check Example1`", "check", "Example1"),
-    harness("`harness check --all`", "check", "--all"),
-    harness("`harness plan`", "plan"),
-    Command("`dataset check` of twelve pictures", ("-m", "picture_sets", "check", "src/Dataset")),
-    harness("`contribution Example1`, unchanged", *EXAMPLE, first=("-m", "harness", *EXAMPLE)),
-    Command("`tools/environment.py -m harness list`", (ENVIRONMENT, "-m", "harness", "list")),
-    Command("`nox -s list`", ("-m", "nox", "-s", "list")),
-)
-
-
-def main() -> int:
+def main() -> None:
     """Measure, write."""
-    found: dict[str, list[Used]] = {one.what: [] for one in COMMANDS}
-    with tempfile.TemporaryDirectory(prefix="hub-benchmark-") as temporary:
-        log = Path(temporary) / "log"
-        for one in COMMANDS:
-            if one.first:
-                measured(one.what, one.first, log)
-        for _ in range(ROUNDS):
-            for one in COMMANDS:
-                found[one.what].append(measured(one.what, one.arguments, log))
-                print(one.what, f"{found[one.what][-1].wall_s:.2f} s", flush=True)
-    known = {
-        "rounds": ROUNDS,
-        "machine": describe_machine(1, "none").model_dump(),
-        "commands": {what: summary(used) for what, used in found.items()},
+    ways = {
+        what: partial(use, [sys.executable, *shlex.split(words)], what)
+        for what, words in COMMANDS.items()
     }
-    atomic.write_text(FIGURES, json.dumps(known, indent=1) + "\n")
-    atomic.write_text(FIGURES.with_suffix(".md"), render(known))
-    return 0
-
-
-def measured(what: str, arguments: Iterable[str], log: Path) -> Used:
-    """Run one command.
-
-    Raises:
-        SystemExit: It failed; with the end of what it printed.
-    """
-    used = use([sys.executable, *arguments], log)
-    if used.code != 0:
-        raise SystemExit(f"{what} failed:\n{used.said[-2000:]}")
-    return used
+    found = in_turns(ways, ROUNDS, warm_up=1)
+    record("commands", {"rounds": ROUNDS, "commands": {n: summary(u) for n, u in found.items()}})
 
 
 def summary(found: list[Used]) -> dict[str, float]:
@@ -116,26 +58,5 @@ def summary(found: list[Used]) -> dict[str, float]:
     }
 
 
-def render(known: dict[str, Any]) -> str:
-    """Return the results as a page."""
-    machine = known["machine"]
-    lines = [
-        "# Commands",
-        "",
-        "Written by `python -m benchmarks.commands`; do not edit. From the start of the process "
-        f"until it is gone, teardown included; medians of {known['rounds']} rounds in turns. "
-        f"{machine['processor']}, torch {machine['packages']['torch']}, one thread.",
-        "",
-        "| command | wall s | quickest | processor s | peak MiB |",
-        "|---|---:|---:|---:|---:|",
-    ]
-    lines += [
-        f"| {what} | {one['wall_s']:.2f} | {one['quickest_s']:.2f} | {one['cpu_s']:.2f} | "
-        f"{one['peak_mib']} |"
-        for what, one in known["commands"].items()
-    ]
-    return "\n".join(lines) + "\n"
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from toolkit.core import templates
 
+TEMPLATES = Path(__file__).with_name("templates")
 OURS, THEIRS, FLOOR = "#2f6fde", "#8a8f98", "#c9ced6"
-LINES = ("#2f6fde", "#d1495b", "#2a9d55", "#b7791f", "#7a4fd1", "#1b8a99", "#5a5f68")
+LINES = (OURS, "#d1495b", "#2a9d55", "#b7791f", "#7a4fd1", "#1b8a99", "#5a5f68")
 LEFT, WIDTH, RIGHT, TOP = 230, 360, 130, 54  # px
 BAR, GROUP = 19, 26  # px
-HEIGHT = 260  # px, of curves
+CURVES_LEFT, HEIGHT = 80, 260  # px
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,11 @@ class Bar:
     low: float | None = None
     high: float | None = None
     colour: str = OURS
+
+
+def render(template: str, **values: Any) -> str:
+    """Return one of the benchmarks' templates, filled, with a line end."""
+    return templates.render(TEMPLATES / template, **values).rstrip() + "\n"
 
 
 def bars(
@@ -39,115 +46,59 @@ def bars(
         marks: Where to draw a line through all of them, for instance at 1.
     """
     most = max(bar.high or bar.middle for group in groups.values() for bar in group)
-    step = nice(most / 6)
-
-    def x(value: float) -> float:
-        return round(LEFT + WIDTH * value / most, 1)
-
-    shown, y = [], TOP
-    for name, group in groups.items():
-        drawn = []
-        for number, bar in enumerate(group):
-            spread = bar.low is not None and bar.high is not None
-            drawn.append(
-                {
-                    "name": bar.name,
-                    "y": y + 8 + BAR * number,
-                    "length": round(x(bar.middle) - LEFT, 1),
-                    "from": x(bar.low) if spread and bar.low is not None else None,
-                    "to": x(bar.high) if spread and bar.high is not None else None,
-                    "colour": bar.colour,
-                    "said": f"{bar.middle:.3g}",
-                }
-            )
-        shown.append({"name": name, "y": y + 2, "bars": drawn})
-        y += GROUP + BAR * len(group)
-    count = math.floor(most / step + 1e-9)
-    ticks = [{"x": x(n * step), "said": f"{n * step:g}", "marked": False} for n in range(count + 1)]
-    ticks += [{"x": x(mark), "said": "", "marked": True} for mark in marks if mark <= most]
-    return _render(
+    power = 10.0 ** math.floor(math.log10(most / 6))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= most / 6)
+    ticks = [(n * step, f"{n * step:g}") for n in range(math.floor(most / step + 1e-9) + 1)]
+    return render(
         "bars.svg",
         title=title,
         measure=measure,
-        groups=shown,
-        ticks=ticks,
+        groups=groups,
+        ticks=[*ticks, *((mark, "") for mark in marks if mark <= most)],
+        x=lambda value: round(LEFT + WIDTH * value / most, 1),
         left=LEFT,
+        top=TOP,
         width=LEFT + WIDTH + RIGHT // 2,
-        bottom=y,
-        height=y + 26,
+        bottom=TOP + sum(GROUP + BAR * len(group) for group in groups.values()),
+        bar_height=BAR,
+        group_gap=GROUP,
     )
 
 
-def nice(step: float) -> float:
-    """Return the next larger of 1, 2, 5 times a power of ten."""
-    power = 10.0 ** math.floor(math.log10(step))
-    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= step)
-
-
-def curves(
-    title: str, measure: str, series: Mapping[str, Mapping[int, float]], unit: str = ""
-) -> str:
+def curves(title: str, measure: str, series: Mapping[str, Mapping[int, float]]) -> str:
     """Return curves over counts, both on a log scale, so that a constant cost is a flat line.
 
     Args:
         title: Heading.
         measure: What is shown, with the unit.
         series: Name -> count -> value above zero.
-        unit: Behind the numbers at the side.
     """
     counts = sorted({count for values in series.values() for count in values})
     numbers = [value for values in series.values() for value in values.values()]
-    low, high = math.floor(math.log10(min(numbers))), math.ceil(math.log10(max(numbers)))
-    high = max(high, low + 1)
-    right, bottom = LEFT - 150 + WIDTH, TOP + HEIGHT
-    left = LEFT - 150
+    low = math.floor(math.log10(min(numbers)))
+    high = max(math.ceil(math.log10(max(numbers))), low + 1)
+    bottom = TOP + HEIGHT
 
     def x(count: int) -> float:
         share = math.log(count / counts[0]) / math.log(counts[-1] / counts[0])
-        return round(left + (right - left) * share, 1)
+        return round(CURVES_LEFT + WIDTH * share, 1)
 
     def y(value: float) -> float:
         return round(bottom - HEIGHT * (math.log10(value) - low) / (high - low), 1)
 
-    lines, ends = [], []
-    for name, values in series.items():
-        dots = [(x(count), y(value)) for count, value in sorted(values.items())]
-        ends.append((dots[-1][1], name, dots))
-    label_y = -math.inf
-    # From top to bottom, each name at least a line below the one before.
-    for number, (end, name, dots) in enumerate(sorted(ends)):
-        label_y = max(end + 4, label_y + 14)
-        lines.append(
-            {
-                "name": name,
-                "dots": dots,
-                "points": " ".join(f"{a},{b}" for a, b in dots),
-                "colour": LINES[number % len(LINES)],
-                "label_y": round(label_y, 1),
-            }
-        )
-    return _render(
+    dots = {n: [(x(c), y(value)) for c, value in sorted(v.items())] for n, v in series.items()}
+    return render(
         "curves.svg",
         title=title,
         measure=measure,
-        lines=lines,
-        across=[{"at": x(count), "said": f"{count:,}"} for count in counts],
-        up=[{"at": y(10.0**n), "said": f"{10.0**n:g}{unit}"} for n in range(low, high + 1)],
-        left=left,
-        right=right,
+        counts=counts,
+        powers=[10.0**n for n in range(low, high + 1)],
+        lines=sorted((found[-1][1], name, found) for name, found in dots.items()),
+        colours=LINES,
+        x=x,
+        y=y,
+        left=CURVES_LEFT,
+        right=CURVES_LEFT + WIDTH,
         top=TOP,
         bottom=bottom,
-        width=right + 190,
-        height=bottom + 26,
     )
-
-
-def _render(template: str, **values: Any) -> str:
-    environment = Environment(
-        loader=PackageLoader("benchmarks", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(template).render(**values) + "\n"

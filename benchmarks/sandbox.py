@@ -9,97 +9,74 @@ starting, the quickest of several. The layers take turns. Writes results/sandbox
 from __future__ import annotations
 
 import json
-import platform
 import statistics
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
-from harness import atomic, paths
-from harness.machine import processor_name, usable_cores
-from harness.registry import load_reference
-from harness.sandbox import layers, probe
+from rich.console import Console
+
+from benchmarks.page import record
+from benchmarks.processes import MIB, in_turns
+from harness import paths
+from harness.contributions.registry import load_reference
+from harness.sandbox import layers, trial
+from harness.sandbox.child import Child, run_children
+from harness.sandbox.choose import why_not
+from harness.sandbox.resource_use import Spent, read_spent
 from harness.worker.jobs import Answer, TrainJob
-from harness.worker.process import Child, run_children
-from harness.worker.spent import read_spent
+from toolkit.core.progress import create_progress
 
-FIGURES = paths.ROOT / "benchmarks" / "results" / "sandbox.json"
 STARTS, TRAININGS, STEPS = 15, 3, 20
+NOTE = (
+    "start: wall time of an interpreter that does nothing, the quickest; training: processor time "
+    "of the reference's whole worker, median; ratio: to the layer 'process'"
+)
 
 
-class Silent:
-    """A progress that shows nothing."""
-
-    def update(self, label: str, done: float, text: str) -> None:
-        """Show nothing."""
-
-    def finish(self, label: str, *, ok: bool) -> None:
-        """Show nothing."""
-
-    def __enter__(self) -> Silent:
-        """Start showing nothing."""
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        """Stop."""
-
-
-def main() -> int:
+def main() -> None:
     """Measure and write."""
-    found = [layer for layer in layers.LAYERS if layers.why_not(layer) is None]
-    starts: dict[str, list[float]] = {layer: [] for layer in found}
-    trainings: dict[str, list[tuple[float, float]]] = {layer: [] for layer in found}
+    found = [layer for layer in layers.LAYERS if why_not(layer) is None]
     with tempfile.TemporaryDirectory(prefix="hub-benchmark-") as name:
         folder = Path(name).resolve()
-        for number in range(STARTS):
-            for layer in found:
-                starts[layer].append(one_start(layer, folder / f"start-{layer}-{number}"))
-        for _ in range(TRAININGS):
-            for layer in found:
-                trainings[layer].append(one_training(layer, folder / f"train-{layer}"))
-                print(layer, trainings[layer][-1], flush=True)
-    base = statistics.median(cpu for cpu, _ in trainings["process"])
+        starts = in_turns(
+            {layer: partial(one_start, layer, folder / f"start-{layer}") for layer in found}, STARTS
+        )
+        trainings = in_turns(
+            {layer: partial(one_training, layer, folder / f"train-{layer}") for layer in found},
+            TRAININGS,
+        )
+    cpu = {layer: statistics.median(spent.cpu_s for spent in trainings[layer]) for layer in found}
     results = {
         layer: {
             "start_ms": round(1000 * min(starts[layer]), 1),
-            "training_cpu_s": round(statistics.median(cpu for cpu, _ in trainings[layer]), 2),
-            "training_cpu_ratio": round(
-                statistics.median(cpu for cpu, _ in trainings[layer]) / base, 3
-            ),
-            "peak_memory_mib": round(max(memory for _, memory in trainings[layer]) / 2**20),
+            "training_cpu_s": round(cpu[layer], 2),
+            "training_cpu_ratio": round(cpu[layer] / cpu["process"], 3),
+            "peak_memory_mib": round(max(one.peak_memory_bytes for one in trainings[layer]) / MIB),
         }
         for layer in found
     }
-    about = {
-        "processor": processor_name(),
-        "cores": usable_cores(),
-        "system": f"{platform.system()} {platform.release()}",
-        "starts": STARTS,
-        "trainings": TRAININGS,
-        "steps": STEPS,
-        "note": "start: wall time of an interpreter that does nothing, the quickest; training: "
-        "processor time of the reference's whole worker, median; ratio: to the layer 'process'",
-    }
-    atomic.write_text(FIGURES, json.dumps(about | {"layers": results}, indent=1) + "\n")
+    about = {"starts": STARTS, "trainings": TRAININGS, "steps": STEPS, "note": NOTE}
+    record("sandbox", about | {"layers": results})
     print(json.dumps(results, indent=1))
-    return 0
 
 
 def one_start(layer: layers.LayerName, out: Path) -> float:
     """Start an interpreter that does nothing; return wall seconds."""
-    (out / "tmp").mkdir(parents=True)
+    (out / "tmp").mkdir(parents=True, exist_ok=True)
     program = [sys.executable, "-I", "-S", "-c", "pass"]
-    start = layers.prepare(layer, probe.NoJob(), out, probe.LIMITS, program)
+    start = layers.prepare(layer, trial.NoJob(), out, trial.LIMITS, program)
     began = time.perf_counter()
-    code, complaint = probe.run(start.command, out)
+    code, complaint = trial.run(start.command, out)
     if code != 0:
         raise SystemExit(f"{layer}: {complaint}")
     return time.perf_counter() - began
 
 
-def one_training(layer: layers.LayerName, out: Path) -> tuple[float, float]:
-    """Train the reference for a few steps; return processor seconds and peak memory in bytes."""
+def one_training(layer: layers.LayerName, out: Path) -> Spent:
+    """Train the reference for a few steps; return what it took."""
     reference = load_reference()
     job = TrainJob(
         contribution=reference,
@@ -115,12 +92,13 @@ def one_training(layer: layers.LayerName, out: Path) -> tuple[float, float]:
     )
     read = Answer.model_validate_json
     child = Child("reference", "harness.worker.main", job, out, 600, read, isolation=layer)
-    run_children([child], Silent())
+    run_children([child], create_progress(Console(quiet=True)))
     spent = read_spent(out)
     if child.ended().error or spent is None:
         raise SystemExit(f"{layer}: {child.ended().error}")
-    return spent.cpu_s, spent.peak_memory_bytes
+    print(layer, spent, flush=True)
+    return spent
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

@@ -1,13 +1,12 @@
 """What a thousand contributions, and thousands of pictures, cost: one each, and whether that grows.
 
-    python -m benchmarks.scaling hub [--counts 10,100,1000] [--out FILE]
-    python -m benchmarks.scaling cache [--counts 500,1000,2000] [--out FILE]
-    python -m benchmarks.scaling write        (docs/scale.md's tables, anew)
+    python -m benchmarks.scaling hub [--counts 10,100]
+    python -m benchmarks.scaling cache [--counts 500,1000,2000]
 
 Each size is measured in a process of its own, by the processor's time, so that a busy machine does
 not distort it. ``hub`` builds made-up contributions and rows with the real records; ``cache`` makes
 small pictures and passes them through the embedded base's VAE, twice: once to fill the cache of
-latents, once to read it back.
+latents, once to read it back. With other counts than the usual nothing is written.
 """
 
 from __future__ import annotations
@@ -15,17 +14,16 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness import atomic, paths
-from harness.machine import describe_machine
+from benchmarks.page import record
+from benchmarks.processes import cpu_seconds, use
+from harness import paths
+from toolkit.core.settings import REFERENCE_NAME
 
 # From the smallest to the largest size the cost of one may grow by this factor, no more.
 MOST_GROWTH = 2.0
@@ -33,60 +31,44 @@ MOST_GROWTH = 2.0
 ALL_PAIRS = ("tie groups alone", "collect rows, ranked")
 SIDE_PX = 64
 
-RESULTS = paths.ROOT / "benchmarks" / "results"
-PAGE = paths.ROOT / "docs" / "scale.md"
-BEGIN = "<!-- scaling: begin. Written by `python -m benchmarks.scaling write`; do not edit. -->"
-END = "<!-- scaling: end. -->"
-CACHE_WORDS = (
-    "The same for pictures of 64 x 64 px through the embedded base's VAE, with the cache of "
-    "latents on disk (`python -m benchmarks.scaling cache`):"
-)
-
-
-def timed(work: Callable[[], object]) -> float:
-    """Return the processor seconds of a piece of work."""
-    start = time.process_time()
-    work()
-    return time.process_time() - start
-
 
 def measure_hub(count: int) -> dict[str, float]:
     """Return the processor seconds of each command over a hub of ``count`` contributions."""
-    from benchmarks import synthetic_hub
-    from harness import registry
+    from harness.board.collect import collect
+    from harness.board.site import build
+    from harness.check.run import check_many
     from harness.commands.list import load_if_possible
     from harness.commands.seeds import chosen_seeds
-    from harness.executors.choose import choose
-    from harness.executors.shard import cut
-    from harness.executors.tasks import Task
-    from harness.leaderboard.collect import collect
-    from harness.leaderboard.site import build
-    from harness.statistics.ranks import tie_groups
-    from harness.structure.run import check_many
+    from harness.contributions import registry
+    from harness.protocol.statistics.groups import tie_groups
+    from harness.runs.many.choose import choose
+    from harness.runs.many.shard import cut
+    from harness.runs.many.tasks import Task
+    from tests.harness.board import synthetic_hub
 
     real = paths.TRACKS
     own = tempfile.TemporaryDirectory(prefix="hub-scaling-")
     with own as temporary, synthetic_hub.hub_at(Path(temporary) / "hub") as root:
-        for library in ("harness", *paths.LIBRARIES):  # a run key is over them, too
+        for library in ("harness", "toolkit"):  # a run key is over them, too
             (root / library).symlink_to(real.parent / library, target_is_directory=True)
         synthetic_hub.fill(real, count, tracks=1)
         names = registry.contribution_names()
         folders = [paths.CONTRIBUTIONS / name for name in names]
-        pattern = Task(contribution=registry.REFERENCE_NAME, track="")
+        pattern = Task(contribution=REFERENCE_NAME, track="")
         seeds = partial(chosen_seeds, None, every=True)
         choices: list[Any] = []
         found = {
-            "list": timed(lambda: [load_if_possible(name) for name in names]),
-            "registry": timed(registry.render_registry),
-            "check --all": timed(lambda: check_many(folders, root=root)),
-            "plan": timed(lambda: choices.append(choose(pattern, "track0", (), seeds))),
-            "shard 1 of 100": timed(lambda: cut(choices[0].planned, 1, 100)),
-            "collect rows, ranked": timed(collect),
+            "list": cpu_seconds(lambda: [load_if_possible(name) for name in names]),
+            "registry": cpu_seconds(registry.render_registry),
+            "check --all": cpu_seconds(lambda: check_many(folders, root=root)),
+            "plan": cpu_seconds(lambda: choices.append(choose(pattern, "track0", (), seeds))),
+            "shard 1 of 100": cpu_seconds(lambda: cut(choices[0].planned, 1, 100)),
+            "collect rows, ranked": cpu_seconds(collect),
         }
         board = collect()
         gains = {entry.name: entry.gains for entry in board.entries if entry.gains}
-        found |= {"tie groups alone": timed(lambda: tie_groups(gains))}
-        return found | {"build site": timed(lambda: build(board, root / "site"))}
+        found |= {"tie groups alone": cpu_seconds(lambda: tie_groups(gains))}
+        return found | {"build site": cpu_seconds(lambda: build(board, root / "site"))}
 
 
 def measure_cache(count: int) -> dict[str, float]:
@@ -94,9 +76,9 @@ def measure_cache(count: int) -> dict[str, float]:
     import torch
     from diffusers import AutoencoderKL
 
-    from harness.records import DatasetConfig
-    from picture_sets.latent_cache import encode_dataset
     from src.dataset import make_dataset
+    from toolkit.core.settings import DatasetConfig
+    from toolkit.picture_sets.latent_cache import encode_dataset
 
     torch.set_num_threads(1)
     vae = AutoencoderKL.from_pretrained(paths.ROOT / "models/tiny-sd", subfolder="vae")
@@ -105,24 +87,19 @@ def measure_cache(count: int) -> dict[str, float]:
         folder, cache = Path(temporary) / "set", Path(temporary) / "cache"
         make_pictures(folder, count)
         start = peak_mib()
-        dataset: Any = None
-
-        def read() -> None:
-            nonlocal dataset
-            dataset = make_dataset(folder, SIDE_PX, DatasetConfig())
-
-        reading = timed(read)
-        filling = timed(lambda: encode_dataset(vae, dataset, cache))
+        read: list[Any] = []
+        found = {
+            "read the folder": cpu_seconds(
+                lambda: read.append(make_dataset(folder, SIDE_PX, DatasetConfig()))
+            ),
+            "fill the cache": cpu_seconds(lambda: encode_dataset(vae, read[0], cache)),
+        }
         filled = peak_mib()
-        again = timed(lambda: encode_dataset(vae, dataset, cache))
-        files = sum(path.stat().st_size for path in cache.rglob("*") if path.is_file())
-        return {
-            "read the folder": reading,
-            "fill the cache": filling,
-            "read the cache": again,
+        return found | {
+            "read the cache": cpu_seconds(lambda: encode_dataset(vae, read[0], cache)),
             "peak_mib_before": start,
             "peak_mib_after": filled,
-            "cache_bytes": files,
+            "cache_bytes": sum(path.stat().st_size for path in cache.rglob("*") if path.is_file()),
         }
 
 
@@ -140,18 +117,17 @@ def make_pictures(folder: Path, count: int) -> None:
 
 def peak_mib() -> float:
     """Return the largest resident memory of this process so far."""
-    kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return kib / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # of KiB
 
 
 MEASURES = {"hub": measure_hub, "cache": measure_cache}
+COUNTS = {"hub": (10, 100, 1000), "cache": (1000, 10_000, 100_000)}
 
 
 def measured(what: str, count: int) -> dict[str, float]:
     """Measure one size in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.scaling", what, "--one", str(count)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)  # noqa: S603
-    found: dict[str, float] = json.loads(done.stdout)
+    found: dict[str, float] = json.loads(use(command, f"{what} {count}").output.splitlines()[-1])
     return found
 
 
@@ -174,64 +150,25 @@ def table(sizes: dict[int, dict[str, float]]) -> tuple[dict[str, Any], list[str]
     return lines | {"smallest": smallest, "largest": largest}, faults
 
 
-def markdown(document: dict[str, Any]) -> str:
-    """Return one table: a row per piece of work, a column per size."""
-    works = {name: found for name, found in document.items() if isinstance(found, dict)}
-    timed_works = {name: found for name, found in works.items() if "cpu_ms_per_one" in found}
-    counts = list(next(iter(timed_works.values()))["cpu_ms_per_one"])
-    heads = " | ".join(f"{int(count):,}" for count in counts)
-    lines = [
-        f"| processor ms for one of | {heads} | growth |",
-        "|---|" + "---:|" * (len(counts) + 1),
-    ]
-    for name, found in timed_works.items():
-        each = " | ".join(f"{found['cpu_ms_per_one'][count]:.2f}" for count in counts)
-        growth = "" if found["growth"] is None else f"{found['growth']:.2f}"
-        lines.append(f"| {name} | {each} | {growth} |")
-    for name, found in works.items():
-        if name not in timed_works:
-            each = " | ".join(f"{found[count]:,}" for count in counts)
-            lines.append(f"| {name.replace('_', ' ')} | {each} | |")
-    return "\n".join(lines)
-
-
-def write() -> None:
-    """Put the tables of the committed results into docs/scale.md."""
-    text = PAGE.read_text(encoding="utf-8")
-    head, _, rest = text.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    hub, cache = (json.loads((RESULTS / f"scaling_{what}.json").read_bytes()) for what in MEASURES)
-    body = f"{markdown(hub)}\n\n{CACHE_WORDS}\n\n{markdown(cache)}"
-    atomic.write_text(PAGE, f"{head}{BEGIN}\n\n{body}\n\n{END}{tail}")
-
-
-def main(arguments: list[str] | None = None) -> int:
+def main() -> int:
     """Measure, print, write; return 1 when something grows faster than the number."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("hub", "cache", "write"))
-    parser.add_argument("--counts", default=None, help="sizes, with commas between")
+    parser.add_argument("what", choices=MEASURES)
+    parser.add_argument("--counts", help="sizes, with commas between")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--out", type=Path)
-    args = parser.parse_args(arguments)
-    if args.what == "write":
-        write()
-        return 0
+    args = parser.parse_args()
     if args.one is not None:
         print(json.dumps(MEASURES[args.what](args.one)))
         return 0
-    counts = args.counts or ("10,100,1000" if args.what == "hub" else "500,1000,2000")
-    sizes = {int(count): measured(args.what, int(count)) for count in counts.split(",")}
-    lines, faults = table(sizes)
-    machine = describe_machine(1, "none")
-    document = {**lines, "processor": machine.processor, "python": machine.python}
-    text = json.dumps(document, indent=1)
-    print(text)
-    if args.out is not None:
-        atomic.write_text(args.out, text + "\n")
+    counts = [int(count) for count in args.counts.split(",")] if args.counts else COUNTS[args.what]
+    found, faults = table({count: measured(args.what, count) for count in counts})
+    print(json.dumps(found, indent=1))
+    if not args.counts:
+        record(f"scaling_{args.what}", found)
     for fault in faults:
         print(f"error: {fault}", file=sys.stderr)
     return 1 if faults else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

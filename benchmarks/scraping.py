@@ -1,10 +1,11 @@
-"""src/scraping.py against the loop anybody would write: throughput, and memory that stays flat.
+"""src/scraping.py against the obvious loop: throughput, and memory that stays flat.
 
-    python -m benchmarks.scraping --out benchmarks/results/scraping.json
+    python -m benchmarks.scraping [--count 100] [--latency-ms 20]
 
 An archive on this machine serves 1,000 different pictures of 1 MB, each after a given latency. The
 plain loop is `requests.get` and `write_bytes`, one picture after the other, nothing checked. A
 second one also decodes each picture, as the scraper has to. Everything runs in its own process.
+With another count or latency nothing is written.
 """
 
 from __future__ import annotations
@@ -18,67 +19,61 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from io import BytesIO
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import psutil
 from PIL import Image
 
-from harness import atomic
+from benchmarks.page import record
+from harness import paths
 
-ROOT = Path(__file__).resolve().parent.parent
+COUNT, LATENCIES_MS = 1000, [0, 50]
 SIDE_PX = 1300
 QUALITY = 95
 SAMPLE_EVERY_S = 0.1
 
 
-def make_picture(seed: int) -> bytes:
-    """Return a JPEG of about 1 MB that resembles no other: coarse colours under fine grain."""
-    noise = random.Random(seed)  # noqa: S311  # no secret
+def make_file(folder: Path, number: int) -> int:
+    """Write a JPEG of about 1 MB that resembles no other: coarse colours under fine grain.
+
+    Returns:
+        Its size in bytes.
+    """
+    noise = random.Random(number)  # noqa: S311  # no secret
     coarse = Image.frombytes("RGB", (8, 8), noise.randbytes(8 * 8 * 3))
     grain = Image.effect_noise((SIDE_PX, SIDE_PX), 40).convert("RGB")
     picture = Image.blend(coarse.resize((SIDE_PX, SIDE_PX), Image.Resampling.BICUBIC), grain, 0.35)
-    buffer = BytesIO()
-    picture.save(buffer, "JPEG", quality=QUALITY)
-    return buffer.getvalue()
-
-
-def make_file(folder: Path, number: int) -> int:
-    """Write one picture; return its size in bytes."""
-    return (folder / f"{number}.jpg").write_bytes(make_picture(number))
+    file = folder / f"{number}.jpg"
+    picture.save(file, "JPEG", quality=QUALITY)
+    return file.stat().st_size
 
 
 def serve(folder: Path, count: int, latency_s: float, port: Any) -> None:
     """Answer searches of Openverse's shape, and the pictures of a folder."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(SimpleHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            path = self.path.partition("?")[0]
-            if path == "/images/":
-                body = json.dumps(self.page(int(self.path.split("&page=")[1].split("&")[0])))
-                self.answer(body.encode(), "application/json")
-            else:
+            asked = urlsplit(self.path)
+            if asked.path != "/images/":
                 time.sleep(latency_s)
-                self.answer((folder / path.rsplit("/", 1)[1]).read_bytes(), "image/jpeg")
-
-        def page(self, number: int) -> dict[str, Any]:
-            numbers = range(number * 20 - 20, min(number * 20, count))
-            base = f"http://127.0.0.1:{self.server.server_port}/"  # type: ignore[attr-defined]
+                super().do_GET()
+                return
+            page = int(parse_qs(asked.query)["page"][0])
+            base = f"http://127.0.0.1:{port.value}/"
             results = [
                 {"url": f"{base}{i}.jpg", "title": "a picture of grain", "license": "by"}
-                for i in numbers
+                for i in range(page * 20 - 20, min(page * 20, count))
             ]
-            return {"page_count": -(-count // 20), "results": results}
-
-        def answer(self, body: bytes, kind: str) -> None:
+            body = json.dumps({"page_count": -(-count // 20), "results": results}).encode()
             self.send_response(200)
-            self.send_header("Content-Type", kind)
+            self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -86,7 +81,7 @@ def serve(folder: Path, count: int, latency_s: float, port: Any) -> None:
         def log_message(self, *arguments: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
     port.value = server.server_port
     server.serve_forever()
 
@@ -105,11 +100,6 @@ for i in range(count):
 """
 
 
-def plain_loop(url: str, count: int, out: Path, decode: str) -> list[str]:
-    """Return the command of the loop."""
-    return [sys.executable, "-c", PLAIN_LOOP, url, str(count), str(out), decode]
-
-
 def scraper(url: str, count: int, out: Path) -> list[str]:
     """Return the scraper's command: eight connections to the one host, no pace."""
     options = ["grain", "--count", str(count), "--min-images", str(count), "--out", str(out)]
@@ -121,18 +111,15 @@ def scraper(url: str, count: int, out: Path) -> list[str]:
 def measure(command: list[str], count: int) -> dict[str, float]:
     """Run a command; return its time, and its memory early and late."""
     started = time.monotonic()
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)  # noqa: S603
+    process = subprocess.Popen(command, cwd=paths.ROOT, stdout=subprocess.DEVNULL)  # noqa: S603
     watched = psutil.Process(process.pid)
     samples: list[tuple[float, int]] = []
     cpu_s = 0.0
-    while process.poll() is None:
-        try:
+    with suppress(psutil.NoSuchProcess):
+        while process.poll() is None:
             samples.append((time.monotonic() - started, watched.memory_info().rss))
-            times = watched.cpu_times()
-            cpu_s = times.user + times.system
-        except psutil.NoSuchProcess:
-            break
-        time.sleep(SAMPLE_EVERY_S)
+            cpu_s = sum(watched.cpu_times()[:2])  # of the program, and of the system for it
+            time.sleep(SAMPLE_EVERY_S)
     if process.wait() != 0:
         raise SystemExit(f"{command[:3]} failed with exit code {process.returncode}.")
     wall_s = time.monotonic() - started
@@ -159,34 +146,32 @@ def compare(folder: Path, count: int, latency_ms: int, work: Path) -> dict[str, 
         while not port.value:
             time.sleep(0.01)
         url = f"http://127.0.0.1:{port.value}"
-        ways: dict[str, Callable[[Path], list[str]]] = {
-            "plain_loop": lambda out: plain_loop(url, count, out, "no"),
-            "plain_loop_that_decodes": lambda out: plain_loop(url, count, out, "yes"),
-            "scraper": lambda out: scraper(url, count, out),
+        out = work / "out"
+        loop = [sys.executable, "-c", PLAIN_LOOP, url, str(count), str(out)]
+        ways = {
+            "plain_loop": [*loop, "no"],
+            "plain_loop_that_decodes": [*loop, "yes"],
+            "scraper": scraper(url, count, out),
         }
         found: dict[str, Any] = {"latency_ms": latency_ms}
-        for name, way in ways.items():
-            out = work / f"{name}-{latency_ms}"
-            found[name] = measure(way(out), count)
+        for name, command in ways.items():
+            found[name] = measure(command, count)
             shutil.rmtree(out)
             print(f"{latency_ms:4} ms  {name:24} {found[name]}", file=sys.stderr)
     finally:
         server.terminate()
         server.join()
-    rate = {name: found[name]["pictures_per_s"] for name in ways}
-    found["scraper_over_plain_loop"] = round(rate["scraper"] / rate["plain_loop"], 2)
-    found["scraper_over_decoding_loop"] = round(
-        rate["scraper"] / rate["plain_loop_that_decodes"], 2
-    )
+    plain, decoding, ours = (found[name]["pictures_per_s"] for name in ways)
+    found["scraper_over_plain_loop"] = round(ours / plain, 2)
+    found["scraper_over_decoding_loop"] = round(ours / decoding, 2)
     return found
 
 
-def main() -> int:
+def main() -> None:
     """Measure and write the result."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.scraping")
-    parser.add_argument("--count", type=int, default=1000, help="pictures (1000)")
-    parser.add_argument("--latency-ms", type=int, nargs="+", default=[0, 50], help="(0 50)")
-    parser.add_argument("--out", type=Path, help="JSON file; left out = print only")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scraping", description=__doc__)
+    parser.add_argument("--count", type=int, default=COUNT, help=f"pictures ({COUNT})")
+    parser.add_argument("--latency-ms", type=int, nargs="+", default=LATENCIES_MS, help="(0 50)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "pictures"
@@ -197,19 +182,16 @@ def main() -> int:
             "pictures": options.count,
             "mean_bytes": round(sum(sizes) / len(sizes)),
             "side_px": SIDE_PX,
-            "cpu_cores": psutil.cpu_count(),
             "load_before": round(psutil.getloadavg()[0], 1),
             "runs": [
                 compare(folder, options.count, latency, Path(name))
                 for latency in options.latency_ms
             ],
         }
-    text = json.dumps(result, indent=2) + "\n"
-    print(text, end="")
-    if options.out:
-        atomic.write_text(options.out, text)
-    return 0
+    print(json.dumps(result, indent=2))
+    if (options.count, options.latency_ms) == (COUNT, LATENCIES_MS):
+        record("scraping", result)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

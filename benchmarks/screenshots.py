@@ -1,4 +1,4 @@
-"""Photograph the leaderboard's site for the documentation, all pictures in one go.
+"""Photograph the board's site, and the page of a run, for the documentation: all in one go.
 
     nox -s leaderboard
     python -m benchmarks.screenshots [--site runs/site] [--track robot] [--out docs/images]
@@ -20,7 +20,9 @@ from typing import Any
 
 from PIL import Image
 
-from harness import atomic, paths
+from benchmarks import verdict_picture
+from harness import paths
+from toolkit.core import atomic
 
 QUALITY = 82
 
@@ -49,14 +51,18 @@ SHOTS = (
     Shot("board_phone.webp", "{track}/index.html", width=390, height=844, phone=True),
 )
 
+FILES = (*(shot.file for shot in SHOTS), verdict_picture.PICTURE)
 
-def photograph(site: Path, out: Path, track: str, name: str, shots: tuple[Shot, ...]) -> None:
-    """Take the pictures.
+
+def photograph(
+    site: Path, out: Path, track: str, name: str, shots: tuple[Shot, ...], verdict: bool = True
+) -> None:
+    """Take the pictures; ``verdict``: the one of the page of a run, too.
 
     Raises:
         SystemExit: A page complains, or asks for something from elsewhere.
     """
-    from tests.harness.leaderboard.browser import browser
+    from tests.harness.board.browser import browser
 
     with tempfile.TemporaryDirectory(prefix="hub-screenshots-") as temporary:
         folder = Path(temporary)
@@ -69,11 +75,22 @@ def photograph(site: Path, out: Path, track: str, name: str, shots: tuple[Shot, 
                 tab.open(address)
                 prepare(tab, shot.at)
                 tab.screenshot(folder / "shot.png")
-                foreign = [url for url in tab.requests() if not url.startswith(("file:", "data:"))]
-                if wrong := [*tab.complaints(), *foreign]:
-                    raise SystemExit(f"error: {shot.page} complains: {wrong}")
+                require_quiet(tab, shot.page)
                 atomic.write_bytes(out / shot.file, as_webp(folder / "shot.png"))
                 print(out / shot.file)
+            if verdict:
+                png = verdict_picture.photograph(tab, folder)
+                require_quiet(tab, "the page of a run")
+                atomic.write_bytes(out / verdict_picture.PICTURE, as_webp(png))
+                verdict_picture.write_digests(out)
+                print(out / verdict_picture.PICTURE)
+
+
+def require_quiet(tab: Any, page: str) -> None:
+    """Stop when a page complains or asks for something from elsewhere."""
+    foreign = [url for url in tab.requests() if not url.startswith(("file:", "data:"))]
+    if wrong := [*tab.complaints(), *foreign]:
+        raise SystemExit(f"error: {page} complains: {wrong}")
 
 
 def prepare(tab: Any, at: str) -> None:
@@ -113,11 +130,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=paths.ROOT / "docs" / "images")
     parser.add_argument("--track", default="robot")
     parser.add_argument("--name", help="the contribution to show (default: the first of the table)")
-    parser.add_argument("--only", action="append", choices=[shot.file for shot in SHOTS])
+    parser.add_argument("--only", action="append", choices=FILES)
     args = parser.parse_args(arguments)
     shots = tuple(shot for shot in SHOTS if not args.only or shot.file in args.only)
-    name = args.name or best(args.site, args.track)
-    photograph(args.site, args.out, args.track, name, shots)
+    verdict = not args.only or verdict_picture.PICTURE in args.only
+    name = args.name or (best(args.site, args.track) if shots else "")
+    photograph(args.site, args.out, args.track, name, shots, verdict)
     return 0
 
 

@@ -1,26 +1,27 @@
 """How long a large board takes: build it, then open its largest page in a browser.
 
-    python -m benchmarks.site [--contributions 500] [--tracks 3] [--out FILE]
+    python -m benchmarks.site [--contributions 500] [--tracks 3]
 
 Times are of the processor for the build (what a busy machine cannot distort) and of the page's own
-clock for the first view. Fails when a limit is exceeded.
+clock for the first view. Fails when a limit is exceeded. Other sizes write no result.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import synthetic_hub
-from harness import atomic, paths
-from harness.leaderboard.collect import collect
-from harness.leaderboard.site import build
-from harness.machine import describe_machine
+from benchmarks.page import record
+from harness import paths
+from harness.board.collect import collect
+from harness.board.site import build
+from tests.harness.board import synthetic_hub
+from tests.harness.board.browser import browser, find_browser
 
+CONTRIBUTIONS, TRACKS = 500, 3
 BUILD_LIMIT_S = 20.0
 VIEW_LIMIT_MS = 1000.0
 
@@ -45,8 +46,7 @@ def measure(contributions: int, tracks: int, folder: Path) -> dict[str, float | 
         collected = time.process_time() - start
         files = build(board, root / "site")
         built = time.process_time() - start
-        site = root / "site"
-        page = site / "track0" / "index.html"
+        site, page = root / "site", root / "site" / "track0" / "index.html"
         return {
             "contributions": contributions,
             "tracks": tracks,
@@ -64,9 +64,6 @@ def first_view(page: Path, folder: Path) -> dict[str, float | None]:
 
     The fastest of three openings: the others wait for whatever else the machine does.
     """
-    # The driver is the tests' own; there is one way to talk to a browser here.
-    from tests.harness.leaderboard.browser import browser, find_browser
-
     if find_browser() is None:
         return {"first_view_ms": None, "ready_ms": None}
     views, readies = [], []
@@ -80,25 +77,21 @@ def first_view(page: Path, folder: Path) -> dict[str, float | None]:
     return {"first_view_ms": round(min(views)), "ready_ms": round(min(readies))}
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main() -> int:
     """Measure, print, write; return 1 when a limit is exceeded."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--contributions", type=int, default=500)
-    parser.add_argument("--tracks", type=int, default=3)
-    parser.add_argument("--out", type=Path)
-    args = parser.parse_args(arguments)
+    parser.add_argument("--contributions", type=int, default=CONTRIBUTIONS)
+    parser.add_argument("--tracks", type=int, default=TRACKS)
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hub-benchmark-") as temporary:
         found = measure(args.contributions, args.tracks, Path(temporary))
-    machine = describe_machine(1, "none")
-    document = {**found, "processor": machine.processor, "cores": machine.cores}
-    text = json.dumps(document, indent=1)
-    print(text)
-    if args.out is not None:
-        atomic.write_text(args.out, text + "\n")
+    print(json.dumps(found, indent=1))
+    if (args.contributions, args.tracks) == (CONTRIBUTIONS, TRACKS):
+        record("site", found)
     too_slow = (found["build_cpu_s"] or 0) > BUILD_LIMIT_S
     too_late = (found["first_view_ms"] or 0) > VIEW_LIMIT_MS
     return int(too_slow or too_late)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

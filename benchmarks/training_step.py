@@ -15,24 +15,22 @@ import argparse
 import copy
 import json
 import statistics
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any
+from functools import partial
 
 import torch
 from diffusers import UNet2DConditionModel
 from torch import nn
 from torch.nn import functional as F
 
-from fast_layers import fast_layers
-from harness import atomic, paths
-from harness.machine import describe_machine
+from benchmarks.page import ARITHMETIC, FLOOR, RESULTS, read, record
+from benchmarks.processes import cpu_seconds, in_turns
+from harness import paths
+from harness.protocol.machine import describe_machine
 from src.lora import add_lora, apply_lora_to_model, lora_layers
+from toolkit.fast_layers import fast_layers
 
-FIGURES = paths.ROOT / "benchmarks" / "results" / "training_step.json"
-FLOOR = "floor (PEFT)"
-ARITHMETIC = "U-Net forward, twice"
 FORMS = (FLOOR, "src, plain", "src, fast lora", "src, fast all", ARITHMETIC)
 RANK, LEARNING_RATE = 4, 1e-4
 TARGETS = ("attention+mlp",)
@@ -40,7 +38,7 @@ TARGETS = ("attention+mlp",)
 Step = Callable[[], None]
 
 
-def main() -> int:
+def main() -> None:
     """Measure, add to the results, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sd14", action="store_true", help="at Stable Diffusion 1.4's size")
@@ -52,7 +50,7 @@ def main() -> int:
     base = "sd14" if options.sd14 else "tiny-sd"
     rounds = options.rounds or (4 if options.sd14 else 40)
     warm_up = 1 if options.sd14 else 3
-    known = json.loads(FIGURES.read_bytes()) if FIGURES.is_file() else {"cases": {}}
+    known = read("training_step") if (RESULTS / "training_step.json").is_file() else {"cases": {}}
     machine = describe_machine(1, "none").model_dump()
     for batch in options.batch_size or ([1] if options.sd14 else [1, 4, 8]):
         case = measure(base, options.px, batch, rounds, warm_up)
@@ -61,35 +59,7 @@ def main() -> int:
         print(json.dumps(case, indent=1), flush=True)
     known["note"] = "seconds: median processor time of a step; ratio: median and quartiles of the "
     known["note"] += "ratios to the floor's step of the same round; one thread"
-    atomic.write_text(FIGURES, json.dumps(known, indent=1) + "\n")
-    atomic.write_text(FIGURES.with_suffix(".md"), render(known))
-    return 0
-
-
-def render(known: dict[str, Any]) -> str:
-    """Return the results as a page."""
-    lines = [
-        "# One training step",
-        "",
-        "Written by `python -m benchmarks.training_step`; do not edit. What the forms are:",
-        "[docs/speed.md](../../docs/speed.md).",
-        "",
-        "Seconds of processor time per step (median), and the ratio to the floor's step of the "
-        "same round (median, quartiles). One thread.",
-    ]
-    for name, case in known["cases"].items():
-        machine = case["machine"]
-        lines += [
-            *("", f"## {name}", ""),
-            f"{machine['processor']}, torch {machine['packages']['torch']}, {case['rounds']} "
-            "rounds.",
-            *("", "| form | s per step | ratio to the floor |", "|---|---:|---|"),
-        ]
-        for form, one in case["forms"].items():
-            spread = f"({one['ratio_low']:.3f} to {one['ratio_high']:.3f})"
-            ratio = "1" if form == FLOOR else f"{one['ratio']:.3f} {spread}"
-            lines.append(f"| {form} | {one['seconds']:.4f} | {ratio} |")
-    return "\n".join(lines) + "\n"
+    record("training_step", known)
 
 
 def measure(
@@ -97,16 +67,10 @@ def measure(
 ) -> dict[str, dict[str, float]]:
     """Return, for each form, seconds per step and its ratio to the floor."""
     frozen = load_unet(base)
-    seconds: dict[str, list[float]] = {form: [] for form in FORMS}
     with ExitStack() as stack:
         steps = {form: prepare(form, frozen, px, batch, stack) for form in FORMS}
-        for number in range(warm_up + rounds):
-            for form in FORMS:
-                began = time.process_time()
-                steps[form]()
-                spent = time.process_time() - began
-                if number >= warm_up:
-                    seconds[form].append(spent)
+        ways = {form: partial(cpu_seconds, step) for form, step in steps.items()}
+        seconds = in_turns(ways, rounds, warm_up)
     return {form: summary(seconds[form], seconds[FLOOR]) for form in FORMS}
 
 
@@ -180,4 +144,4 @@ def summary(seconds: list[float], floor: list[float]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

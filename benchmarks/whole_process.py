@@ -17,30 +17,34 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import math
 import shutil
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers import BASE, DIFFUSERS, PEERS, PICTURES, PROGRAMS, Program, peers
-from benchmarks.processes import use
-from harness import atomic, paths
-from harness.machine import describe_machine
-from lora_files.header import read_header
+from benchmarks.page import DIFFUSERS, FLOOR, HUB_BARE, PEERS, RESULTS, read, record, spread
+from benchmarks.processes import in_turns, use
+from benchmarks.programs import Program, programs
+from harness import paths
+from toolkit.lora_files.header import read_header
 
-FIGURES = paths.ROOT / "benchmarks" / "results" / "whole_process.json"
-FLOOR = "floor (PEFT)"
+NOTE_STEPS = paths.ROOT / "benchmarks" / "programs" / "note_steps.py"
 WARM_UP = 3
 
-
-HUB, HUB_BARE = "hub: python -m src.main", "hub, samples of one step"
-SANDBOXED = "hub: harness train, in its sandbox"
+# What the hub, drawing samples of one step, was meant to reach: the largest ratio of a figure to
+# the least of these programs' in the same round.
+TARGETS: dict[str, tuple[float, str, tuple[str, ...]]] = {
+    "step, to the floor's": (0.85, "step_cpu_s", (FLOOR,)),
+    "whole process, to the fastest peer's": (0.6, "wall_s", PEERS),
+    "peak memory, to the lowest peer's": (1.0, "peak_mib", PEERS),
+    "start to first step, to diffusers'": (0.6, "first_step_s", (DIFFUSERS,)),
+}
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,8 @@ class Cost:
     peak_mib: float  # of the largest of them
 
 
-def main() -> int:
-    """Measure, write, print."""
+def main() -> None:
+    """Measure, write."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -81,67 +85,42 @@ def main() -> int:
     for batch in options.batch_size or [1, 4]:
         with tempfile.TemporaryDirectory(prefix="hub-benchmark-") as temporary:
             folder = Path(temporary)
-            programs = [*own_programs(options.steps, batch), *peers(options, batch, folder)]
-            costs: dict[str, list[Cost]] = {one.name: [] for one in programs}
-            for number in range(options.rounds):
-                for one in programs:
-                    costs[one.name].append(measured(one, folder / f"out-{number}"))
-                    print(one.name, costs[one.name][-1], flush=True)
+            ways = {
+                one.name: partial(measured, one, folder / "out")
+                for one in programs(options, batch, folder)
+            }
+            costs = in_turns(ways, options.rounds)
         cases[f"batch {batch}"] = {
             "programs": {name: summary(own, costs[FLOOR]) for name, own in costs.items()},
             "targets": targets(costs),
         }
-    known = {
-        "steps": options.steps,
-        "rounds": options.rounds,
-        "machine": describe_machine(1, "none").model_dump(),
-        "cases": cases,
-    }
-    atomic.write_text(FIGURES, json.dumps(known, indent=1) + "\n")
-    atomic.write_text(FIGURES.with_suffix(".md"), render(known))
-    return 0
+    record("whole_process", {"steps": options.steps, "rounds": options.rounds, "cases": cases})
 
 
 def lost_peers(options: argparse.Namespace) -> list[str]:
     """Return the peers that the committed results have, and that no path was given for."""
-    if not FIGURES.is_file():
+    if not (RESULTS / "whole_process.json").is_file():
         return []
-    cases = json.loads(FIGURES.read_bytes())["cases"].values()
-    known = {name for case in cases for name in case["programs"]}
+    known = {name for case in read("whole_process")["cases"].values() for name in case["programs"]}
     given = dict(zip(PEERS, (options.diffusers, options.peft, options.kohya), strict=True))
     return [name for name, path in given.items() if name in known and not path]
-
-
-def own_programs(steps: int, batch: int) -> list[Program]:
-    """Return the floor and the hub's own ways."""
-    common = (
-        *("--base", str(BASE), "--data", str(PICTURES), "--out", "{out}", "--steps", str(steps)),
-        *("--resolution", "64", "--batch-size", str(batch), "--rank", "4"),
-    )
-    floor = (str(BASE), str(PICTURES), "{out}.safetensors", str(steps), str(batch))
-    return [
-        Program(FLOOR, (str(PROGRAMS / "floor.py"), *floor)),
-        Program(HUB, ("-m", "src.main", *common)),
-        Program(HUB_BARE, ("-m", "src.main", *common, "--num-inference-steps", "1")),
-        Program(SANDBOXED, ("-m", "harness", "train", "reference", *common), noted=False),
-    ]
 
 
 def measured(program: Program, folder: Path) -> Cost:
     """Run a program once, in an empty folder.
 
     Raises:
-        SystemExit: It failed; with the end of what it printed.
+        SystemExit: It failed, or made no file; with the end of what it printed.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     note = folder / "steps"
     arguments = [one.replace("{out}", str(folder / "out")) for one in program.arguments]
-    wrapper = [str(PROGRAMS / "note_steps.py"), str(note)] if program.noted else []
-    used = use([program.python, *wrapper, *arguments], folder / "log", home=folder / "home")
+    wrapper = [str(NOTE_STEPS), str(note)] if program.noted else []
+    used = use([program.python, *wrapper, *arguments], program.name, home=folder / "home")
     files = sorted(folder.rglob("*.safetensors"), key=lambda file: "adapter" not in file.name)
-    if used.code != 0 or not files:
-        raise SystemExit(f"{program.name} failed:\n{used.said[-2000:]}")
+    if not files:
+        raise SystemExit(f"{program.name} failed:\n{used.output[-2000:]}")
     first, step = steps_of(note.read_text(encoding="ascii")) if program.noted else (None, None)
     since = None if first is None else first - used.began
     return Cost(*size_of(files[0]), since, step, used.wall_s, used.cpu_s, used.peak_mib)
@@ -164,19 +143,22 @@ def steps_of(noted: str) -> tuple[float, float | None]:
 
 def summary(own: list[Cost], floor: list[Cost]) -> dict[str, Any]:
     """Return medians, and the range of the ratios to the floor of the same round."""
-    ratios = [mine.cpu_s / other.cpu_s for mine, other in zip(own, floor, strict=True)]
-    firsts = [one.first_step_s for one in own if one.first_step_s is not None]
-    steps = [one.step_cpu_s for one in own if one.step_cpu_s is not None]
     return {
-        "first_step_s": round(statistics.median(firsts), 2) if firsts else None,
-        "step_cpu_s": round(statistics.median(steps), 4) if steps else None,
-        "wall_s": round(statistics.median(one.wall_s for one in own), 2),
-        "cpu_s": round(statistics.median(one.cpu_s for one in own), 2),
-        "cpu_ratio": [round(pick(ratios), 2) for pick in (statistics.median, min, max)],
+        "first_step_s": middle((one.first_step_s for one in own), 2),
+        "step_cpu_s": middle((one.step_cpu_s for one in own), 4),
+        "wall_s": middle((one.wall_s for one in own), 2),
+        "cpu_s": middle((one.cpu_s for one in own), 2),
+        "cpu_ratio": spread([a.cpu_s / b.cpu_s for a, b in zip(own, floor, strict=True)]),
         "peak_mib": round(max(one.peak_mib for one in own)),
         "layers": own[0].layers,
         "parameters": own[0].parameters,
     }
+
+
+def middle(values: Iterable[float | None], digits: int) -> float | None:
+    """Return the median of the values that are there."""
+    known = [value for value in values if value is not None]
+    return round(statistics.median(known), digits) if known else None
 
 
 def targets(costs: dict[str, list[Cost]]) -> dict[str, dict[str, float]]:
@@ -184,94 +166,26 @@ def targets(costs: dict[str, list[Cost]]) -> dict[str, dict[str, float]]:
 
     Without peers only the step can be compared.
     """
-    own, floor = costs[HUB_BARE], costs[FLOOR]
-    found = {
-        "step, to the floor's": (
-            0.85,
-            [of(a.step_cpu_s, b.step_cpu_s) for a, b in zip(own, floor, strict=True)],
-        )
-    }
-    rivals = [costs[name] for name in PEERS if name in costs]
-    if rivals:
-        rounds = list(zip(*rivals, strict=True))
-        walls = [
-            a.wall_s / min(b.wall_s for b in peers) for a, peers in zip(own, rounds, strict=True)
-        ]
-        peaks = [
-            a.peak_mib / min(b.peak_mib for b in peers)
-            for a, peers in zip(own, rounds, strict=True)
-        ]
-        found["whole process, to the fastest peer's"] = (0.6, walls)
-        found["peak memory, to the lowest peer's"] = (1.0, peaks)
-    if DIFFUSERS in costs:
-        firsts = [
-            of(a.first_step_s, b.first_step_s) for a, b in zip(own, costs[DIFFUSERS], strict=True)
-        ]
-        found["start to first step, to diffusers'"] = (0.6, firsts)
-    return {
-        name: {
-            "target": target,
-            **{
-                word: round(pick(ratios), 2)
-                for word, pick in (("ratio", statistics.median), ("low", min), ("high", max))
-            },
-        }
-        for name, (target, ratios) in found.items()
-    }
+    found = {}
+    for what, (target, figure, names) in TARGETS.items():
+        rivals = [costs[name] for name in names if name in costs]
+        if rivals:
+            ratios = [
+                value(own, figure) / min(value(rival, figure) for rival in others)
+                for own, *others in zip(costs[HUB_BARE], *rivals, strict=True)
+            ]
+            ratio, low, high = spread(ratios)
+            found[what] = {"target": target, "ratio": ratio, "low": low, "high": high}
+    return found
 
 
-def of(one: float | None, other: float | None) -> float:
-    """Return a ratio of figures that both programs must have."""
-    if one is None or other is None:
+def value(cost: Cost, figure: str) -> float:
+    """Return a figure that a program must have."""
+    found: float | None = getattr(cost, figure)
+    if found is None:
         raise SystemExit("A program that was noted has no step.")
-    return one / other
-
-
-def render(known: dict[str, Any]) -> str:
-    """Return the results as a page."""
-    machine = known["machine"]
-    lines = [
-        "# Whole programs",
-        "",
-        "Written by `python -m benchmarks.whole_process`; do not edit. What is compared: "
-        "[docs/speed.md](../../docs/speed.md).",
-        "",
-        f"{known['steps']} steps on `models/tiny-sd`, rank 4, from the start of the program until "
-        f"it is gone; medians of {known['rounds']} rounds. A step is of processor time. "
-        f"{machine['processor']}, torch {machine['packages']['torch']}, one thread.",
-    ]
-    for name, case in known["cases"].items():
-        lines += ["", f"## {name[0].upper()}{name[1:]}", "", *table(case["programs"])]
-        lines += ["", f"What the hub was meant to reach, as *{HUB_BARE}*:", ""]
-        lines += ["| ratio | target | measured | |", "|---|---:|---|---|"]
-        for what, one in case["targets"].items():
-            met = "met" if one["ratio"] <= one["target"] else "missed"
-            spread = f"{one['ratio']:.2f} ({one['low']:.2f} to {one['high']:.2f})"
-            lines.append(f"| {what} | {one['target']:.2f} | {spread} | {met} |")
-    cases = known["cases"].values()
-    missing = [peer for peer in PEERS if not any(peer in case["programs"] for case in cases)]
-    if missing:
-        lines += ["", f"Left out, because no path was given: {', '.join(missing)}."]
-    return "\n".join(lines) + "\n"
-
-
-def table(programs: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """Yield the lines of one case's table."""
-    yield (
-        "| program | first step after, s | s per step | wall s | processor s | "
-        "ratio to the floor | peak MiB | layers, trained numbers |"
-    )
-    yield "|---|---:|---:|---:|---:|---|---:|---:|"
-    for name, one in programs.items():
-        first = "" if one["first_step_s"] is None else f"{one['first_step_s']:.1f}"
-        step = "" if one["step_cpu_s"] is None else f"{one['step_cpu_s']:.3f}"
-        middle, low, high = one["cpu_ratio"]
-        ratio = "1" if name == FLOOR else f"{middle:.2f} ({low:.2f} to {high:.2f})"
-        yield (
-            f"| {name} | {first} | {step} | {one['wall_s']:.1f} | {one['cpu_s']:.1f} | {ratio} | "
-            f"{one['peak_mib']} | {one['layers']}, {one['parameters']:,} |"
-        )
+    return found
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

@@ -5,7 +5,7 @@ A contribution needs one line of this package::
     from harness import hookimpl
 
 and, when it writes its own training loop, ``from harness import TrainResult``.
-Importing ``harness`` costs milliseconds: it wakes neither torch nor pydantic.
+Importing ``harness`` costs milliseconds: it imports neither torch nor pydantic.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ except ModuleNotFoundError:
     ) from None
 
 if TYPE_CHECKING:
-    from harness.records import TrainResult
+    from toolkit.core.settings import TrainResult
 
 __all__ = ["PROJECT", "TrainResult", "hookimpl", "hookspec"]
 
@@ -30,9 +30,9 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 def __getattr__(name: str) -> Any:
-    """Load the one record that contributions return only when somebody asks for it (PEP 562)."""
+    """Load the one record that contributions return on first use (PEP 562)."""
     if name == "TrainResult":
-        from harness.records import TrainResult
+        from toolkit.core.settings import TrainResult
 
         return TrainResult
     raise AttributeError(f"module 'harness' has no attribute {name!r}")

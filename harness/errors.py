@@ -5,7 +5,7 @@
     ├── EnvironmentFault          the machine or the installation lacks something
     ├── BaseModelError            the base model is missing, incomplete or damaged
     ├── DataSetError              a folder of training pictures is at fault
-    ├── StructureError            a folder breaks the hub's rules; carries every finding
+    ├── CheckError            a folder breaks the hub's rules; carries every finding
     ├── ContributionError         the contribution's own code is at fault
     │   ├── PluginError           its main.py cannot be loaded or registers the wrong hooks
     │   ├── HookError             a hook raised
@@ -21,7 +21,7 @@
     │       ├── WorkerProcesses   it had more processes at once
     │       ├── WorkerDisk        it wrote more into its folder
     │       └── WorkerOutput      it printed more
-    ├── ArtefactError             a file that a worker wrote cannot be accepted
+    ├── DeltaError             a file that a worker wrote cannot be accepted
     └── ResultFileError           a result file on disk is damaged or of another schema
 
 Each class has an entry in docs/troubleshooting.md and a fixture that raises it.
@@ -29,57 +29,27 @@ Each class has an entry in docs/troubleshooting.md and a fixture that raises it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Literal
 
-if TYPE_CHECKING:
-    from harness.records import Finding
+from pydantic import Field
 
-
-class HubError(Exception):
-    """A fault with an address and a remedy.
-
-    Args:
-        what: One sentence: what is wrong.
-        where: ``file:line`` or the name of the thing at fault.
-        fix: What the reader can do about it, in the imperative.
-    """
-
-    exit_code = 1
-
-    def __init__(self, what: str, *, where: str | None = None, fix: str | None = None) -> None:
-        super().__init__(what)
-        self.what = what
-        self.where = where
-        self.fix = fix
-
-    def __str__(self) -> str:
-        lines = [self.what]
-        if self.where:
-            lines.append(f"  at   {self.where}")
-        if self.fix:
-            lines.append(f"  fix  {self.fix}")
-        return "\n".join(lines)
+from toolkit.core.errors import HubError
+from toolkit.core.record import Record
 
 
-class UsageError(HubError):
-    """The command asks for something that is not there."""
+class Finding(Record):
+    """One thing a check noticed, with its address and remedy."""
 
-    exit_code = 2
-
-
-class EnvironmentFault(HubError):
-    """The machine or the installation lacks something."""
-
-
-class BaseModelError(HubError):
-    """The base model is missing, incomplete or damaged."""
+    rule: str = Field(description="identifier such as HUB012; `harness explain` documents it")
+    severity: Literal["error", "hint"]
+    message: str = Field(description="what is wrong, in one sentence")
+    path: str = Field(description="file or folder, relative to the repository")
+    line: int | None = Field(default=None, ge=1)
+    fix: str = Field(description="what to do about it")
+    fixable: bool = Field(default=False, description="whether `check --fix` can mend it")
 
 
-class DataSetError(HubError, ValueError):
-    """A folder of training pictures is at fault. A ValueError too: src/ knows no hub errors."""
-
-
-class StructureError(HubError):
+class CheckError(HubError):
     """A folder breaks the hub's rules."""
 
     def __init__(self, what: str, findings: tuple[Finding, ...], *, fix: str | None = None) -> None:
@@ -145,19 +115,3 @@ class WorkerDisk(WorkerLimit):
 
 class WorkerOutput(WorkerLimit):
     """The worker printed more than it may."""
-
-
-class ArtefactError(HubError):
-    """A file that a worker wrote cannot be accepted."""
-
-
-class ResultFileError(HubError):
-    """A result file on disk is damaged or of another schema."""
-
-
-def said(error: BaseException) -> str:
-    """Return ``Type: message`` of any exception, also of one that cannot be turned into text."""
-    try:
-        return f"{type(error).__name__}: {error}"
-    except Exception:  # a stranger's __str__ may raise anything
-        return f"{type(error).__name__}: (its message cannot be read)"

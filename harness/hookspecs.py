@@ -1,26 +1,27 @@
 """The contract between a contribution and the hub: four hooks, specified by this file.
 
-Write a function of the same name, with the same parameter names (or fewer), mark it with
+To implement a hook, write a function with its name and its parameter names (or fewer), mark it with
 ``@hookimpl``, import it in your ``main.py`` and list it under ``hooks`` in ``contribution.toml``.
 
-Rules that hold for all four:
+Rules for all four hooks:
 
-* No default values, no ``*``-only parameters, no ``*args`` or ``**kwargs``: pluggy fills such
+* No default values, no keyword-only parameters, no ``*args`` or ``**kwargs``: pluggy fills such
   parameters differently from version to version, or not at all.
-* Rely on the arguments alone. The pipeline, dataset or adapter may come from somebody else's
+* Depend only on the arguments. The pipeline, dataset or adapter may come from another
   contribution, and the working directory is a scratch folder.
-* Return a value. ``None`` means "no answer" to pluggy and is refused by the hub.
+* Return a value. ``None`` means "no answer" to pluggy, and the hub refuses it.
 """
 
 # Annotations stay strings here: naming torch's types must not cost an import of torch.
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 from harness import hookspec
+from toolkit.core.reporting import Reporter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from diffusers import StableDiffusionPipeline
@@ -28,53 +29,13 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.utils.data import Dataset
 
-    from harness.records import DatasetConfig, GenerateConfig, LoraConfig, TrainConfig, TrainResult
-
-HookName = Literal["make_dataset", "make_lora", "train", "generate"]
-HOOK_NAMES: tuple[HookName, ...] = ("make_dataset", "make_lora", "train", "generate")
-
-
-class Reporter(Protocol):
-    """What ``train`` is handed to say how far it is."""
-
-    def step(self, step: int, loss: float) -> None:
-        """Report one finished optimiser step.
-
-        Args:
-            step: Number of the finished step, starting at 1.
-            loss: Training loss of that step, a plain number.
-        """
-
-
-class TrainState(NamedTuple):
-    """What a training loop needs to go on where it stopped; kept as safetensors and JSON."""
-
-    tensors: dict[str, Tensor]
-    values: dict[str, Any]
-
-
-@runtime_checkable
-class ResumableReporter(Reporter, Protocol):
-    """A reporter of a long run. A loop that can be resumed asks for it with ``isinstance``.
-
-    Attributes:
-        cache_dir: Where latents and embeddings may be kept for later runs, or None.
-    """
-
-    cache_dir: Path | None
-
-    def resume(self) -> TrainState | None:
-        """Return what an earlier run of the same job handed to ``checkpoint``, or None."""
-
-    def checkpoint(self, step: int, make_state: Callable[[], TrainState]) -> None:
-        """Offer to keep the state after a step; call it after ``step``, every time.
-
-        The reporter decides whether a checkpoint is due, and only then calls ``make_state``. This
-        is also where Ctrl-C takes effect: the step is finished and its state is on disk.
-
-        Raises:
-            KeyboardInterrupt: The user wants to stop.
-        """
+    from toolkit.core.settings import (
+        DatasetConfig,
+        GenerateConfig,
+        LoraConfig,
+        TrainConfig,
+        TrainResult,
+    )
 
 
 @hookspec(firstresult=True)
@@ -85,17 +46,17 @@ def make_dataset(
 
     Args:
         data_dir: Folder with ``Images/*.png|jpg|jpeg|webp`` and ``ImageCaptions/<same stem>.txt``.
-            On a track it is always that layout; on somebody's own pictures it may be another one of
-            docs/datasets.md, which ``picture_sets.layouts.read_folder`` reads for you.
+            A track always has this layout. A user's own pictures may have any layout of
+            docs/datasets.md; ``toolkit.picture_sets.layouts.read_folder`` reads them all.
         resolution: Side of the square pictures to return, in pixels; a multiple of 8.
-        config: Repeats, mirror images, shuffled captions, trigger word, buckets, seed. A hook that
-            does not ask for it ignores ``[settings.dataset]``.
+        config: Repeats, mirror images, shuffled captions, trigger word, buckets, seed. Without this
+            parameter, your hook ignores ``[settings.dataset]``.
 
     Returns:
         A map-style ``torch.utils.data.Dataset`` whose items are ``(pixel_values, caption)``:
         ``pixel_values`` is a float32 tensor of shape ``(3, resolution, resolution)``, RGB, with
-        values in [-1, 1]; ``caption`` is the caption of that very picture. Same length each time,
-        and ``dataset[i]`` the same item each time: trainers keep what the VAE says about it.
+        values in [-1, 1]; ``caption`` is the caption of that picture. The length never changes,
+        and ``dataset[i]`` is always the same item, because trainers cache its latents.
         With ``config.buckets`` the shape is ``(3, H, W)`` and may differ from item to item: H and W
         are multiples of 64 (of 8 when ``resolution`` is below 256) between half and twice
         ``resolution``, and ``H * W`` is at most ``resolution ** 2``.
@@ -116,8 +77,8 @@ def make_lora(pipeline: StableDiffusionPipeline, config: LoraConfig) -> nn.Modul
         A module that holds exactly the trainable parameters. They must be part of
         ``pipeline.unet`` (or ``pipeline.text_encoder``), so that calling the model uses them, and
         ``load_state_dict(state_dict())`` of the returned module must restore the adapter.
-        Layers that can be turned up and down have an attribute ``lora_scale``: 1 as trained, 0 off.
-        Before training the pipeline has to predict what the base predicts.
+        Layers with an adjustable strength have an attribute ``lora_scale``: 1 as trained, 0 off.
+        Before training, the pipeline must predict what the base predicts.
 
     Must not return None.
     """
@@ -138,9 +99,9 @@ def train(
         dataset: What ``make_dataset`` returned.
         adapter: What ``make_lora`` returned. Only its parameters may change.
         config: Steps, batch size, learning rate, seed. The budget (``steps`` optimiser steps of
-            ``batch_size`` pictures) is the same for everybody.
-        reporter: Call ``reporter.step(step, loss)`` after each optimiser step. To be resumable, see
-            ``ResumableReporter``; nobody has to be.
+            ``batch_size`` pictures) is the same for all contributions.
+        reporter: Call ``reporter.step(step, loss)`` after each optimiser step. To make the training
+            resumable, see ``ResumableReporter``; this is optional.
 
     Returns:
         ``TrainResult(losses=...)`` with one finite loss per optimiser step.
@@ -161,7 +122,7 @@ def generate(
     Args:
         pipeline: The base model with the adapter attached.
         adapter: What ``make_lora`` returned, trained. To honour ``config.lora_scale``, set the
-            attribute ``lora_scale`` of its layers, and refuse other values than 1 when it has none.
+            attribute ``lora_scale`` of its layers. If they have none, refuse values other than 1.
         prompts: The texts to draw, one picture each.
         config: Steps, guidance, sampler, size, seed and ``lora_scale``. Picture ``i`` starts from
             noise drawn with seed ``config.seed + i``, so a picture does not depend on its

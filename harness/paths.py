@@ -10,12 +10,13 @@ ROOT = Path(__file__).resolve().parent.parent
 CONTRIBUTIONS = ROOT / "CONTRIBUTIONS"
 REFERENCE = ROOT / "src"
 TRACKS = ROOT / "tracks"
-CONTROLS = ROOT / "controls"
+CONTROLS = TRACKS / "controls"
 RESULTS = ROOT / "leaderboard" / "results"
 REGISTRY = ROOT / "registry.toml"
 # HUB_RUNS: elsewhere, such as a cluster node's own disk.
 RUNS = Path(os.environ["HUB_RUNS"]).resolve() if os.environ.get("HUB_RUNS") else ROOT / "runs"
-# What src/ and every contribution may import besides installed packages; by name, because a
+TOOLKIT = ROOT / "toolkit"
+# The rooms of the toolkit that src/ and every contribution may import; by name, because a
 # contribution's folder may be checked in another repository.
 LIBRARIES = (
     "base_models",
@@ -27,4 +28,4 @@ LIBRARIES = (
     "training_runs",
 )
 CHECK_DOCS = ROOT / "docs" / "checks"
-CONTRACT_DOCS = ROOT / "docs" / "contract"
+GATE_DOCS = ROOT / "docs" / "gate"

@@ -3,7 +3,9 @@
 Images/robot1.png  <->  ImageCaptions/robot1.txt
 
 That is this hub's layout. Other layouts, odd picture files, buckets and caches are what
-``picture_sets/`` is for; here is what happens to one picture and one caption.
+``toolkit/picture_sets/`` is for; here is what happens to one picture and one caption.
+
+Shapes in comments: B batch, H W pixels, S tokens of a caption (77 in SD 1.4).
 """
 
 from __future__ import annotations
@@ -11,25 +13,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import PIL
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from harness import hookimpl
-from harness.records import DatasetConfig
-from picture_sets.buckets import target_of
-from picture_sets.captions import content_hash, vary
-from picture_sets.decode import load_rgb
-from picture_sets.folder import Picture
-from picture_sets.layouts import read_folder, read_pairs
-from picture_sets.problems import refuse_errors
+from toolkit.core.settings import DatasetConfig
+from toolkit.images.decode import load_rgb
+from toolkit.picture_sets.buckets import target_of
+from toolkit.picture_sets.encoded import tokenize
+from toolkit.picture_sets.folder import Picture
+from toolkit.picture_sets.layouts import read_folder, read_pairs
+from toolkit.picture_sets.problems import refuse_errors
+from toolkit.picture_sets.variants import Variants
 
-# Part of the key under which latents are kept: raise it when the same picture becomes other pixels.
-PIXELS_VERSION = 1
+if TYPE_CHECKING:
+    from transformers import CLIPTokenizer
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class ResizeAndCrop:
 
     resolution: int = 512
     buckets: bool = False
+    # Part of the key under which latents are kept: raise it when the pixels change.
+    version: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         if self.resolution < 8 or self.resolution % 8:
@@ -50,7 +55,7 @@ class ResizeAndCrop:
 
     def __call__(self, image: Image.Image) -> Tensor:
         """Return ``image`` as pixel_values (3, H, W)."""
-        size = target_of(image.size, self.resolution, self.buckets)  # (W, H)
+        size = target_of(image.size, self.resolution, self.buckets)  # (W, H), the square or bucket
         # Scaled until it covers `size`, then what sticks out is cut at both ends: a circle stays a
         # circle. Lanczos averages over the pixels that become one, so nothing aliases.
         cropped = ImageOps.fit(image, size, Image.Resampling.LANCZOS)
@@ -59,16 +64,13 @@ class ResizeAndCrop:
         return pixel_values / 127.5 - 1.0  # (3, H, W), -1 to 1
 
 
-class PictureDataset(Dataset[tuple[Tensor, str]]):
+class PictureDataset(Variants):
     """Pictures with their captions; several items of each picture where the config says so.
-
-    Item i is always the same, in every process and every run: what a picture's n-th item looks like
-    depends on its content, on n and on the config's seed alone.
 
     Args:
         pictures: Paths and captions.
         transform: From an RGB picture to the item's first part; by default ``ResizeAndCrop(512)``.
-        config: Repeats, mirror images, captions.
+        config: Repeats, mirror images, captions; by default one item per picture, as it is.
     """
 
     def __init__(
@@ -77,14 +79,7 @@ class PictureDataset(Dataset[tuple[Tensor, str]]):
         transform: Callable[[Image.Image], Tensor] | None = None,
         config: DatasetConfig | None = None,
     ) -> None:
-        self.pictures = pictures
-        self.transform = transform or ResizeAndCrop()
-        self.config = config or DatasetConfig()
-        self.variants = self.config.repeats * (2 if self.config.flip else 1)
-        self._hashes: dict[Path, str] = {}
-
-    def __len__(self) -> int:
-        return len(self.pictures) * self.variants
+        super().__init__(pictures, transform or ResizeAndCrop(), config or DatasetConfig())
 
     def __getitem__(self, idx: int) -> tuple[Tensor, str]:
         picture, _, mirrored = self.locate(idx)
@@ -92,49 +87,6 @@ class PictureDataset(Dataset[tuple[Tensor, str]]):
         if mirrored:
             pixel_values = pixel_values.flip(-1)  # (3, H, W), left and right change places
         return pixel_values, self.caption_of(idx)
-
-    def locate(self, idx: int) -> tuple[Picture, int, bool]:
-        """Return the picture of an item, which variant of it, and whether that is mirrored.
-
-        All pictures come once, then all again: every other time mirrored if the config says so.
-
-        Raises:
-            IndexError: There is no such item.
-        """
-        if not -len(self) <= idx < len(self):
-            raise IndexError(f"item {idx} of {len(self)}")
-        variant, number = divmod(idx % len(self), len(self.pictures))
-        return self.pictures[number], variant, self.config.flip and variant % 2 == 1
-
-    # The cache of latents asks for these, so that it need not decode what it has already.
-
-    def caption_of(self, idx: int) -> str:
-        """Return the caption of an item."""
-        picture, variant, _ = self.locate(idx)
-        if not self.config.shuffle_captions and not self.config.trigger_word:
-            return picture.caption
-        return vary(picture.caption, self.config, self.hash_of(picture), variant)
-
-    def content_key(self, idx: int) -> str | None:
-        """Return a text that differs when pixel_values of the item differ.
-
-        None when nobody can know without looking: the transform is somebody else's.
-        """
-        if not isinstance(self.transform, ResizeAndCrop):
-            return None
-        picture, _, mirrored = self.locate(idx)
-        version = f"{PIXELS_VERSION} Pillow {PIL.__version__}"
-        return f"{self.hash_of(picture)} {self.transform} mirrored={mirrored} {version}"
-
-    def hash_of(self, picture: Picture) -> str:
-        """Return the sha256 of a picture file, which is read once for all its repeats."""
-        if picture.path not in self._hashes:
-            self._hashes[picture.path] = content_hash(picture.path)
-        return self._hashes[picture.path]
-
-    def name_of(self, idx: int) -> str:
-        """Return the file of an item, for messages."""
-        return str(self.locate(idx)[0].path)
 
 
 class CustomDataset(PictureDataset):
@@ -171,7 +123,7 @@ def make_dataset(
 
     Args:
         data_dir: Folder with ``Images/`` and ``ImageCaptions/``, or in one of the other layouts of
-            ``picture_sets/layouts.py``.
+            ``toolkit/picture_sets/layouts.py``.
         resolution: Side of the squares in pixels; with buckets, of the square of equal area.
         config: Repeats, mirror images, captions, buckets.
 
@@ -185,3 +137,15 @@ def make_dataset(
     found = read_folder(data_dir, config.trigger_word)
     refuse_errors(found.problems, data_dir)
     return PictureDataset(found.pictures, ResizeAndCrop(resolution, config.buckets), config)
+
+
+def collate(items: Sequence[tuple[Tensor, str]], tokenizer: CLIPTokenizer) -> tuple[Tensor, Tensor]:
+    """Make one batch of dataset items, for ``train_loop``.
+
+    ``DataLoader(dataset, batch_size, collate_fn=functools.partial(collate, tokenizer=tokenizer))``
+
+    Returns:
+        pixel_values (B, 3, H, W) and the captions as token ids (B, S), padded or cut to S.
+    """
+    pixel_values = torch.stack([pixels for pixels, _ in items])  # (B, 3, H, W)
+    return pixel_values, tokenize(tokenizer, [caption for _, caption in items])

@@ -7,42 +7,32 @@ Shapes in comments: n pictures, h w rows and columns of the latents (an eighth o
 
 from __future__ import annotations
 
-if __name__ == "__main__":
-    from .draw import main  # the command line; it wakes torch only after reading its options
-
-    raise SystemExit(main())
+if not __package__:
+    raise SystemExit("Run from the repository root: python -m src.generate")
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import diffusers
+from toolkit.drawings import cli
+
+if __name__ == "__main__":
+    cli.parse_options()  # The imports below wake torch, which takes seconds.
+
 import torch
 from torch import Tensor, nn
 
 from harness import hookimpl
-
-from .strength import scaled
+from toolkit.drawings.sampling import sampling
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
     from PIL.Image import Image
 
-    from harness.records import GenerateConfig
+    from toolkit.core.settings import GenerateConfig
 
 # Pictures drawn at once: twice as fast as one by one, and memory grows with it.
 BATCH_SIZE = 4
-
-SCHEDULERS = {
-    "pndm": diffusers.PNDMScheduler,
-    "ddim": diffusers.DDIMScheduler,
-    "euler": diffusers.EulerDiscreteScheduler,
-    "euler_a": diffusers.EulerAncestralDiscreteScheduler,
-    "dpm++_2m": diffusers.DPMSolverMultistepScheduler,
-    "lms": diffusers.LMSDiscreteScheduler,
-    "heun": diffusers.HeunDiscreteScheduler,
-    "unipc": diffusers.UniPCMultistepScheduler,
-}
 
 
 def generate_image(
@@ -79,6 +69,7 @@ def generate(
         RGB pictures in the order of the prompts.
     """
     pictures: list[Image] = []
+    # `sampling`: the sampler asked for, no dropout, no progress bar; all as before afterwards.
     with torch.inference_mode(), sampling(pipeline, config), scaled(adapter, config.lora_scale):
         for first in range(0, len(prompts), BATCH_SIZE):
             batch = list(prompts[first : first + BATCH_SIZE])
@@ -111,25 +102,34 @@ def starting_noise(
 
 
 @contextmanager
-def sampling(pipeline: StableDiffusionPipeline, config: GenerateConfig) -> Iterator[None]:
-    """Take the sampler asked for, switch dropout and progress bar off; all back afterwards."""
-    modules = [pipeline.unet, pipeline.vae, pipeline.text_encoder]
-    were_training = [module.training for module in modules]
-    bar = getattr(pipeline, "_progress_bar_config", {})
-    own_scheduler = pipeline.scheduler
-    pipeline.set_progress_bar_config(**{**bar, "disable": True})
-    if config.scheduler is not None:
-        # The base's betas and what it predicts stay. clip_sample said aloud: a base that does not
-        # mention it would get DDIM's default, which cuts latents off at 1.
-        settings = {**own_scheduler.config, "clip_sample": False}
-        settings.pop("_use_default_values", None)  # its list of what to forget
-        pipeline.scheduler = SCHEDULERS[config.scheduler].from_config(settings)
-    for module in modules:
-        module.eval()
+def scaled(adapter: nn.Module, lora_scale: float) -> Iterator[None]:
+    """Let an adapter act with another strength inside the block, then with its own again.
+
+    It works on any adapter whose layers have an attribute ``lora_scale``, also on one that somebody
+    else's ``make_lora`` built.
+
+    Args:
+        adapter: What ``make_lora`` returned.
+        lora_scale: 1 as trained, 0 exactly the base, in between a mixture.
+
+    Raises:
+        ValueError: The adapter cannot be scaled, and another strength than 1 is asked for.
+    """
+    layers: list[Any] = [module for module in adapter.modules() if hasattr(module, "lora_scale")]
+    if not layers and lora_scale != 1:
+        raise ValueError(
+            f"lora_scale is {lora_scale}, but no layer of this adapter has an attribute "
+            "`lora_scale`. Multiply by it in the layer's forward, or leave lora_scale at 1."
+        )
+    before = [layer.lora_scale for layer in layers]
+    for layer in layers:
+        layer.lora_scale = lora_scale
     try:
         yield
     finally:
-        for module, was_training in zip(modules, were_training, strict=True):
-            module.train(was_training)
-        pipeline.scheduler = own_scheduler
-        pipeline.set_progress_bar_config(**bar)
+        for layer, own_scale in zip(layers, before, strict=True):
+            layer.lora_scale = own_scale
+
+
+if __name__ == "__main__":
+    raise SystemExit(cli.main(generate, BATCH_SIZE))

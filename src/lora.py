@@ -19,13 +19,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from harness import hookimpl
-
-from .targets import TEXT_ENCODER_TARGETS, choose_layers
+from toolkit.peft_adapters.choice import attach_peft
+from toolkit.training_runs.targets import fitting_names
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
 
-    from harness.records import LoraConfig
+    from toolkit.core.settings import LoraConfig
+
+# Every linear layer in the blocks of CLIP's text encoder: 6 x 12 in SD 1.x.
+TEXT_ENCODER_TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
 
 
 class LoRALayer(nn.Module):
@@ -59,8 +62,6 @@ class LoRALayer(nn.Module):
         self.scale = alpha / rank
         self.dropout = dropout
         self.lora_scale = 1.0  # 1 in training; `generate` turns it down or up, 0 is the base
-        self.enabled = True
-        self.base_weight: Tensor | None = None  # W, while merge_lora has W + B A in its place
         self.layer_name = ""  # of the layer it corrects, for instance unet.mid_block...to_q
         # Only one of the two may start at zero: with both, neither would ever get a gradient.
         nn.init.kaiming_uniform_(self.lora_A, a=math.sqrt(5))
@@ -113,8 +114,6 @@ def add_lora(module: Any, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
     module level (not a lambda) keeps the model copyable.
     """
     lora: LoRALayer = module.lora
-    if not lora.enabled or lora.base_weight is not None:
-        return output
     correction: Tensor = lora(inputs[0].to(lora.lora_A.dtype))
     return output + correction.to(output.dtype)
 
@@ -149,7 +148,7 @@ def apply_lora_to_model(
     # modules on its way would walk into its own LoRA layers.
     chosen = choose_layers(modules, target_modules)
 
-    model.requires_grad_(False)
+    model.requires_grad_(False)  # frozen: W gets no gradient and no optimiser ever sees it
     for name, layer in chosen.items():
         if isinstance(layer, nn.Conv2d):
             lora: LoRALayer = LoRAConv2d(layer, rank, alpha, dropout)
@@ -163,9 +162,33 @@ def apply_lora_to_model(
     return model
 
 
+def choose_layers(
+    modules: dict[str, nn.Module], target_modules: Sequence[str] | None
+) -> dict[str, nn.Linear | nn.Conv2d]:
+    """Return the layers that get a LoRA, by name, in the model's order; never none."""
+    layers: dict[str, nn.Linear | nn.Conv2d] = {
+        name: module
+        for name, module in modules.items()
+        if isinstance(module, nn.Linear)
+        # Convolutions of the plain kind that SD has.
+        or (isinstance(module, nn.Conv2d) and module.groups == 1 and module.padding_mode == "zeros")
+    }
+    if target_modules is None:
+        chosen = {name for name, layer in layers.items() if isinstance(layer, nn.Linear)}
+    else:
+        chosen = fitting_names(target_modules, list(layers))  # whose names end with a target
+    if not chosen:
+        raise ValueError("There is no layer to put a LoRA beside.")
+    return {name: layer for name, layer in layers.items() if name in chosen}
+
+
 @hookimpl
 def make_lora(pipeline: StableDiffusionPipeline, config: LoraConfig) -> nn.Module:
     """Attach LoRA to the U-Net, if asked to the text encoder too, and freeze everything else.
+
+    By default the layers are "attention+mlp", every linear layer (or 1x1 convolution) in the
+    Transformer blocks of the U-Net: to_q, to_k, to_v, to_out.0 of its self- and cross-attention,
+    the two of the MLP behind them, proj_in and proj_out. They are 192 in SD 1.4.
 
     Args:
         pipeline: The base model; it is changed in place.
@@ -175,7 +198,7 @@ def make_lora(pipeline: StableDiffusionPipeline, config: LoraConfig) -> nn.Modul
         The LoRA layers and nothing else, by the name of the layer that each corrects.
     """
     if config.method != "own":
-        return attach_peft(pipeline, config)
+        return attach_peft(pipeline, config)  # one of PEFT's adapters: docs/peft_methods.md
     parts = {"unet": config.target_modules}
     if config.train_text_encoder:
         parts["text_encoder"] = TEXT_ENCODER_TARGETS
@@ -190,21 +213,6 @@ def make_lora(pipeline: StableDiffusionPipeline, config: LoraConfig) -> nn.Modul
             # nn.ModuleDict allows no dots in its keys.
             adapter[lora.layer_name.replace(".", "_")] = lora
     return adapter
-
-
-def attach_peft(pipeline: StableDiffusionPipeline, config: LoraConfig) -> nn.Module:
-    """Attach one of PEFT's adapters instead of the LoRA above; docs/peft_methods.md lists them."""
-    from peft_adapters.adapter import attach  # peft takes a second to import: only when asked for
-    from peft_adapters.options import build_spec
-
-    if config.train_text_encoder:
-        raise ValueError("train_text_encoder works with the hub's own LoRA only.")
-    for model in (pipeline.vae, pipeline.text_encoder):
-        model.requires_grad_(False)
-    spec = build_spec(
-        config.method, config.rank, config.effective_alpha, config.target_endings, config.options
-    )
-    return attach(pipeline.unet, spec)
 
 
 def lora_layers(module: nn.Module) -> list[LoRALayer]:

@@ -3,14 +3,17 @@
 Ho et al. 2020, "Denoising Diffusion Probabilistic Models", arXiv:2006.11239, algorithm 1, in the
 latent space of Rombach et al. 2022, arXiv:2112.10752.
 
+Read ``diffusion_loss`` first, then ``train_loop``: the shortest loop that is right. ``train`` is
+the same loop with what a long run needs around it, each a call into the toolkit.
+
 Shapes in comments: B batch, N pictures, H W pixels, h w = H/8 W/8, S tokens (77), D text width (768
 in SD 1.4).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from diffusers import DDPMScheduler
@@ -19,19 +22,19 @@ from torch.nn import functional as F
 from torch.utils.data import Dataset
 
 from harness import TrainResult, hookimpl
-from harness.hookspecs import ResumableReporter
+from toolkit.picture_sets.encoded import EncodedCaptions, encode_pictures
+from toolkit.training_runs.draws import STEP, generator_of, pictures_of
+from toolkit.training_runs.loop import Loop
+from toolkit.training_runs.objective import min_snr_weights, training_target
 
-from .devices import check_finite, own_rows, start_accelerator, sum_up, training_mode
-from .draws import DROPOUT, draw_step, seed_of
-from .encode import EncodedCaptions, encode_pictures
-from .optimizers import build_optimizer, restore_training, set_learning_rate, training_state
+from .lora import add_lora
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
     from transformers import CLIPTextModel
 
-    from harness.hookspecs import Reporter
-    from harness.records import TrainConfig
+    from toolkit.core.reporting import Reporter
+    from toolkit.core.settings import TrainConfig
 
 MAX_GRAD_NORM = 1.0  # of train_loop, whose signature has no room for it
 
@@ -64,6 +67,7 @@ def diffusion_loss(
     noise_pred = unet(
         noisy_latents, timesteps, encoder_hidden_states=encoder_hidden_states
     ).sample  # (B, 4, h, w)
+    # The noise itself in SD 1.x; in SD 2.x a mixture of noise and latents, the velocity.
     target = training_target(noise_scheduler, latents, noise, timesteps)  # (B, 4, h, w)
     errors = F.mse_loss(noise_pred.float(), target.float(), reduction="none")  # (B, 4, h, w)
     if min_snr_gamma is None:
@@ -71,46 +75,6 @@ def diffusion_loss(
     weights = min_snr_weights(noise_scheduler, timesteps, min_snr_gamma)  # (B,)
     weighted: Tensor = weights * errors.mean((1, 2, 3))  # (B,)
     return weighted.mean()
-
-
-def min_snr_weights(noise_scheduler: DDPMScheduler, timesteps: Tensor, gamma: float) -> Tensor:
-    """Return the weight of each timestep, (B,): those with little noise count less.
-
-    Hang et al. 2023, "Efficient Diffusion Training via Min-SNR Weighting Strategy",
-    arXiv:2303.09556: min(SNR, gamma) / SNR for epsilon, min(SNR, gamma) / (SNR + 1) for v.
-    """
-    alpha_bar: Tensor = noise_scheduler.alphas_cumprod.to(timesteps.device)[timesteps]  # (B,)
-    snr = alpha_bar / (1 - alpha_bar)  # (B,)
-    if noise_scheduler.config.prediction_type == "v_prediction":
-        return snr.clamp(max=gamma) / (snr + 1)
-    return snr.clamp(max=gamma) / snr
-
-
-def training_target(
-    noise_scheduler: DDPMScheduler, latents: Tensor, noise: Tensor, timesteps: Tensor
-) -> Tensor:
-    """Return what the U-Net of this scheduler has to predict, (B, 4, h, w).
-
-    Raises:
-        ValueError: The scheduler's prediction type is neither epsilon nor v_prediction, or it
-            predicts the noise at a timestep that is nothing but noise.
-    """
-    prediction_type = noise_scheduler.config.prediction_type
-    if prediction_type == "epsilon" and noise_scheduler.config.rescale_betas_zero_snr:
-        # Lin et al. 2023, arXiv:2305.08891, section 3.3: the answer would be the question.
-        raise ValueError(
-            "The base has zero terminal SNR and predicts the noise (epsilon): at the last timestep "
-            "there is nothing to learn from, and min-SNR would divide 0 by 0. Such a base has to "
-            'be v_prediction: set "prediction_type" in its scheduler/scheduler_config.json.'
-        )
-    if prediction_type == "epsilon":  # SD 1.x
-        return noise
-    if prediction_type == "v_prediction":  # SD 2.x; Salimans & Ho 2022, arXiv:2202.00512
-        velocity: Tensor = noise_scheduler.get_velocity(latents, noise, timesteps)
-        return velocity
-    raise ValueError(
-        f"The base predicts {prediction_type!r}; this trainer knows epsilon and v_prediction."
-    )
 
 
 def train_loop(
@@ -152,21 +116,67 @@ def train_loop(
             with torch.no_grad():
                 posterior = vae.encode(pixel_values.to(device)).latent_dist
                 latents = posterior.sample() * vae.config.scaling_factor  # (B, 4, h, w)
-                encoder_hidden_states = text_encoder(input_ids.to(device))[0]  # (B, S, D)
+                embeddings = text_encoder(input_ids.to(device))[0]  # (B, S, D)
             noise = torch.randn_like(latents)  # (B, 4, h, w)
-            timesteps = torch.randint(
-                noise_scheduler.config.num_train_timesteps, (len(latents),), device=device
-            )  # (B,)
+            most = noise_scheduler.config.num_train_timesteps  # 1000
+            timesteps = torch.randint(most, (len(latents),), device=device)  # (B,)
 
             optimizer.zero_grad()
-            loss = diffusion_loss(
-                unet, noise_scheduler, latents, encoder_hidden_states, noise, timesteps
-            )
+            loss = diffusion_loss(unet, noise_scheduler, latents, embeddings, noise, timesteps)
             loss.backward()  # type: ignore[no-untyped-call]  # torch has no type for it
             nn.utils.clip_grad_norm_(parameters, MAX_GRAD_NORM)
             optimizer.step()
             losses.append(loss.item())
         print(f"Epoch {epoch + 1}/{num_epochs}, Loss: {sum(losses) / len(losses):.4f}")
+
+
+class Draw(NamedTuple):
+    """Everything random about one step, on the CPU."""
+
+    pictures: Tensor  # (B,) indices into the dataset, all of one size
+    caption_dropped: Tensor  # (B,) bool; these see the empty caption, which guidance needs
+    posterior_noise: Tensor  # (B, 4, h, w)
+    noise: Tensor  # (B, 4, h, w)
+    timesteps: Tensor  # (B,)
+
+    def part(self, rows: Tensor) -> Draw:
+        """Return some rows of the batch."""
+        return Draw(*(values[rows] for values in self))
+
+
+def draw_step(
+    step: int,
+    shapes: Sequence[tuple[int, ...]],
+    noise_scheduler: DDPMScheduler,
+    config: TrainConfig,
+) -> Draw:
+    """Draw everything random about one step, for the whole batch.
+
+    It depends on (seed, step) alone and not on the steps before, so a resumed run draws what an
+    uninterrupted one does, several processes agree on the batch that they share, and two trainers
+    with the same seed can be compared step by step.
+
+    Args:
+        step: Number of the step, from 1.
+        shapes: (4, h, w) of each picture of the dataset.
+        noise_scheduler: For the number of timesteps.
+        config: Batch size, seed, share of hidden captions, noise offset.
+    """
+    generator = generator_of(config.seed, STEP, step)
+    pictures = pictures_of(step, shapes, config)
+    batch_shape = (config.batch_size, *shapes[int(pictures[0])])  # (B, 4, h, w)
+    caption_dropped = torch.rand(config.batch_size, generator=generator) < config.caption_dropout
+    posterior_noise = torch.randn(batch_shape, generator=generator)
+    noise = torch.randn(batch_shape, generator=generator)
+    timesteps = torch.randint(
+        noise_scheduler.config.num_train_timesteps, (config.batch_size,), generator=generator
+    )
+    if config.noise_offset:
+        # The base never sees a picture that is dark or bright all over, and so never draws one.
+        # https://www.crosslabs.org/blog/diffusion-with-offset-noise
+        offset = torch.randn((*batch_shape[:2], 1, 1), generator=generator)  # (B, 4, 1, 1)
+        noise = noise + config.noise_offset * offset  # (B, 4, h, w)
+    return Draw(pictures, caption_dropped, posterior_noise, noise, timesteps)
 
 
 @hookimpl
@@ -193,53 +203,37 @@ def train(
         FloatingPointError: A loss or gradient is not finite; the message names the step.
         ValueError: The settings do not go with the base, the device or the number of processes.
     """
-    accelerator = start_accelerator(pipeline, config)
-    unet, device, gamma = pipeline.unet, accelerator.device, config.min_snr_gamma
     noise_scheduler = DDPMScheduler.from_config(pipeline.scheduler.config)  # with SD's betas
-    optimizer = accelerator.prepare_optimizer(build_optimizer(pipeline, adapter, config))
-    parameters = [p for p in adapter.parameters() if p.requires_grad]  # a list: used every step
-
-    keeper = reporter if isinstance(reporter, ResumableReporter) else None
+    # 0.18215 in SD 1.4: brings latents to a deviation of about 1, which the U-Net expects.
+    scaling_factor = pipeline.vae.config.scaling_factor
+    # Device, precision, AdamW (or another optimiser) of the adapter's parameters, checkpoints.
+    loop = Loop(pipeline, adapter, config, reporter)
+    unet, device = pipeline.unet, loop.device
     # The VAE and the text encoder are frozen, so each picture and caption passes them only once.
-    cache_dir = keeper.cache_dir if keeper else None
-    pictures = encode_pictures(pipeline.vae, dataset, cache_dir)
-    texts = EncodedCaptions(pipeline, pictures.captions, cache_dir)
-    # Go on where an earlier run stopped.
-    losses = restore_training(keeper.resume(), adapter, optimizer) if keeper else []
+    # The VAE answers with a mean and a deviation for each latent; every step draws from them anew.
+    pictures = encode_pictures(pipeline.vae, dataset, loop.cache_dir)
+    texts = EncodedCaptions(pipeline, pictures.captions, loop.cache_dir)
 
-    with training_mode(pipeline, texts.is_trained, config):
-        for step in range(len(losses) + 1, config.steps + 1):
+    # Goes on where an earlier run stopped; may compute `add_lora` in a faster form.
+    with loop.training(add_lora, trains_text=texts.is_trained):
+        for step in loop.steps():  # from 1 to config.steps, each with its learning rate
             # Choose pictures, their noise and how much of it; now and then hide a caption.
             draw = draw_step(step, pictures.shapes, noise_scheduler, config)
-            torch.manual_seed(seed_of(config.seed, DROPOUT, step, accelerator.process_index))
 
-            # Ask the U-Net for the noise, in as many parts as memory needs.
-            optimizer.zero_grad()
-            loss = torch.zeros((), device=device)
-            for rows in own_rows(accelerator, config):
-                part = draw.part(rows)
+            # Ask the U-Net for the noise.
+            loop.optimizer.zero_grad()
+            for part in loop.parts(draw):  # all B at once, unless memory or processes split them
                 sampled = pictures.sample(part.pictures, part.posterior_noise)  # (B, 4, h, w)
-                latents = (sampled * pipeline.vae.config.scaling_factor).to(device)
+                latents = (sampled * scaling_factor).to(device)  # (B, 4, h, w)
                 noise, timesteps = part.noise.to(device), part.timesteps.to(device)
-                with accelerator.autocast():
+                with loop.autocast():  # the precision that the U-Net computes in
                     embeddings = texts(part.pictures, part.caption_dropped).to(device)  # (B, S, D)
                     inputs = (latents, embeddings, noise, timesteps)
-                    part_loss = diffusion_loss(unet, noise_scheduler, *inputs, gamma)
-                part_loss *= len(rows) / config.batch_size  # its share of the batch's mean
-                accelerator.backward(part_loss)
-                loss += part_loss.detach()
+                    loss = diffusion_loss(unet, noise_scheduler, *inputs, config.min_snr_gamma)
+                loop.backward(loss, part)  # loss.backward(): the gradients of every A and B
 
             # Improve the adapter.
-            loss = sum_up(accelerator, parameters, loss)
-            grad_norm = accelerator.clip_grad_norm_(parameters, config.max_grad_norm)
-            # Both numbers in one go: on a GPU each .item() would wait for everything before it.
-            loss_value, norm_value = torch.stack((loss, grad_norm)).tolist()
-            check_finite(accelerator, step, loss_value, norm_value, config)
-            set_learning_rate(optimizer, step, config)
-            optimizer.step()
-
-            losses.append(loss_value)
-            reporter.step(step, loss_value)
-            if keeper:
-                keeper.checkpoint(step, lambda: training_state(adapter, optimizer, losses))
-    return TrainResult(losses=tuple(losses))
+            loop.clip_gradients()  # to config.max_grad_norm
+            loop.optimizer.step()
+            loop.report(step)  # to the log; samples, validation and checkpoints when they are due
+    return TrainResult(losses=tuple(loop.losses))

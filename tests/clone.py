@@ -17,15 +17,42 @@ BUDGET = {
 }
 
 
+def copy_hub(source: Path, target: Path) -> None:
+    """Copy a repository without what machines make: environment, history, caches, ``runs/``.
+
+    Bytecode is copied: children write none, so each of them would compile the hub anew.
+    """
+    made = shutil.ignore_patterns(".git", ".nox", ".*_cache", "venv")
+
+    def skip(folder: str, names: list[str]) -> set[str]:
+        # Only at the top: harness/runs/ is code.
+        return made(folder, names) | ({"runs"} if Path(folder) == source else set())
+
+    shutil.copytree(source, target, ignore=skip)
+
+
 def clone(folder: Path, **budget: str) -> Path:
     """Copy the repository to ``folder / "hub"``; ``budget`` changes more lines of the track."""
     hub = folder / "hub"
-    skip = shutil.ignore_patterns(".git", ".nox", "runs", "__pycache__", ".*_cache", "venv")
-    shutil.copytree(paths.ROOT, hub, ignore=skip)
+    copy_hub(paths.ROOT, hub)
     track = hub / "tracks" / "robot" / "track.toml"
     text = track.read_text(encoding="utf-8")
     for field, value in {**BUDGET, **budget}.items():
         text, changed = re.subn(rf"(?m)^{field} = .*", f"{field} = {value}", text)
         assert changed == 1, field
     track.write_text(text, encoding="utf-8")
+    return hub
+
+
+def small_clone(folder: Path, **budget: str) -> Path:
+    """Clone with a random base of a few kilobytes: a worker then takes little more than its start.
+
+    Args:
+        folder: Where the clone is made, as ``folder / "hub"``.
+        budget: More lines of the track, as for ``clone``.
+    """
+    from tests.src.support import build_pipeline
+
+    hub = clone(folder, base_model='"models/random"', **budget)
+    build_pipeline().save_pretrained(hub / "models" / "random")
     return hub

@@ -12,20 +12,20 @@ REQUIRED = "HUB_REQUIRE_EXTRAS"  # set by `nox -s extras`, which installs what t
 # inherit that. The tests about stopping send the signal for real.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# A file is the work of one process (pytest-xdist's loadfile), and each of these takes a minute or
-# more: begun last, they would leave one core idle while the other ends them.
+# A file is the work of one process (pytest-xdist's loadfile), and each of these takes half a minute
+# of processor time or more: begun last, they would leave one core idle while the other ends them.
+# By cost; tests/processor_time.py measures it.
 LONG_FILES = (
     "test_main_job.py",
-    "test_main_job_others.py",
-    "test_hostile.py",
-    "test_board.py",
     "test_kill_anywhere.py",
-    "test_trainers.py",
-    "test_calibrate.py",
+    "test_board.py",
+    "test_probes.py",
     "test_killed.py",
+    "test_worker.py",
+    "test_hostile.py",
+    "test_trainers.py",
     "test_forging.py",
-    "test_rate_sweep.py",
-    "test_environment.py",
+    "test_calibrate.py",
 )
 
 

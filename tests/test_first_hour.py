@@ -11,10 +11,10 @@ import sys
 import pytest
 
 from harness import paths
-from harness.cli import build_parser
+from harness.commands.cli import build_parser
 
 GUIDE = (paths.ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-STEPS = GUIDE[: GUIDE.index("## What is merged")]
+STEPS = GUIDE[: GUIDE.index("## What we merge")]
 COMMANDS = [
     line.strip()
     for block in re.findall(r"^ *```\n(.*?)^ *```", STEPS, re.MULTILINE | re.DOTALL)
@@ -24,7 +24,8 @@ IN_TEXT = re.findall(r"`(nox [^`]+)`", GUIDE)
 NOXFILE = (paths.ROOT / "noxfile.py").read_text("utf-8")
 SESSIONS = {
     *re.findall(r"^def (\w+)\(session", NOXFILE, re.MULTILINE),
-    *re.findall(r'@nox\.session\(name="([^"]+)"', NOXFILE),
+    *re.findall(r"^([\w-]+) +[A-Z].*\.$", NOXFILE, re.MULTILINE),  # its table of commands
+    *re.findall(r'^    "(\w+)": \(', NOXFILE, re.MULTILINE),  # and of programs
 }
 # Trains for minutes; tests/harness/test_main_job.py does it. Here only its words are parsed.
 TRAINS = ("nox -s contribution",)

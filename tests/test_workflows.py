@@ -133,16 +133,16 @@ def test_no_secret_is_named_anywhere():
 
 
 def test_the_linters_of_the_workflows_are_satisfied_and_find_a_hole(tmp_path):
-    lint = [sys.executable, str(paths.ROOT / "tools" / "lint_workflows.py")]
+    lint = [sys.executable, str(paths.ROOT / "harness/commands/ci/lint_workflows.py")]
     assert subprocess.run(lint, capture_output=True, check=False).returncode == 0
     copy = tmp_path / "hub"
     shutil.copytree(paths.ROOT / ".github", copy / ".github")
-    (copy / "tools").mkdir()
-    shutil.copy(lint[1], copy / "tools")
+    (copy / "harness/commands/ci").mkdir(parents=True)
+    shutil.copy(lint[1], copy / "harness/commands/ci")
     target = copy / ".github" / "workflows" / "check.yml"
     text = target.read_text(encoding="utf-8")
     target.write_text(text.replace('"$BASE"', "${{ github.head_ref }}"), encoding="utf-8")
-    lint[1] = str(copy / "tools" / Path(lint[1]).name)
+    lint[1] = str(copy / "harness/commands/ci" / Path(lint[1]).name)
     done = subprocess.run(lint, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert "template-injection" in done.stdout

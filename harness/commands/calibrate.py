@@ -9,30 +9,37 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness import atomic, calibration_page, paths, registry
-from harness.calibration import FOLDER, REFERENCE, VARIANTS, Calibration, Variant, summarise
+from harness import paths
+from harness.board import calibration_page
 from harness.commands.isolation import add_isolation_arguments, settle
-from harness.errors import HubError
-from harness.progress import Progress, create_progress
-from harness.run_key import run_key
+from harness.contributions import registry
+from harness.protocol.track import DEFAULT_TRACK, Track, load_track
+from harness.runs.key import run_key
+from harness.runs.studies.calibration import (
+    FOLDER,
+    REFERENCE,
+    VARIANTS,
+    Calibration,
+    Variant,
+    summarise,
+)
+from harness.sandbox.child import Child, run_children
 from harness.scoring.jobs import Entry, ScoreAnswer, ScoreJob
-from harness.track import DEFAULT_TRACK, Track, load_track
 from harness.worker.jobs import DELTA_FILE, Answer, TrainJob, seed_folder
-from harness.worker.process import Child, run_children
+from toolkit.core import atomic
+from toolkit.core.errors import HubError
+from toolkit.core.progress import Progress, create_progress
 
 GAINS_FILE = "gains.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--track", default=DEFAULT_TRACK, help="which track (default: %(default)s)")
-    parser.add_argument(
-        "--seeds", type=int, default=20, help="of the reference (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--variant-seeds", type=int, default=5, help="of each variant (default: %(default)s)"
-    )
-    parser.add_argument("--jobs", type=int, default=2, help="trainings at once (%(default)s)")
+    add = parser.add_argument
+    add("--track", default=DEFAULT_TRACK, help="the track (default: %(default)s)")
+    add("--seeds", type=int, default=20, help="of the reference (default: %(default)s)")
+    add("--variant-seeds", type=int, default=5, help="of each variant (default: %(default)s)")
+    add("--jobs", type=int, default=2, help="trainings at once (%(default)s)")
     add_isolation_arguments(parser)
 
 
@@ -46,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     found = summarise(track, gains, layer)
     path = FOLDER / f"{track.file.name}.json"
     atomic.write_text(path, found.model_dump_json(indent=1) + "\n")
-    atomic.write_text(calibration_page.FILE, calibration_page.render(calibration_page.read_all()))
+    atomic.write_text(calibration_page.FILE, calibration_page.text(calibration_page.read_all()))
     show(found, console)
     console.print(f"Written: {path}", soft_wrap=True)
     return 0 if all(order.found for order in found.orders) else 1

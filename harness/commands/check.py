@@ -1,24 +1,25 @@
-"""``python -m harness check``: look at folders without running their code."""
+"""``python -m harness check``: check folders without running their code."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 from pathlib import Path
 
-from harness import paths, registry
-from harness.errors import EnvironmentFault, UsageError
-from harness.records import Finding
-from harness.structure import render
-from harness.structure.run import check_folder, fix_folder
+from harness import paths
+from harness.check import render
+from harness.check.run import check_folder, fix_folder
+from harness.contributions import registry
+from harness.errors import Finding
+from toolkit.core.errors import EnvironmentFault, UsageError
+from toolkit.core.git import Repository
+from toolkit.core.terminal import wants_colour
+from toolkit.core.text import neutral
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``check``."""
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="contributions to check; none means all"
-    )
+    add = parser.add_argument
+    add("names", nargs="*", metavar="NAME", help="contributions to check; default: all")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--all", action="store_true", help="check every contribution")
     which.add_argument(
@@ -26,10 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="REF",
         help="check those that differ from a git commit or branch, uncommitted changes included",
     )
-    parser.add_argument("--fix", action="store_true", help="mend what can be mended, then check")
-    parser.add_argument(
-        "--format", choices=render.FORMATS, default="text", help="text, json or github annotations"
-    )
+    add("--fix", action="store_true", help="fix what can be fixed automatically, then check")
+    add("--format", choices=render.FORMATS, default="text", help="text, json or github annotations")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -53,7 +52,7 @@ def _chosen(args: argparse.Namespace) -> list[Path]:
     if args.names and (args.all or args.changed_since):
         raise UsageError(
             "Names cannot be combined with --all or --changed-since.",
-            fix="Give either names or one of the options.",
+            fix="Use either names or one of the options.",
         )
     if args.names:
         folders = [registry.find_folder(name) for name in args.names]
@@ -61,7 +60,7 @@ def _chosen(args: argparse.Namespace) -> list[Path]:
             if folder == paths.REFERENCE or paths.REFERENCE in folder.parents:
                 raise UsageError(
                     f"{name} is the reference, not a contribution.",
-                    fix="The structure check is for folders in CONTRIBUTIONS/.",
+                    fix="Only folders in CONTRIBUTIONS/ can be checked.",
                 )
         return list(dict.fromkeys(folders))
     names = registry.contribution_names()
@@ -77,7 +76,7 @@ def _changed_names(ref: str) -> set[str]:
     if commit is None:
         raise UsageError(
             f"git knows no commit or branch {ref!r}.",
-            fix="Fetch it first (git fetch origin main), or name another one.",
+            fix="Fetch it first (git fetch origin main), or name another commit.",
         )
     # From where the branches parted: what others did on main since is not this change.
     base = _git("merge-base", commit.strip(), "HEAD") or commit  # unrelated histories have none
@@ -97,7 +96,7 @@ def _listing(*arguments: str) -> str:
     listed = _git(*arguments)
     if listed is None:
         raise EnvironmentFault(
-            f"git {arguments[0]} failed, so nobody knows what changed.",
+            f"git {arguments[0]} failed, so the changed folders are unknown.",
             where=str(paths.ROOT),
             fix=f"Run it yourself to see why (git {' '.join(arguments)}), or check by name.",
         )
@@ -105,22 +104,12 @@ def _listing(*arguments: str) -> str:
 
 
 def _git(*arguments: str) -> str | None:
-    """Run git in the repository; return its output, or None when it says no."""
+    """Ask git about the repository; return its answer, or None when it says no."""
+    # REF is verified with --end-of-options before any other use.
     try:
-        # A list and no shell; REF is verified with --end-of-options before any other use.
-        done = subprocess.run(  # noqa: S603
-            ["git", *arguments],  # noqa: S607 - whichever git the user has
-            cwd=paths.ROOT,
-            capture_output=True,
-            check=False,
-            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
-        )
-    except FileNotFoundError as error:
-        raise EnvironmentFault(
-            "git is not installed, so --changed-since cannot compare.",
-            fix="Install git, or check by name.",
-        ) from error
-    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
+        return Repository(paths.ROOT).run(*arguments).decode("utf-8", "replace")
+    except UsageError:
+        return None
 
 
 def _mend(folder: Path) -> list[Finding]:
@@ -128,9 +117,9 @@ def _mend(folder: Path) -> list[Finding]:
 
 
 def _print_text(results: list[tuple[Path, list[Finding]]], mended: list[Finding]) -> None:
-    colour = render.wants_colour()
+    colour = wants_colour()
     for finding in mended:
-        print(f"mended {finding.rule}  {render.neutral(finding.path)}")
+        print(f"mended {finding.rule}  {neutral(finding.path)}")
     for folder, findings in results:
         if findings:
             print(render.render_text(findings, colour=colour) + "\n")

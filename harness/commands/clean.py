@@ -1,4 +1,4 @@
-"""``clean``: remove what no command needs any more; shows it first, removes with --yes."""
+"""``clean``: list what no command needs any more; with --yes, remove it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import psutil
 from filelock import FileLock, Timeout
 
 from harness import paths
-from harness.run_folders import KEPT_RUNS, ROW_FILE, newest_first
-from harness.worker.sweep import remove_tree
-from harness.worker.watch import folder_size
+from harness.runs.folders import KEPT_RUNS, ROW_FILE, newest_first
+from harness.sandbox.tidy import remove_tree
+from harness.sandbox.watch import folder_size
 
 GENERATED = "generated"
 # How run_folders.run_folder names a run.
@@ -23,10 +23,9 @@ HALF = ".*.tmp"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--yes", action="store_true", help="remove (default: only list)")
-    parser.add_argument(
-        "--all", action="store_true", help="also finished runs and drawn pictures: all of runs/"
-    )
+    add = parser.add_argument
+    add("--yes", action="store_true", help="remove them (default: only list)")
+    add("--all", action="store_true", help="include finished runs and drawn pictures: all of runs/")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -58,23 +57,23 @@ def everything() -> Iterator[tuple[Path, str]]:
 def leftovers() -> Iterator[tuple[Path, str]]:
     """Yield what no command will use again.
 
-    Only what is known by its name: runs/ also holds what somebody trained (`runs/trained`, which a
+    Only what is known by its name: runs/ also holds your trainings (`runs/trained`, which a
     later command goes on with), pictures and the site.
     """
     for job in sorted((paths.RUNS / GENERATED).glob("*/job-*")):
         if ended(job.name.removeprefix("job-")):
-            yield job, "left by a command that was cut short"
+            yield job, "left by an interrupted command"
     for runs in sorted(path for path in paths.RUNS.glob("*/*") if path.is_dir()):
         folders = [path for path in newest_first(runs) if RUN_KEY.fullmatch(path.name)]
         for number, folder in enumerate(folders):
             if number >= KEPT_RUNS:
                 yield folder, f"older than the newest {KEPT_RUNS}"
             elif not (folder / ROW_FILE).is_file():
-                yield folder, "was cut short"
+                yield folder, "was interrupted"
     for path in sorted(paths.RUNS.rglob("*.damaged-*")):
-        yield path, "a damaged file that was kept aside"
+        yield path, "a damaged file that was set aside"
     for path in half_written():
-        yield path, "half of a file that a killed command was writing"
+        yield path, "incomplete file of a killed command"
 
 
 def half_written() -> list[Path]:

@@ -6,18 +6,18 @@ import argparse
 from pathlib import Path
 
 from harness import paths
-from harness.executors.store import collect
+from harness.runs.many.store import collect
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
-        "folders", nargs="+", type=Path, metavar="DIR", help="what a shard stored with --out"
+        "folders", nargs="+", type=Path, metavar="DIR", help="folder that a shard wrote with --out"
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Merge, say what became of every row; return 0 when none was refused."""
+    """Merge the rows and report on each; return 0 if none was refused."""
     merged = collect(args.folders, paths.RESULTS)
     for label in merged.taken:
         print(f"{label}: taken")

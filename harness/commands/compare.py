@@ -9,36 +9,36 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from harness import paths, registry
+from harness import paths
 from harness.commands.contribution import chosen_options
 from harness.commands.isolation import add_isolation_arguments, settle
 from harness.commands.seeds import DEVICES, parse_seeds
-from harness.compare_page import Side, write_compare_page
-from harness.errors import HubError, UsageError
-from harness.figure_table import figure_lines
-from harness.pair import compare_pair
-from harness.pipeline import Options, Run, run_contribution
-from harness.progress import Progress, create_progress
-from harness.records import Contribution
-from harness.steps.columns import scored_pictures
-from harness.track import DEFAULT_TRACK, Track, load_track
+from harness.contributions import registry
+from harness.contributions.record import Contribution
+from harness.protocol.figure_table import figure_lines
+from harness.protocol.pair import compare_pair
+from harness.protocol.track import DEFAULT_TRACK, Track, load_track
+from harness.runs.compare_page import Side, write_compare_page
+from harness.runs.pipeline import Options, Run, run_contribution
+from harness.runs.steps.columns import scored_pictures
+from toolkit.core.errors import HubError, UsageError
+from toolkit.core.progress import Progress, create_progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("one", metavar="A", help="a contribution, or `reference`")
-    parser.add_argument("other", metavar="B", help="another one")
-    parser.add_argument("--track", default=DEFAULT_TRACK, help="which track (default: %(default)s)")
-    parser.add_argument(
+    add = parser.add_argument
+    add("one", metavar="A", help="a contribution, or `reference`")
+    add("other", metavar="B", help="another one")
+    add("--track", default=DEFAULT_TRACK, help="the track (default: %(default)s)")
+    add(
         "--seeds",
         type=parse_seeds,
         metavar="N|A,B,...",
         help="the track's first N seeds, or these (default: as many as a first verdict uses)",
     )
-    parser.add_argument(
-        "--device", default="cpu", choices=DEVICES, help="where to compute (default: %(default)s)"
-    )
-    parser.add_argument("--out", type=Path, help="the page (default: runs/TRACK/compare/A-B.html)")
+    add("--device", default="cpu", choices=DEVICES, help="device (default: %(default)s)")
+    add("--out", type=Path, help="the page (default: runs/TRACK/compare/A-B.html)")
     add_isolation_arguments(parser)
     parser.set_defaults(record=False, fresh=False, skip_gate=True)
 
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     """
     console, track = Console(highlight=False), load_track(args.track)
     if args.one == args.other:
-        raise UsageError("There is nothing to compare: both are the same contribution.")
+        raise UsageError("Nothing to compare: both are the same contribution.")
     one, other = registry.load(args.one), registry.load(args.other)
     options = chosen_options(args, track)
     if options.thorough:  # all of the track's seeds, in one batch

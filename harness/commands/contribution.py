@@ -11,67 +11,62 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from harness import atomic, registry, results
-from harness.commands.board import add_board_arguments, run_board
+from harness.check.render import render_text
 from harness.commands.isolation import add_isolation_arguments, settle
+from harness.commands.options import add_mix_arguments
 from harness.commands.seeds import DEVICES, chosen_seeds, parse_seeds
-from harness.contract.catalogue import choose
-from harness.contract.render import render_report, summary_line
-from harness.errors import UsageError
-from harness.figures import Figures
-from harness.gate_track import gate_track
-from harness.mixing.command_line import add_mix_arguments, load_mixed
-from harness.mixing.render import keep_command, show_origins
-from harness.next_step import draw_command
-from harness.pipeline import Options, Run, check, require_clean, run_contribution
-from harness.progress import create_progress
-from harness.records import Contribution, Row
-from harness.run_folders import PAGE_FILE, SHEET_FILE
-from harness.steps.gate import run_gates
-from harness.structure.render import render_text, wants_colour
-from harness.track import DEFAULT_TRACK, Track, load_track
+from harness.commands.whole_board import add_board_arguments, run_board
+from harness.contributions import registry
+from harness.contributions.recipes.render import keep_command, show_origins
+from harness.contributions.record import Contribution
+from harness.contributions.registry import load_mixed
+from harness.gate.catalogue import choose
+from harness.gate.render import render_report, summary_line
+from harness.protocol import row_files
+from harness.protocol.figures import Figures
+from harness.protocol.gate_track import gate_track
+from harness.protocol.next_step import draw_command
+from harness.protocol.row import Row
+from harness.protocol.track import DEFAULT_TRACK, Track, load_track
+from harness.runs.folders import PAGE_FILE, SHEET_FILE
+from harness.runs.pipeline import Options, Run, check, require_clean, run_contribution
+from harness.runs.steps.gate import run_gates
+from toolkit.core import atomic
+from toolkit.core.errors import UsageError
+from toolkit.core.progress import create_progress
+from toolkit.core.settings import REFERENCE_NAME
+from toolkit.core.terminal import wants_colour
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    add = parser.add_argument
     parser.set_defaults(complain=parser.error)
-    parser.add_argument(
-        "name", metavar="NAME", nargs="?", help="a folder in CONTRIBUTIONS/, or `reference`"
-    )
+    add("name", metavar="NAME", nargs="?", help="a folder in CONTRIBUTIONS/, or `reference`")
     add_board_arguments(parser)
-    parser.add_argument(
+    add(
         "--track",
         default=DEFAULT_TRACK,
-        help="which track (default: %(default)s); with --all also `all`",
+        help="the track (default: %(default)s); with --all also `all`",
     )
-    parser.add_argument(
+    add(
         "--seeds",
         type=parse_seeds,
         metavar="N|A,B,...",
         help="the track's first N seeds, or these (default: 3 of them; all with --record)",
     )
-    parser.add_argument(
-        "--device", default="cpu", choices=DEVICES, help="where to compute (default: %(default)s)"
-    )
-    parser.add_argument("--fresh", action="store_true", help="run again even if nothing changed")
-    parser.add_argument(
-        "--only-contract", action="store_true", help="run the correctness gate and nothing else"
-    )
-    parser.add_argument(
+    add("--device", default="cpu", choices=DEVICES, help="device (default: %(default)s)")
+    add("--fresh", action="store_true", help="run again even if nothing changed")
+    add("--only-gate", action="store_true", help="run the correctness gate and nothing else")
+    add(
         "--probe",
         action="append",
         default=[],
         metavar="HUB-C07",
         help="run this probe of the gate alone; may be repeated",
     )
-    parser.add_argument(
-        "--skip-gate",
-        action="store_true",
-        help="leave the gate out; such a row cannot be recorded",
-    )
-    parser.add_argument(
-        "--record", action="store_true", help="also store the row in leaderboard/results"
-    )
+    add("--skip-gate", action="store_true", help="skip the gate; such a row cannot be recorded")
+    add("--record", action="store_true", help="also store the row in leaderboard/results")
     add_mix_arguments(parser)
     add_isolation_arguments(parser)
 
@@ -108,15 +103,13 @@ def run(args: argparse.Namespace) -> int:
     console.print(f"[bold]{contribution.name}[/] on the track [bold]{escape(track.file.title)}[/]")
     show_origins(contribution, console)
     settle(args, contribution, console)
-    if args.only_contract or args.probe:
-        return only_contract(contribution, track, args, console)
+    if args.only_gate or args.probe:
+        return only_gate(contribution, track, args, console)
     if args.record and args.skip_gate:
-        raise UsageError(
-            "A row that did not pass the gate cannot be recorded.", fix="Leave --skip-gate out."
-        )
+        raise UsageError("A row without the gate cannot be recorded.", fix="Omit --skip-gate.")
     if args.record and contribution.label:
         raise UsageError(
-            f"{contribution.label} has no folder, so the board has no line for it.",
+            f"{contribution.label} has no folder, so it has no place on the board.",
             fix=f"Save it first: {keep_command(contribution)}",
         )
     options = chosen_options(args, track)
@@ -130,7 +123,7 @@ def run(args: argparse.Namespace) -> int:
     return 0 if finished.row.status in ("ok", "unmergeable") else 1
 
 
-def only_contract(
+def only_gate(
     contribution: Contribution, track: Track, args: argparse.Namespace, console: Console
 ) -> int:
     """Run the correctness gate alone; return 0 when no probe found an error."""
@@ -156,12 +149,12 @@ def only_contract(
 
 
 def record(finished: Run) -> None:
-    """Copy the row and the sheet of pictures to where the leaderboard keeps them.
+    """Copy the row and the sheet of pictures to the board's folder.
 
     A run that drew nothing takes the pictures of an earlier one away.
     """
-    path = results.recorded_path(finished.row)
-    results.write_row(path, finished.row)
+    path = row_files.recorded_path(finished.row)
+    row_files.write_row(path, finished.row)
     sheet = finished.folder / SHEET_FILE
     if sheet.is_file():
         atomic.write_bytes(path.with_suffix(".webp"), sheet.read_bytes())
@@ -170,7 +163,7 @@ def record(finished: Run) -> None:
 
 
 def show(finished: Run, console: Console) -> None:
-    """Print what happened: figures and a sentence, or the fault with its remedy."""
+    """Print the figures and the verdict, or the error and its fix."""
     row = finished.row
     if finished.findings:
         console.print(render_text(finished.findings), markup=False, soft_wrap=True)
@@ -178,7 +171,7 @@ def show(finished: Run, console: Console) -> None:
         text = render_report(finished.report, colour=wants_colour())
         console.print(text, markup=False, soft_wrap=True, emoji=False)
     elif finished.report is not None:
-        more = f". Hints: nox -s contribution -- {row.contribution} --only-contract"
+        more = f". Hints: nox -s contribution -- {row.contribution} --only-gate"
         hints = more if finished.report.findings else ""
         console.print(f"Gate: {summary_line(finished.report)}{hints}", style="dim", markup=False)
     if row.status == "unmergeable":
@@ -209,7 +202,7 @@ def figures(row: Row) -> Table:
         return table
     table.add_row("base", *cells([row.base]), "", "")
     costs = row.costs
-    if row.contribution != registry.REFERENCE_NAME:
+    if row.contribution != REFERENCE_NAME:
         theirs = cells([score.reference for score in row.scores])
         seconds, size = f"{costs.reference_seconds:.1f}", f"{costs.reference_parameters:,}"
         table.add_row("reference", *theirs, seconds, size)
@@ -239,7 +232,7 @@ def show_flags(row: Row, console: Console) -> None:
 def show_pictures_only(finished: Run, console: Console) -> None:
     """Print what can be said about an adapter that is no change of weights."""
     row = finished.row
-    console.print("[bold]unmergeable[/]: it is judged by its own pictures only, and not ranked.")
+    console.print("[bold]unmergeable[/]: it is judged only by its own pictures, and not ranked.")
     for name in ("similarity", "prompt_adherence", "memorisation", "copies"):
         own, reference = (
             [getattr(getattr(one, side), name) for one in row.own_pictures]

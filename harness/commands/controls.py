@@ -7,25 +7,26 @@ import argparse
 from rich.console import Console
 from rich.markup import escape
 
-from harness import registry
-from harness.board_check import control_faults
+from harness.board.board_check import control_faults
 from harness.commands.contribution import record, show
 from harness.commands.isolation import add_isolation_arguments, settle
 from harness.commands.seeds import DEVICES
-from harness.pipeline import Options, run_contribution
-from harness.progress import create_progress
-from harness.track import DEFAULT_TRACK, load_track
+from harness.contributions import registry
+from harness.protocol.track import DEFAULT_TRACK, load_track
+from harness.runs.pipeline import Options, run_contribution
+from toolkit.core.progress import create_progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--track", default=DEFAULT_TRACK, help="which track (default: %(default)s)")
-    parser.add_argument(
-        "--device", default="cpu", choices=DEVICES, help="where to compute (default: %(default)s)"
-    )
-    parser.add_argument("--fresh", action="store_true", help="run again even if nothing changed")
-    parser.add_argument(
-        "--record", action="store_true", help="all seeds, and store the rows in leaderboard/results"
+    add = parser.add_argument
+    add("--track", default=DEFAULT_TRACK, help="the track (default: %(default)s)")
+    add("--device", default="cpu", choices=DEVICES, help="device (default: %(default)s)")
+    add("--fresh", action="store_true", help="run again even if nothing changed")
+    add(
+        "--record",
+        action="store_true",
+        help="use all seeds, and store the rows in leaderboard/results",
     )
     add_isolation_arguments(parser)
 
@@ -34,11 +35,11 @@ def run(args: argparse.Namespace) -> int:
     """Run the reference and all controls; return 0 when each is in its place."""
     console, track = Console(highlight=False), load_track(args.track)
     names = registry.control_names()
-    everybody = [registry.load_reference(), *(registry.load_control(name) for name in names)]
+    compared = [registry.load_reference(), *(registry.load_control(name) for name in names)]
     options = Options(device=args.device, fresh=args.fresh, thorough=args.record, skip_gate=True)
     rows = []
     with create_progress(console) as progress:
-        for contribution in everybody:
+        for contribution in compared:
             settle(args, contribution, console)
             finished = run_contribution(contribution, track, options, progress)
             show(finished, console)

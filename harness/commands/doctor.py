@@ -1,4 +1,4 @@
-"""``doctor``: look at the machine and the installation; say what is missing and how to get it."""
+"""``doctor``: examine the machine and the installation; say what is missing and how to get it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from pathlib import Path
 
 import psutil
 
-from harness import base_model, machine, paths
-from harness.errors import BaseModelError
+from harness import paths
+from harness.protocol import base_model, machine
+from harness.protocol.track import load_track, track_names
 from harness.sandbox import layers
-from harness.track import load_track, track_names
+from harness.sandbox.choose import why_not
+from toolkit.core.errors import BaseModelError
 
 MEMORY_GIB, DISK_GIB = 4.0, 2.0
 
@@ -70,7 +72,7 @@ def packages() -> list[Line]:
 
 def lock() -> Line:
     """Whether the installed packages are those of requirements.txt."""
-    from tools import environment
+    from harness import environment
 
     installed = machine.installed_versions(tuple(wanted := locked_versions()))
     wrong = [
@@ -147,7 +149,7 @@ def sandbox() -> list[Line]:
     """The isolation that contributions run in, and why it is not a stronger one."""
     missing: list[Line] = []
     for layer in layers.LAYERS:
-        reason = layers.why_not(layer)
+        reason = why_not(layer)
         if reason is None:
             promise = f"{layer}: {layers.PROMISES[layer]}"
             return [Line(True, "isolation", promise), *missing]

@@ -6,9 +6,9 @@ import argparse
 import difflib
 
 from harness import paths
-from harness.contract.catalogue import all_probes
-from harness.errors import EnvironmentFault, UsageError
-from harness.structure.rules import RULES
+from harness.check.rules import RULES
+from harness.gate.catalogue import all_probes
+from toolkit.core.errors import EnvironmentFault, UsageError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,24 +19,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print one page of docs/checks/ or docs/contract/, or one line per rule and probe."""
+    """Print one page of docs/checks/ or docs/gate/, or one line per rule and probe."""
     if args.rule is None:
         for rule in RULES:
-            marks = f"{rule.SEVERITY}{', --fix' if rule.FIXABLE else ''}"
-            print(f"{rule.ID}  {rule.TITLE}  ({marks})")
+            marks = f"{rule.severity}{', --fix' if rule.mend else ''}"
+            print(f"{rule.id}  {rule.title}  ({marks})")
         for probe in all_probes():
             marks = f"{probe.severity}{', exemptible' if probe.exemptible else ''}"
             print(f"{probe.id}  {probe.title}  ({marks})")
         return 0
     wanted = args.rule.upper()
-    known = [*(rule.ID for rule in RULES), *(probe.id for probe in all_probes())]
+    known = [*(rule.id for rule in RULES), *(probe.id for probe in all_probes())]
     if wanted not in known:
         near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.6)
         raise UsageError(
             f"There is no rule {args.rule!r}.",
             fix=f"Did you mean {', '.join(near)}?" if near else "`explain` alone lists all rules.",
         )
-    folder = paths.CONTRACT_DOCS if wanted.startswith("HUB-C") else paths.CHECK_DOCS
+    folder = paths.GATE_DOCS if wanted.startswith("HUB-C") else paths.CHECK_DOCS
     page = folder / f"{wanted}.md"
     if not page.is_file():
         raise EnvironmentFault(

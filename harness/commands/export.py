@@ -6,10 +6,11 @@ import argparse
 import math
 from pathlib import Path
 
-from base_models.load import locate
-from harness import paths, registry
-from harness.errors import UsageError
-from harness.track import DEFAULT_TRACK, load_track
+from harness import paths
+from harness.contributions import registry
+from harness.protocol.track import DEFAULT_TRACK, load_track
+from toolkit.base_models.load import locate
+from toolkit.core.errors import UsageError
 
 FORMATS = ("kohya", "diffusers", "peft", "merged", "svd-lora")
 OF_KOHYA = "diffusers has just loaded it; A1111 and ComfyUI know all its keys."
@@ -41,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_ERROR,
         help="what auto may leave out, as a share of the change (default: %(default)s)",
     )
-    add("--track", default=DEFAULT_TRACK, help="trained on which track (default: %(default)s)")
+    add("--track", default=DEFAULT_TRACK, help="track of the training (default: %(default)s)")
     add("--run", type=Path, help="folder of another training, such as runs/trained/NAME")
     add("--base", help="the base it was trained on, when it has moved")
     add("--out", type=Path, help="file or folder to write (default: runs/exported/NAME-FORMAT...)")
@@ -70,20 +71,20 @@ def share(text: str) -> float:
 
 def run(args: argparse.Namespace) -> int:
     """Find the training, write, prove, and say what it is worth."""
-    from harness.export.source import find_source
+    from harness.runs.export.source import find_source
 
     contribution = registry.load_any(args.name)
     track = load_track(args.track)
     source = find_source(contribution.name, track, args.run, args.base)
-    locate(source.base)  # fails in a sentence before torch wakes
+    locate(source.base)  # fails in a sentence before torch is imported
     out: Path = args.out or default_out(contribution.name, args.format)
     if args.format not in ("merged", "peft") and out.suffix != ".safetensors":
         raise UsageError(
-            f"{out.name} does not end in .safetensors; other programs go by that.",
+            f"{out.name} does not end in .safetensors, which other programs require.",
             fix=f"Write --out {out.with_suffix('.safetensors')}",
         )
-    from harness.export.run import Wish, export
-    from harness.export.writing import refuse_existing
+    from harness.runs.export.run import Wish, export
+    from harness.runs.export.writing import refuse_existing
 
     refuse_existing(out, force=args.force)
     wish = Wish(
@@ -112,6 +113,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def default_out(name: str, form: str) -> Path:
-    """Return where an export goes when nobody says."""
+    """Return where an export goes by default."""
     ending = "" if form in ("merged", "peft") else ".safetensors"
     return paths.RUNS / "exported" / f"{name}-{form}{ending}"

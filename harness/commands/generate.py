@@ -10,11 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from rich.console import Console
 
-from base_models.load import locate
-from drawings.grid import save_grid
-from drawings.loras import parse_lora, tensors_hash
-from drawings.metadata import Drawing, package_versions, picture_name, save_picture
-from harness import paths, registry
+from harness import paths
 from harness.commands.contribution import show
 from harness.commands.isolation import (
     add_isolation_arguments,
@@ -23,20 +19,27 @@ from harness.commands.isolation import (
     fault_of,
     settle,
 )
+from harness.commands.options import add_mix_arguments
 from harness.commands.seeds import DEVICES
-from harness.errors import UsageError
-from harness.mixing.command_line import add_mix_arguments, load_mixed
-from harness.pictures import open_picture
-from harness.pipeline import Options, run_contribution
-from harness.progress import Progress, create_progress
-from harness.records import Contribution, GenerateConfig
-from harness.run_folders import newest_adapter
+from harness.contributions import registry
+from harness.contributions.record import Contribution
+from harness.contributions.registry import load_mixed
+from harness.protocol.track import DEFAULT_TRACK, Track, load_track
+from harness.runs.folders import newest_adapter
+from harness.runs.pipeline import Options, run_contribution
+from harness.runs.steps.attempt import THREADS
+from harness.sandbox.allowance import allowance
+from harness.sandbox.child import Child, run_children
 from harness.sandbox.limits import Limits
-from harness.steps.attempt import THREADS
-from harness.track import DEFAULT_TRACK, Track, load_track
-from harness.worker.allowance import allowance
 from harness.worker.jobs import Answer, DrawnWith, GenerateJob, picture_file
-from harness.worker.process import Child, run_children
+from toolkit.base_models.load import locate
+from toolkit.core.errors import UsageError
+from toolkit.core.progress import Progress, create_progress
+from toolkit.core.settings import GenerateConfig
+from toolkit.drawings.grid import save_grid
+from toolkit.drawings.loras import parse_lora, tensors_hash
+from toolkit.drawings.metadata import Drawing, package_versions, picture_name, save_picture
+from toolkit.images.sheet import open_picture
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--prompt", required=True, action="append", help="what to draw; may be repeated")
     add("--lora", action="append", default=[], metavar="FILE[:WEIGHT]", help="add a LoRA file, too")
     add("--base", help="another base: folder, .safetensors file or Hugging Face id")
-    add("--seed", type=int, default=0, help="of the first picture (default: %(default)s)")
+    add(
+        "--seed",
+        type=int,
+        default=0,
+        help="seed of the first picture (default: %(default)s)",
+    )
     add("--steps", type=int, help="denoising steps")
     add("--guidance", type=float, help="guidance scale; 1 switches guidance off")
     add("--scale", type=float, help="strength of the adapter; 0 is the base")
@@ -56,8 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--height", type=int, help="in pixels (default: the width)")
     add("--count", type=positive, default=1, help="pictures per prompt (default: %(default)s)")
     add("--out", type=Path, help="folder for the pictures (default: runs/generated/NAME)")
-    add("--track", default=DEFAULT_TRACK, help="trained on which track (default: %(default)s)")
-    add("--device", default="cpu", choices=DEVICES, help="where to compute (default: %(default)s)")
+    add("--track", default=DEFAULT_TRACK, help="track of the training (default: %(default)s)")
+    add("--device", default="cpu", choices=DEVICES, help="device (default: %(default)s)")
     add_mix_arguments(parser)
     add_isolation_arguments(parser)
     add_limit_arguments(parser)
@@ -74,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     with create_progress(console) as progress:
         adapter = newest_adapter(track.file.name, contribution.name)
         if adapter is None:
-            console.print(f"{contribution.name} has not been trained yet: training it first.")
+            console.print(f"{contribution.name} has not been trained yet, so it trains first.")
             # Somebody wants to see a picture; whether the method is right is another command.
             options = Options(device=args.device, skip_gate=True)
             finished = run_contribution(contribution, track, options, progress)
@@ -156,7 +164,7 @@ def sampling_config(
     except ValidationError as error:
         faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
         raise UsageError(
-            f"These options cannot be used: {faults}.",
+            f"These options are not valid: {faults}.",
             fix="python -m harness generate --help lists them.",
         ) from error
 

@@ -9,35 +9,37 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from harness.errors import HubError
-from harness.records import Contribution
-from harness.sandbox.layers import LAYERS, PROMISES, WANTED, LayerName, choose
+from harness.contributions.record import Contribution
+from harness.sandbox.choose import choose
+from harness.sandbox.layers import LAYERS, PROMISES, WANTED, LayerName
 from harness.sandbox.limits import GIB, Limits
+from harness.sandbox.outcome import Outcome
 from harness.sandbox.trust import require_trust
 from harness.worker.jobs import Answer
-from harness.worker.outcome import Outcome
+from toolkit.core.errors import HubError
 
 
 def add_isolation_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare ``--isolation`` and ``--trust``."""
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "--isolation",
         choices=("auto", *LAYERS),
         help=f"layer to run the code in (default: the strongest that works; or {WANTED})",
     )
-    parser.add_argument(
+    add(
         "--trust",
         action="store_true",
-        help="run somebody else's unmerged code even where no layer works",
+        help="run another contributor's unmerged code even if no isolation layer works",
     )
 
 
 def add_limit_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the worker of one command may use, for those that run on any base."""
     add = parser.add_argument
-    add("--hours", type=positive, metavar="H", help="wall time that the code may take")
-    add("--memory", type=positive, metavar="GIB", help="main memory that it may use")
-    add("--disk", type=positive, metavar="GIB", help="what it may write")
+    add("--hours", type=positive, metavar="H", help="limit on the code's wall time")
+    add("--memory", type=positive, metavar="GIB", help="limit on its main memory")
+    add("--disk", type=positive, metavar="GIB", help="limit on what it writes")
 
 
 def positive(text: str) -> float:
@@ -62,10 +64,10 @@ def chosen_limits(args: argparse.Namespace, usual: Limits) -> Limits:
 
 
 def fault_of(outcome: Outcome[Answer] | None) -> HubError:
-    """Return why a worker with limits of one's own choice left no result."""
+    """Return why a worker with limits that the user chose left no result."""
     error = outcome.error if outcome else None
     if outcome is None or error is None:
-        return HubError("The worker was cut short.")
+        return HubError("The worker was stopped early.")
     fix = error.fix
     if outcome.status in ("timeout", "oom", "limit"):
         fix = f"{fix or ''} Or allow more: --hours, --memory or --disk.".strip()

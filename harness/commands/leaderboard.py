@@ -9,32 +9,33 @@ import tempfile
 from pathlib import Path
 
 from harness import paths
-from harness.errors import ResultFileError
+from toolkit.core.errors import ResultFileError
 
 DEFAULT_OUT = Path("runs") / "site"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "--check",
         action="store_true",
-        help="write nothing; fail when LEADERBOARD.md, the tables in the READMEs, or the site in "
-        "--out are not what the results say",
+        help="write nothing; fail if LEADERBOARD.md, the tables in the READMEs, or the site in "
+        "--out do not match the rows",
     )
-    parser.add_argument(
+    add(
         "--docs",
         action="store_true",
         help="build the documentation into the site's docs/, too, with links both ways",
     )
-    parser.add_argument("--out", type=Path, help=f"folder of the site (default: {DEFAULT_OUT})")
+    add("--out", type=Path, help=f"folder of the site (default: {DEFAULT_OUT})")
 
 
 def run(args: argparse.Namespace) -> int:
     """Build everything, or compare it with what is there."""
-    from harness.leaderboard import blocks, readmes
-    from harness.leaderboard.collect import collect
-    from harness.leaderboard.site import build
+    from harness.board import blocks, readmes
+    from harness.board.collect import collect
+    from harness.board.site import build
 
     board = collect()
     for fault in readmes.wanted(board)[1]:
@@ -51,20 +52,20 @@ def run(args: argparse.Namespace) -> int:
                 differing += [f"{args.out}/{name}" for name in ours]
         if differing:
             raise ResultFileError(
-                "The leaderboard is not what the results say: " + ", ".join(differing[:10]),
+                "The board does not match the rows: " + ", ".join(differing[:10]),
                 fix="nox -s leaderboard",
             )
-        print("The leaderboard is what the results say.")
+        print("The board matches the rows.")
         return 0
     out = args.out or paths.ROOT / DEFAULT_OUT
     blocks.write(board)
     count = build(board, out.resolve(), docs=args.docs)
     if args.docs:
-        from harness.documentation.build import build as build_docs
+        from harness.commands.documentation.build import build as build_docs
 
         build_docs(out / "docs", board="../index.html")
     print(f"{len(board.entries)} lines on {len(board.tracks)} tracks, {count} files.")
-    print(f"Open {out / 'index.html'}; LEADERBOARD.md and the READMEs are written, too.")
+    print(f"Open {out / 'index.html'}; LEADERBOARD.md and the READMEs are updated, too.")
     return 0
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 
-from harness import registry
-from harness.errors import StructureError
-from harness.records import Contribution
+from harness.contributions import registry
+from harness.contributions.record import Contribution
+from harness.errors import CheckError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +38,7 @@ def load_if_possible(name: str) -> Contribution | None:
     """Read a contribution, or return None when its contribution.toml has faults."""
     try:
         return registry.load(name)
-    except StructureError:
+    except CheckError:
         return None
 
 

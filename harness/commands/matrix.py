@@ -9,16 +9,18 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
-from harness import atomic, paths, registry
+from harness import paths
 from harness.commands.isolation import add_isolation_arguments, settle
-from harness.errors import ResultFileError
-from harness.matrix.jobs import Outcome
-from harness.matrix.plan import all_tries, current, unknown
-from harness.matrix.running import run_tries
-from harness.matrix.table import render
-from harness.progress import create_progress
-from harness.records import Contribution
+from harness.contributions import registry
+from harness.contributions.record import Contribution
+from harness.runs.studies.compatibility.jobs import Outcome
+from harness.runs.studies.compatibility.plan import all_tries, current, unknown
+from harness.runs.studies.compatibility.running import run_tries
+from harness.runs.studies.compatibility.table import render
 from harness.sandbox.trust import require_trust
+from toolkit.core import atomic
+from toolkit.core.errors import ResultFileError
+from toolkit.core.progress import create_progress
 
 FOLDER = paths.ROOT / "docs"
 JSON_NAME, PAGE_NAME = "compatibility.json", "compatibility.md"
@@ -28,10 +30,11 @@ OUTCOMES = TypeAdapter(list[Outcome])
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--fresh", action="store_true", help="try everything again")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when not current")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="pairs with these alone")
-    parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the two files")
+    add = parser.add_argument
+    add("--fresh", action="store_true", help="try everything again")
+    add("--check", action="store_true", help="write nothing; fail if not current")
+    add("--only", nargs="+", metavar="NAME", help="only pairs with these")
+    add("--out", type=Path, default=FOLDER, help="folder of the two files")
     add_isolation_arguments(parser)
 
 
@@ -39,8 +42,8 @@ def run(args: argparse.Namespace) -> int:
     """Try what is not known yet, write file and page; return 0 when no pair fails midway."""
     console = Console(highlight=False)
     reference = registry.load_reference()
-    everybody = [registry.load(name) for name in registry.contribution_names()]
-    tries = all_tries(everybody, reference)
+    contributions = [registry.load(name) for name in registry.contribution_names()]
+    tries = all_tries(contributions, reference)
     known = read(args.out / JSON_NAME)
     missing = list(tries) if args.fresh and not args.check else unknown(tries, known)
     if args.check:
@@ -48,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     if args.only:
         missing = [one for one in missing if {one.cell.row, one.cell.column} & set(args.only)]
     if missing:
-        trust_all(args, everybody, console)
+        trust_all(args, contributions, console)
         with create_progress(console) as progress:
             try:
                 for outcome in run_tries(missing, reference, paths.RUNS / "matrix", progress):
@@ -67,19 +70,21 @@ def run(args: argparse.Namespace) -> int:
     for outcome in outcomes:
         if outcome.state == "fails":
             cell = outcome.cell
-            words = f"{cell.rows}={cell.row} {cell.columns}={cell.column}: {outcome.said}"
+            words = f"{cell.rows}={cell.row} {cell.columns}={cell.column}: {outcome.reason}"
             console.print(words, style="red", markup=False, soft_wrap=True)
     return 1 if counts["fails"] else 0
 
 
-def trust_all(args: argparse.Namespace, everybody: list[Contribution], console: Console) -> None:
-    """Choose the layer; where none holds, everybody's code has to be reviewed or own.
+def trust_all(
+    args: argparse.Namespace, contributions: list[Contribution], console: Console
+) -> None:
+    """Choose the layer; where none holds, all code has to be reviewed or your own.
 
     Raises:
         UsageError: It is not, and ``--trust`` was not given.
     """
     layer = settle(args, registry.load_reference(), console)
-    for one in everybody:
+    for one in contributions:
         require_trust(one, layer, trusted=args.trust)
 
 
@@ -117,7 +122,7 @@ def read(path: Path) -> list[Outcome]:
         return OUTCOMES.validate_json(path.read_bytes())
     except ValidationError as error:
         raise ResultFileError(
-            f"The outcomes cannot be read: {error.errors()[0]['msg']}.",
+            f"The outcomes are not readable: {error.errors()[0]['msg']}.",
             where=str(path),
             fix="Delete the file and run nox -s matrix again.",
         ) from error

@@ -1,4 +1,4 @@
-"""``new NAME``: a small folder that is green at once and can be read from top to bottom."""
+"""``new NAME``: create a small folder that passes every check and reads from top to bottom."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness import paths, registry
-from harness.copying import first_file, source_of, write_copy
-from harness.errors import UsageError
-from harness.hookspecs import HookName
-from harness.mixing.command_line import add_mix_arguments, parse
-from harness.records import NAME_PATTERN, TrainSettings
-from harness.structure import limits
+from harness import paths
+from harness.check import limits
+from harness.commands.options import add_mix_arguments
+from harness.contributions import registry
+from harness.contributions.copying import first_file, source_of, write_copy
+from harness.contributions.record import NAME_PATTERN
+from harness.contributions.registry import parse
+from toolkit.core.errors import UsageError
+from toolkit.core.settings import REFERENCE_NAME, HookName, TrainSettings
 
 SCAFFOLDS = {
-    "code": paths.ROOT / "harness" / "scaffold",
-    "config": paths.ROOT / "harness" / "scaffold_config",
-    "mix": paths.ROOT / "harness" / "scaffold_mix",
+    "code": paths.ROOT / "harness" / "contributions" / "scaffolds" / "code",
+    "config": paths.ROOT / "harness" / "contributions" / "scaffolds" / "config",
+    "mix": paths.ROOT / "harness" / "contributions" / "scaffolds" / "mix",
 }
 # What a beginner opens first.
 FIRST_FILE = {"code": "src/lora.py", "config": "contribution.toml", "mix": "README.md"}
@@ -39,28 +41,27 @@ PICTURES = 3
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("name", metavar="NAME", help="letters, digits and _; such as MyIdea")
-    parser.add_argument(
+    add = parser.add_argument
+    add("name", metavar="NAME", help="letters, digits and _; such as MyIdea")
+    add(
         "--kind",
         choices=("code", "config"),
         help="code: a hook of your own (the default); config: settings only, no Python",
     )
-    parser.add_argument(
-        "--from", dest="source", metavar="OTHER", help="start from a copy of this contribution"
-    )
+    add("--from", dest="source", metavar="OTHER", help="copy this contribution")
     add_mix_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the folder in one move and say what to do next."""
+    """Write the folder in one step and print what to do next."""
     name: str = args.name
     check_name(name)
     mix = parse(args.taken, name)
     if sum(map(bool, (args.source, args.kind, mix))) > 1:
         raise UsageError(
-            "--from makes a copy of what is there, --with a recipe of others' hooks, --kind a new "
-            "folder of your own.",
-            fix="Leave one of them out.",
+            "--from copies a contribution, --with makes a recipe of others' hooks, --kind makes "
+            "a new folder.",
+            fix="Use only one of them.",
         )
     source = source_of(args.source) if args.source else None
     kind = "mix" if mix else args.kind or "code"
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     first = first_file(source) if source else FIRST_FILE[kind]
     print(
         f"CONTRIBUTIONS/{name} is there. Next:\n"
-        f"  nox -s contribution -- {name}      train and judge it as it is: green\n"
+        f"  nox -s contribution -- {name}      train and score it unchanged: it passes\n"
         f"  edit CONTRIBUTIONS/{name}/{first}, {FIRST_STEP[kind]}\n"
         f"  nox -s check -- {name}             check the folder in half a second"
     )
@@ -102,7 +103,7 @@ def check_name(name: str) -> None:
         raise UsageError(
             f"There is already a contribution named {taken[name.casefold()]}.",
             where="CONTRIBUTIONS/",
-            fix=f"Choose another name, or work on it: nox -s contribution -- {name}",
+            fix=f"Choose another name, or run the existing one: nox -s contribution -- {name}",
         )
 
 
@@ -130,7 +131,7 @@ def write_folder(
 ) -> None:
     """Fill in the scaffold of a kind and add a few of the hub's own pictures."""
     mix = mix or {}
-    parts = dict.fromkeys(part for part in mix.values() if part != registry.REFERENCE_NAME)
+    parts = dict.fromkeys(part for part in mix.values() if part != REFERENCE_NAME)
     values = {
         "name": name,
         "author": json.dumps(guess_author(), ensure_ascii=False)[1:-1],

@@ -1,4 +1,4 @@
-"""``plan``: the runs of a board as data, and ``--executor``: carry them out, here or elsewhere."""
+"""``plan``: list the runs of a board; with ``--executor``, run them, here or elsewhere."""
 
 from __future__ import annotations
 
@@ -10,61 +10,55 @@ from pathlib import Path
 from rich.console import Console
 
 from harness import paths
-from harness.commands.board import (
+from harness.commands.isolation import add_isolation_arguments
+from harness.commands.seeds import DEVICES, chosen_seeds, parse_seeds
+from harness.commands.whole_board import (
     add_board_arguments,
     announce,
     conclude,
     local_jobs,
     task_pattern,
 )
-from harness.commands.isolation import add_isolation_arguments
-from harness.commands.seeds import DEVICES, chosen_seeds, parse_seeds
-from harness.errors import UsageError
-from harness.executors.choose import ALL, Choice, choose
-from harness.executors.estimates import typical
-from harness.executors.listener import Listener, Storing
-from harness.executors.local import run_local
-from harness.executors.plan import without_settled
-from harness.executors.queue import Planned
-from harness.executors.shard import cut, parse_shard
-from harness.executors.tasks import Task, TaskResult
-from harness.executors.view import Account, clock, create_view
+from harness.runs.many.choose import ALL, Choice, choose
+from harness.runs.many.estimates import typical
+from harness.runs.many.listener import Listener, Storing
+from harness.runs.many.local import run_local
+from harness.runs.many.plan import without_settled
+from harness.runs.many.queue import Planned
+from harness.runs.many.shard import cut, parse_shard
+from harness.runs.many.tasks import Task, TaskResult
+from harness.runs.many.view import Account, clock, create_view
+from toolkit.core.errors import UsageError
 
 EXECUTORS = ("local", "shard", "ray")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.set_defaults(name=None, only_contract=False, probe=[], all=True)
-    parser.add_argument("--track", default=ALL, help="which track (default: %(default)s of them)")
-    parser.add_argument(
-        "--format", choices=("text", "json"), default="text", help="(default: %(default)s)"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    parser.set_defaults(name=None, only_gate=False, probe=[], all=True)
+    add("--track", default=ALL, help="which track (default: %(default)s of them)")
+    add("--format", choices=("text", "json"), default="text", help="(default: %(default)s)")
+    add(
         "--missing",
         action="store_true",
-        help="leave out what has a good row of this code on the board",
+        help="omit runs that have a valid row of this code on the board",
     )
-    parser.add_argument("--quick", action="store_true", help="a quick verdict's seeds, not all")
-    parser.add_argument("--executor", choices=EXECUTORS, help="carry the plan out, and how")
-    parser.add_argument(
-        "--shard", type=shard, metavar="I/N", help="which part of the plan, such as 2/8"
+    add("--quick", action="store_true", help="the seeds of a quick verdict, not all")
+    add("--executor", choices=EXECUTORS, help="run the plan, with this executor")
+    add("--shard", type=shard, metavar="I/N", help="which part of the plan, such as 2/8")
+    add(
+        "--address",
+        help="with --executor ray: address of the cluster (default: the one that Ray finds)",
     )
-    parser.add_argument(
-        "--address", help="with --executor ray: the cluster's (default: the one Ray finds)"
-    )
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="store rows in DIR/TRACK/NAME.json, for `collect`"
-    )
-    parser.add_argument("--record", action="store_true", help="store rows in leaderboard/results")
-    parser.add_argument(
+    add("--out", type=Path, metavar="DIR", help="store rows in DIR/TRACK/NAME.json, for `collect`")
+    add("--record", action="store_true", help="store rows in leaderboard/results")
+    add(
         "--seeds", type=parse_seeds, metavar="N|A,B,...", help="the first N of each track, or these"
     )
-    parser.add_argument(
-        "--device", default="cpu", choices=DEVICES, help="where to compute (default: %(default)s)"
-    )
-    parser.add_argument("--fresh", action="store_true", help="run again even if nothing changed")
-    parser.add_argument("--skip-gate", action="store_true", help="leave the gate out")
+    add("--device", default="cpu", choices=DEVICES, help="device (default: %(default)s)")
+    add("--fresh", action="store_true", help="run again even if nothing changed")
+    add("--skip-gate", action="store_true", help="leave the gate out")
     add_board_arguments(parser)
     add_isolation_arguments(parser)
 
@@ -78,7 +72,7 @@ def shard(text: str) -> tuple[int, int]:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the plan, or carry it out; return 0 when nothing is to be mended."""
+    """Print the plan, or run it; return 0 if nothing needs fixing."""
     require_consistent(args)
     console = Console(highlight=False)
     pattern = task_pattern(args)
@@ -90,12 +84,12 @@ def run(args: argparse.Namespace) -> int:
         return 0
     announce(choice, pattern, console)
     found = execute(planned, pattern, args, console)
-    everybody = not (args.only or args.missing or args.shard)
-    return conclude(found, console, everybody=everybody)
+    whole_board = not (args.only or args.missing or args.shard)
+    return conclude(found, console, whole_board=whole_board)
 
 
 def require_consistent(args: argparse.Namespace) -> None:
-    """Refuse options that would be ignored.
+    """Refuse options that would have no effect.
 
     Raises:
         UsageError: All of them are named.
@@ -105,12 +99,13 @@ def require_consistent(args: argparse.Namespace) -> None:
         "--executor shard needs --shard I/N": args.executor == "shard" and not args.shard,
         "--shard belongs to --executor shard": args.shard and args.executor in ("local", "ray"),
         "--address belongs to --executor ray": args.address and not ray,
-        "--jobs belongs to one machine: Ray counts the cluster's processors": args.jobs and ray,
+        "--jobs is for one machine: Ray counts the cluster's processors": args.jobs and ray,
         "--out, --record and --jobs belong to --executor": here
         and (args.out or args.record or args.jobs),
-        "--format json is the plan's: leave --executor out": not here and args.format == "json",
-        "--out and --record are two places for the same rows": args.out and args.record,
-        "--quick does not go with --record or --seeds": args.quick and (args.record or args.seeds),
+        "--format json prints the plan: omit --executor": not here and args.format == "json",
+        "--out and --record name two places for the same rows": args.out and args.record,
+        "--quick cannot be combined with --record or --seeds": args.quick
+        and (args.record or args.seeds),
     }
     found = [text for text, wrong in faults.items() if wrong]
     if found:
@@ -131,7 +126,7 @@ def execute(
     """Carry the runs out."""
     jobs = args.jobs or local_jobs(pattern)
     if args.executor == "ray":
-        from harness.executors.ray_cluster import connected
+        from harness.runs.many.ray_cluster import connected
 
         with connected(args.address) as cluster:
             account = Account(planned, cluster.places(planned))

@@ -8,18 +8,20 @@ import statistics
 from rich.console import Console
 from rich.table import Table
 
-from harness import registry, results
-from harness.board import places
-from harness.errors import UsageError
-from harness.page import times
-from harness.run_folders import PAGE_FILE, newest_row
-from harness.track import DEFAULT_TRACK, load_track
+from harness.contributions import registry
+from harness.protocol import row_files
+from harness.protocol.order import places
+from harness.protocol.track import DEFAULT_TRACK, load_track
+from harness.runs.folders import PAGE_FILE, newest_row
+from harness.runs.page import times
+from toolkit.core.errors import UsageError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("name", metavar="NAME", help="a contribution, or `reference`")
-    parser.add_argument("--track", default=DEFAULT_TRACK, help="which track (default: %(default)s)")
+    add = parser.add_argument
+    add("name", metavar="NAME", help="a contribution, or `reference`")
+    add("--track", default=DEFAULT_TRACK, help="the track (default: %(default)s)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,11 +41,11 @@ def run(args: argparse.Namespace) -> int:
     row, folder = newest
     others = [
         other
-        for other in results.recorded_rows(row.track)
+        for other in row_files.recorded_rows(row.track)
         if other.protocol_hash == row.protocol_hash and other.contribution != row.contribution
     ]
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-    for heading in ("rank", "tier", "contribution", "gain", "drift", "time", "bytes", "seeds"):
+    for heading in ("group", "tier", "contribution", "gain", "drift", "time", "bytes", "seeds"):
         table.add_column(heading, justify="left" if heading == "contribution" else "right")
     for place in places([*others, row]):
         shown, mine = place.row, place.row is row
@@ -60,8 +62,8 @@ def run(args: argparse.Namespace) -> int:
             str(len(shown.scores)),
         )
     console.print(table)
-    console.print("The same rank: no clear difference (docs/protocol.md).", style="dim")
-    for name, why in results.outdated_rows(row.track, row.protocol_hash).items():
+    console.print("The same group: no clear difference (docs/protocol.md).", style="dim")
+    for name, why in row_files.outdated_rows(row.track, row.protocol_hash).items():
         console.print(f"not shown: {name}, {why}", style="yellow")
     console.print(f"Page: {folder / PAGE_FILE}", soft_wrap=True)
     return 0

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from harness import registry
-from harness.errors import UsageError
+from harness.contributions import registry
+from toolkit.core.errors import UsageError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
-        "--check", action="store_true", help="only say whether registry.toml is current"
+        "--check", action="store_true", help="write nothing; fail if registry.toml is not current"
     )
 
 
@@ -20,7 +20,7 @@ def run(args: argparse.Namespace) -> int:
     if args.check:
         if not registry.registry_is_current():
             raise UsageError(
-                "registry.toml does not say what the folders say.",
+                "registry.toml does not match the folders.",
                 where="registry.toml",
                 fix="python -m harness registry (the hub's CI does it on main)",
             )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.errors import UsageError
-from harness.track import Track
+from harness.protocol.track import Track
+from toolkit.core.errors import UsageError
 
 DEVICES = ("cpu", "cuda")
 

@@ -11,12 +11,13 @@ from typing import Any
 
 from rich.console import Console
 
-from harness import atomic, paths, registry
+from harness import paths
 from harness.commands.isolation import add_isolation_arguments, settle
-from harness.dependencies import require_installed
-from harness.errors import HubError
-from harness.progress import Progress, create_progress
-from harness.rate_sweep import (
+from harness.contributions import registry
+from harness.contributions.dependencies import require_installed
+from harness.contributions.record import Contribution
+from harness.protocol.track import DEFAULT_TRACK, Track, load_track
+from harness.runs.studies.rate_sweep import (
     RATES,
     Sweep,
     Trial,
@@ -29,26 +30,29 @@ from harness.rate_sweep import (
     sweep_file,
     with_rate,
 )
-from harness.records import Contribution
+from harness.sandbox.child import POLL_S, Child
+from harness.sandbox.files import ANSWER_FILE, JOB_FILE
 from harness.scoring.jobs import Entry, ScoreAnswer, ScoreJob
-from harness.track import DEFAULT_TRACK, Track, load_track
-from harness.worker.jobs import ANSWER_FILE, DELTA_FILE, JOB_FILE, Answer, TrainJob, seed_folder
-from harness.worker.process import POLL_S, Child
+from harness.worker.jobs import DELTA_FILE, Answer, TrainJob, seed_folder
+from toolkit.core import atomic
+from toolkit.core.errors import HubError
+from toolkit.core.progress import Progress, create_progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("name", help="contribution to choose a rate for, or `reference`")
-    parser.add_argument(
+    add = parser.add_argument
+    add("name", help="contribution to choose a rate for, or `reference`")
+    add(
         "--rates",
         type=read_rates,
         default=RATES,
         help=f"comma-separated (default: {','.join(f'{rate:g}' for rate in RATES)})",
     )
-    parser.add_argument("--track", default=DEFAULT_TRACK, help="which track (default: %(default)s)")
-    parser.add_argument("--seeds", type=int, default=1, help="per rate (default: %(default)s)")
-    parser.add_argument("--jobs", type=int, default=2, help="trainings at once (%(default)s)")
-    parser.add_argument("--fresh", action="store_true", help="forget the rates tried before")
+    add("--track", default=DEFAULT_TRACK, help="the track (default: %(default)s)")
+    add("--seeds", type=int, default=1, help="per rate (default: %(default)s)")
+    add("--jobs", type=int, default=2, help="trainings at once (%(default)s)")
+    add("--fresh", action="store_true", help="ignore the rates tried before")
     add_isolation_arguments(parser)
 
 
@@ -61,9 +65,11 @@ def read_rates(text: str) -> tuple[float, ...]:
     try:
         rates = tuple(sorted({float(part) for part in text.split(",")}))
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not like 3e-4,1e-3,3e-3") from error
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a list such as 3e-4,1e-3,3e-3"
+        ) from error
     if not all(0 < rate <= 1 for rate in rates):
-        raise argparse.ArgumentTypeError("a learning rate lies between 0 and 1")
+        raise argparse.ArgumentTypeError("a learning rate is between 0 and 1")
     return rates
 
 
@@ -268,7 +274,7 @@ def show(found: Sweep, contribution: Contribution, console: Console) -> None:
         higher = found.chosen == found.trials[-1].learning_rate
         beyond = found.chosen * 3 if higher else found.chosen / 3
         console.print(
-            f"The best rate is at the edge of the list. Go on with: --rates {beyond:.0e}",
+            f"The best rate is at the edge of the list. Try more: --rates {beyond:.0e}",
             style="yellow",
         )
     now = contribution.file.settings.train.learning_rate

@@ -1,4 +1,4 @@
-"""``train NAME --data DIR --base BASE``: a contribution's hooks on anybody's pictures."""
+"""``train NAME --data DIR --base BASE``: a contribution's hooks on your pictures."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ import psutil
 from pydantic import ValidationError
 from rich.console import Console
 
-from base_models.load import is_hub_id
-from harness import paths, registry
-from harness.cli import INTERRUPTED
+from harness import paths
 from harness.commands.isolation import (
     add_isolation_arguments,
     add_limit_arguments,
@@ -23,19 +21,23 @@ from harness.commands.isolation import (
     fault_of,
     settle,
 )
-from harness.dependencies import require_installed
-from harness.errors import UsageError
-from harness.mixing.command_line import add_mix_arguments, load_mixed
-from harness.pipeline import check, require_clean
-from harness.progress import Progress, create_progress
+from harness.commands.options import add_mix_arguments
+from harness.contributions import registry
+from harness.contributions.dependencies import require_installed
+from harness.contributions.registry import load_mixed
+from harness.runs.pipeline import check, require_clean
+from harness.sandbox.child import POLL_S, Child
 from harness.sandbox.limits import GIB, Limits
 from harness.worker.jobs import Answer, FinetuneJob
-from harness.worker.process import POLL_S, Child
-from training_runs.checkpoints import Checkpoints, damage
-from training_runs.options import add_options, resolve
-from training_runs.plan import RunPlan
-from training_runs.presets import TINY_BELOW_PX
-from training_runs.stopping import StopRequest
+from toolkit.base_models.load import is_hub_id
+from toolkit.core.command_line import INTERRUPTED
+from toolkit.core.errors import UsageError
+from toolkit.core.progress import Progress, create_progress
+from toolkit.training_runs.checkpoints import Checkpoints, damage
+from toolkit.training_runs.options import add_options, resolve
+from toolkit.training_runs.plan import RunPlan
+from toolkit.training_runs.presets import TINY_BELOW_PX
+from toolkit.training_runs.stopping import StopRequest
 
 LONGEST_S = 30 * 24 * 3600.0
 # What a finished job leaves for people, copied out of its folder.
@@ -55,15 +57,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check, resolve, train in a worker, say where the files are."""
+    """Check, resolve, train in a worker, print where the files are."""
     console = Console(highlight=False)
     contribution = load_mixed(args.name, args.taken)
     require_clean(contribution.name, check(contribution))
     require_installed(contribution)
     if args.cache:
         raise UsageError(
-            "A contribution's code may write only to its own folder, so --cache cannot be used.",
-            fix="Leave it out, or train the reference with python -m src.main.",
+            "A contribution's code may write only to its own folder, so --cache is not available.",
+            fix="Omit it, or train the reference with python -m src.main.",
         )
     out: Path = (args.out or paths.RUNS / "trained" / contribution.name).resolve()
     fetch_base(args)
@@ -72,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     except ValidationError as error:
         faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
         raise UsageError(
-            f"These options cannot be used: {faults}.",
+            f"These options are not valid: {faults}.",
             fix="python -m harness train --help lists them.",
         ) from error
     settle(args, contribution, console)
@@ -104,20 +106,20 @@ def run(args: argparse.Namespace) -> int:
 
 
 def likely_device() -> str:
-    """Guess whether there is a graphics card without waking torch; the worker makes sure."""
+    """Guess whether there is a graphics card without importing torch; the worker verifies it."""
     return "cuda" if Path("/dev/nvidia0").exists() or shutil.which("nvidia-smi") else "cpu"
 
 
 def fetch_base(args: argparse.Namespace) -> None:
     """Replace a Hugging Face id by the folder it is fetched to: the worker has no network."""
     if is_hub_id(args.base) and not Path(args.base).exists():
-        from base_models.hub import fetch
+        from toolkit.base_models.hub import fetch
 
         args.base = str(fetch(args.base))
 
 
 def generous_limits(job: FinetuneJob) -> Limits:
-    """Return what a run on somebody's own machine may use: nearly all of it, for a month."""
+    """Return what a run on your own machine may use: nearly all of it, for a month."""
     return Limits(
         wall_s=LONGEST_S,
         cpu_s=LONGEST_S * (job.threads + 1),
@@ -162,7 +164,7 @@ def follow(job: FinetuneJob, limits: Limits, progress: Progress) -> Answer:
 
 
 def attempts(out: Path, plan: RunPlan, console: Console) -> tuple[Path | None, Path]:
-    """Return the job folder to go on from, and the next one; useless ones are removed.
+    """Return the job folder to continue from, and the next one; useless ones are removed.
 
     A worker may write only to a folder that it is given empty, so each start gets a new one.
 
@@ -183,7 +185,7 @@ def attempts(out: Path, plan: RunPlan, console: Console) -> tuple[Path | None, P
             console.print(sentence, markup=False, soft_wrap=True)
 
         Checkpoints(previous / "checkpoints", plan.keep_checkpoints, say).find(plan.identity())
-        console.print(f"Going on with the run in {out}.", markup=False, soft_wrap=True)
+        console.print(f"Continuing the run in {out}.", markup=False, soft_wrap=True)
     last = int(previous.name.removeprefix("job-")) if previous else 0
     return previous, out / f"job-{last + 1:04d}"
 

@@ -3,44 +3,52 @@
 from __future__ import annotations
 
 import argparse
-import statistics
 from pathlib import Path
 
 from rich.console import Console
 
-from harness import paths, registry
+from harness import paths
 from harness.commands.isolation import add_isolation_arguments, settle
 from harness.commands.seeds import DEVICES
-from harness.errors import UsageError
-from harness.pipeline import Options, run_contribution
-from harness.progress import create_progress
-from harness.records import Contribution, Row
-from harness.results import read_row
-from harness.track import DEFAULT_TRACK, Track, load_track
-
-# Gains, as shares of the base's loss. On one machine with one set of packages a run repeats itself.
-SAME_MACHINE = 1e-6
-# Other processors round differently and training amplifies it. The means over seeds then differ no
-# more than those of two draws of seeds would, three deviations for one verification in 400.
-DEVIATIONS = 3.0
+from harness.contributions import registry
+from harness.contributions.record import Contribution
+from harness.protocol.equal_references import same_code
+from harness.protocol.repeated import judge
+from harness.protocol.row import Row
+from harness.protocol.row_files import read_row
+from harness.protocol.track import DEFAULT_TRACK, Track, load_track
+from harness.runs.pipeline import Options, run_contribution
+from toolkit.core.errors import UsageError
+from toolkit.core.progress import create_progress
+from toolkit.core.settings import REFERENCE_NAME
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("row", metavar="ROW", help="a recorded row: its name or its JSON file")
-    parser.add_argument("--track", default=DEFAULT_TRACK, help="of a name (default: %(default)s)")
     parser.add_argument(
-        "--device", default="cpu", choices=DEVICES, help="where to compute (default: %(default)s)"
+        "--track", help=f"of a name (default: {DEFAULT_TRACK}; of `reference`: all tracks)"
     )
+    parser.add_argument(
+        "--device", default="cpu", choices=DEVICES, help="device (default: %(default)s)"
+    )
+    only = parser.add_argument_group("only with `reference`")
+    only.add_argument("--first-seed", action="store_true", help="leave the other seeds out")
+    write = "state in leaderboard/ that old rows count, if every number is the same"
+    only.add_argument("--write", action="store_true", help=write)
     add_isolation_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run again with the row's seeds; return 0 when both agree."""
     console = Console(highlight=False)
+    if args.row == REFERENCE_NAME:
+        return run_reference(args, console)
+    if args.write or args.first_seed:
+        raise UsageError("--write and --first-seed go with the reference only.")
     path = Path(args.row)
     if path.suffix != ".json":
-        path = paths.RESULTS / args.track / f"{args.row}.json"
+        path = paths.RESULTS / (args.track or DEFAULT_TRACK) / f"{args.row}.json"
     row = read_row(path)
     track = load_track(row.track)
     contribution = find(row)
@@ -53,6 +61,22 @@ def run(args: argparse.Namespace) -> int:
     agrees, sentence = judge(row, again)
     console.print(sentence, style="bold green" if agrees else "bold red", soft_wrap=True)
     return 0 if agrees else 1
+
+
+def run_reference(args: argparse.Namespace, console: Console) -> int:
+    """Verify the reference's rows, of an older version of its code too."""
+    from harness.commands.verify_reference import verify_reference
+
+    settle(args, registry.load_reference(), console)
+    with create_progress(console) as progress:
+        return verify_reference(
+            [args.track] if args.track else [],
+            args.device,
+            first_seed=args.first_seed,
+            write=args.write,
+            progress=progress,
+            console=console,
+        )
 
 
 def find(row: Row) -> Contribution:
@@ -73,42 +97,11 @@ def require_comparable(row: Row, contribution: Contribution, track: Track) -> No
         "the reference": (row.reference_hash, registry.load_reference().content_hash),
         "the protocol": (row.protocol_hash, track.protocol_hash()),
     }
-    changed = [name for name, (then, today) in now.items() if then != today]
+    changed = [name for name, (then, today) in now.items() if not same_code(then, today)]
     if changed:
         raise UsageError(
-            f"The row cannot be verified here: {', '.join(changed)} changed since.",
+            f"This row cannot be verified here: {', '.join(changed)} changed since.",
             fix="Check out the commit that the row was recorded with.",
         )
     if row.status != "ok":
-        raise UsageError(f"The row has the status {row.status}: there are no figures to agree on.")
-
-
-def judge(row: Row, again: Row) -> tuple[bool, str]:
-    """Compare the gains of a row with those of running it again.
-
-    Returns:
-        Whether they agree, and a sentence with the difference and the tolerance.
-    """
-    if again.status != "ok":
-        why = again.error.what if again.error else ""
-        return False, f"Disagrees: running it again ended as {again.status}. {why}"
-    then = {score.seed: score.gain for score in row.scores}
-    pairs = [(then[score.seed], score.gain) for score in again.scores]
-    same = (row.machine.processor, row.machine.packages) == (
-        again.machine.processor,
-        again.machine.packages,
-    )
-    if same:
-        apart, tolerance = max(abs(a - b) for a, b in pairs), SAME_MACHINE
-        what = "the largest difference of a seed's gain"
-    else:
-        apart = abs(statistics.fmean(a for a, _ in pairs) - statistics.fmean(b for _, b in pairs))
-        spread = statistics.stdev(a for a, _ in pairs) if len(pairs) > 1 else 0.01
-        tolerance = max(SAME_MACHINE, DEVIATIONS * spread * (2 / len(pairs)) ** 0.5)
-        what = "the difference of the mean gains"
-    agrees = apart <= tolerance
-    machine = "this machine is like the row's" if same else "another processor or other packages"
-    return agrees, (
-        f"{'Agrees' if agrees else 'Disagrees'}: {what} is {100 * apart:.4f} points, allowed are "
-        f"{100 * tolerance:.4f} ({machine}, {len(pairs)} seeds)."
-    )
+        raise UsageError(f"The row has the status {row.status}: it has no figures to compare.")

@@ -9,17 +9,19 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from harness import registry, results
-from harness.records import Contribution
-from harness.run_folders import PARTS_FILE, newest_row
-from harness.run_key import run_parts
-from harness.track import DEFAULT_TRACK, Track, load_track
+from harness.contributions import registry
+from harness.contributions.record import Contribution
+from harness.protocol import row_files
+from harness.protocol.track import DEFAULT_TRACK, Track, load_track
+from harness.runs.folders import PARTS_FILE, newest_row
+from harness.runs.key import run_parts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("name", metavar="NAME", help="a contribution, or `reference`")
-    parser.add_argument("--track", default=DEFAULT_TRACK, help="which track (default: %(default)s)")
+    add = parser.add_argument
+    add("name", metavar="NAME", help="a contribution, or `reference`")
+    add("--track", default=DEFAULT_TRACK, help="the track (default: %(default)s)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -27,14 +29,14 @@ def run(args: argparse.Namespace) -> int:
     console, track = Console(highlight=False), load_track(args.track)
     contribution = registry.load(args.name)
     newest = newest_row(track.file.name, contribution.name)
-    reasons = changed_since(contribution, track, newest[1]) if newest else ["it was never run here"]
-    old = results.outdated_rows(track.file.name, track.protocol_hash())
+    reasons = changed_since(contribution, track, newest[1]) if newest else ["it has not run here"]
+    old = row_files.outdated_rows(track.file.name, track.protocol_hash())
     if contribution.name in old:
         reasons.append(f"the recorded row is old: {old[contribution.name]}")
     if not reasons:
         console.print(f"{contribution.name}: nothing has changed since its newest run.")
         return 0
-    console.print(f"{contribution.name} has to be run again:")
+    console.print(f"{contribution.name} must run again:")
     for reason in reasons:
         console.print(f"  {escape(reason)}", soft_wrap=True)
     return 1
@@ -45,7 +47,7 @@ def changed_since(contribution: Contribution, track: Track, folder: Path) -> lis
     try:
         before: dict[str, str] = json.loads((folder / PARTS_FILE).read_bytes())
     except (OSError, ValueError):
-        return ["its newest run is of another version of the hub"]
+        return ["its newest run used another version of the hub"]
     # The same seeds and device as then: asking for others is no change.
     now = run_parts(contribution, registry.load_reference(), track, (), before.get("device", ""))
     now["seeds"] = before.get("seeds", "")

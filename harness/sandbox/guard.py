@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
     child = os.fork()
     if child == 0:
         start(program, libc)
-    libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)  # nobody reads or stops this process from inside
+    libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)  # no process inside can read or stop this one
     code = follow(child)
     end_all()
     return code

@@ -1,7 +1,7 @@
 """Find packages in folders that may not be listed. Standard library only; runs in the child.
 
 Python looks for ``CONTRIBUTIONS.Name`` by listing ``CONTRIBUTIONS/``; under Landlock the names in
-there are nobody's business. The parent says which package lies in which folder.
+there must stay hidden. The parent says which package lies in which folder.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The probe's child: confine itself like a worker, then try what must not be possible.
+"""The trial's child: confine itself like a worker, then try what must not be possible.
 
 python -I harness/sandbox/inside.py <sandbox.json>
 """
@@ -43,8 +43,8 @@ def reads(path: Path) -> bool:
 def writes(folder: Path) -> bool:
     """Tell whether a file can be made in a folder."""
     try:
-        (folder / ".hub-probe").write_text("x", encoding="ascii")
-        (folder / ".hub-probe").unlink()
+        (folder / ".hub-trial").write_text("x", encoding="ascii")
+        (folder / ".hub-trial").unlink()
     except OSError:
         return False
     return True

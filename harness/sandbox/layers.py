@@ -1,14 +1,13 @@
 """The layers, strongest first; which of them work here; the command that starts a child in one.
 
 A layer counts as available only after a child has been started in it and has found out from
-inside that it holds (``probe``). What was found is remembered until the machine starts again.
+inside that it holds (``trial``). What was found is remembered until the machine starts again.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +16,12 @@ from typing import Any, Literal, get_args
 import psutil
 from pydantic import BaseModel
 
-from harness import atomic, paths
-from harness.errors import EnvironmentFault
-from harness.sandbox import bubblewrap, landlock, namespaces, seccomp, task_limit
+from harness import paths
+from harness.sandbox import bubblewrap, namespaces, task_limit
 from harness.sandbox.limits import Limits
 from harness.sandbox.mounts import Mount, mounts_of
 from harness.sandbox.view import View, view_of
+from toolkit.core import atomic
 
 LayerName = Literal["bubblewrap", "namespaces", "landlock", "process"]
 LAYERS: tuple[LayerName, ...] = get_args(LayerName)
@@ -143,64 +142,3 @@ def tasks_of_user() -> int:
 
 
 # --- which layer --------------------------------------------------------------------------------
-
-
-def choose(wanted: str | None = None) -> LayerName:
-    """Return the layer to use: the one asked for, or the strongest that works here.
-
-    Raises:
-        EnvironmentFault: The one asked for does not work here, or the best is weaker than
-            ``HUB_REQUIRE_ISOLATION`` demands.
-    """
-    asked = wanted or os.environ.get(WANTED) or "auto"
-    if asked == "auto":
-        layer: LayerName = next(name for name in LAYERS if why_not(name) is None)
-    else:
-        layer = known_layer(asked)
-        reason = why_not(layer)
-        if reason is not None:
-            raise EnvironmentFault(
-                f"The isolation layer {layer!r} does not work here: {reason}",
-                fix="Leave --isolation out to use the strongest that works; docs/isolation.md "
-                "says what each one needs.",
-            )
-    floor = os.environ.get(REQUIRED)
-    if floor and LAYERS.index(layer) > LAYERS.index(known_layer(floor)):
-        reasons = "; ".join(f"{name}: {why_not(name)}" for name in LAYERS if why_not(name))
-        raise EnvironmentFault(
-            f"{REQUIRED}={floor}, but the layer would be {layer!r} ({reasons or 'asked for'}).",
-            fix="On Debian and Ubuntu: apt-get install bubblewrap; docs/isolation.md for the rest.",
-        )
-    return layer
-
-
-def known_layer(name: str) -> LayerName:
-    """Return a layer by its name.
-
-    Raises:
-        EnvironmentFault: There is no such layer.
-    """
-    for layer in LAYERS:
-        if layer == name:
-            return layer
-    raise EnvironmentFault(
-        f"There is no isolation layer {name!r}.", fix=f"Choose one of: auto, {', '.join(LAYERS)}."
-    )
-
-
-def why_not(layer: LayerName) -> str | None:
-    """Say why a layer cannot be used here, or None when a probe has shown that it holds."""
-    if layer == "process":
-        return None
-    if sys.platform != "linux":
-        return "it needs Linux"
-    if not seccomp.supported():
-        return "the filter does not know this processor"
-    if layer == "landlock" and landlock.version() == 0:
-        return "this kernel has no Landlock"
-    tool = {"bubblewrap": bubblewrap.PROGRAM, "namespaces": "unshare"}.get(layer)
-    if tool and shutil.which(tool) is None:
-        return f"the program {tool!r} is not installed"
-    from harness.sandbox.probe import remembered
-
-    return remembered(layer)

@@ -8,7 +8,6 @@ from typing import Literal
 import psutil
 
 from harness.errors import (
-    HubError,
     WorkerCpuTime,
     WorkerDisk,
     WorkerMemory,
@@ -16,6 +15,7 @@ from harness.errors import (
     WorkerProcesses,
     WorkerTimeout,
 )
+from toolkit.core.errors import HubError
 
 MIB, GIB = 1 << 20, 1 << 30
 

@@ -7,21 +7,20 @@ own        everything in it that the default branch lacks was made on this machi
            work, or commits that git's log of local actions (reflog) knows as made here
 stranger   anything else, such as a checked-out pull request
 
-Author names and addresses are not looked at: anybody can write them into a commit. Without git
+Author names and addresses are not looked at: they can be forged. Without git
 (a downloaded archive) nothing can have come by a pull request, so all of it is the hub's or own.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
 from typing import Literal
 
 from harness import paths
-from harness.errors import UsageError
-from harness.records import Contribution
-from harness.registry import is_reference
+from harness.contributions.record import Contribution
+from harness.contributions.registry import is_reference
 from harness.sandbox.layers import LayerName
+from toolkit.core.errors import HubError, UsageError
+from toolkit.core.git import Repository
 
 Origin = Literal["reviewed", "own", "stranger"]
 
@@ -94,15 +93,8 @@ def _without_bytecode(files: str | None) -> list[str]:
 
 
 def _git(*arguments: str) -> str | None:
-    """Run git in the repository; return its output, or None when it (or git) says no."""
+    """Ask git about the repository; return its answer, or None when it says no, or is missing."""
     try:
-        done = subprocess.run(  # noqa: S603 - a list, no shell
-            ["git", *arguments],  # noqa: S607 - whichever git the user has
-            cwd=paths.ROOT,
-            capture_output=True,
-            check=False,
-            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
-        )
-    except OSError:
+        return Repository(paths.ROOT).run(*arguments).decode("utf-8", "replace")
+    except HubError:
         return None
-    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None

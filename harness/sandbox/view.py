@@ -16,10 +16,12 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from harness import paths
-from harness.records import Contribution
+from harness.contributions.record import Contribution
 
-# Packages at the top of the repository that no child imports. All others are shown.
-NOT_FOR_CHILDREN = ("benchmarks", "tests", "recipes", "tools", "scrapers")
+# What no child imports: packages at the top of the repository, and a room of the toolkit. All
+# others are shown.
+NOT_FOR_CHILDREN = ("benchmarks", "tests", "recipes")
+NOT_OF_THE_TOOLKIT = ("scrapers",)
 
 # What the dynamic loader, the C library and a processor count need; no passwords, no host names.
 ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "alternatives")
@@ -70,9 +72,12 @@ def view_of(job: BaseModel, out: Path) -> View:
 
 
 def packages_of_the_hub() -> list[Path]:
-    """Return the packages at the top of the repository that a child may import."""
+    """Return the packages that a child may import: at the top, and the toolkit's rooms."""
     found = [file.parent for file in paths.ROOT.glob("*/__init__.py")]
-    return [paths.REFERENCE, *(one for one in found if one.name not in NOT_FOR_CHILDREN)]
+    whole = [one for one in found if one.name not in NOT_FOR_CHILDREN and one != paths.TOOLKIT]
+    rooms = [file.parent for file in paths.TOOLKIT.glob("*/__init__.py")]
+    shown = [room for room in rooms if room.name not in NOT_OF_THE_TOOLKIT]
+    return [paths.REFERENCE, *whole, paths.TOOLKIT / "__init__.py", *shown]
 
 
 def named_paths(job: BaseModel) -> Iterator[Path]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from harness.track_file import Prompt
+from harness.protocol.track_file import Prompt
 
 Table = Mapping[str, Sequence[int]]
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from harness.figures import Loss
-from harness.track_file import GridSpec
+from harness.protocol.figures import Loss
+from harness.protocol.track_file import GridSpec
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline

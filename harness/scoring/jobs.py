@@ -6,9 +6,10 @@ from pathlib import Path
 
 from pydantic import Field
 
-from harness.figures import Figures, PictureFigures
-from harness.records import ErrorReport, Record
-from harness.track_file import TrackFile
+from harness.protocol.figures import Figures, PictureFigures
+from harness.protocol.row import ErrorReport
+from harness.protocol.track_file import TrackFile
+from toolkit.core.record import Record
 
 
 class Entry(Record):

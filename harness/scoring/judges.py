@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from harness.errors import BaseModelError, EnvironmentFault
-from harness.track_file import JudgeSpec
+from harness.protocol.track_file import JudgeSpec
+from toolkit.core.errors import BaseModelError, EnvironmentFault
 
 BATCH = 10  # the memory of larger ones goes back to the system after each layer, which is slow
 

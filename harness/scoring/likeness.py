@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from harness.errors import UsageError
-from harness.track_file import Prompt
+from harness.protocol.track_file import Prompt
+from toolkit.core.errors import UsageError
 
 
 @dataclass(frozen=True)

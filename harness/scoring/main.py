@@ -6,12 +6,12 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import atomic
-from harness.errors import ArtefactError, HubError, UsageError
+from harness.sandbox.events import EventWriter
+from harness.sandbox.files import ANSWER_FILE, EVENTS_FILE
+from harness.sandbox.report import report
 from harness.scoring.jobs import Entry, EntryScore, ScoreAnswer, ScoreJob
-from harness.worker.events import EventWriter
-from harness.worker.jobs import ANSWER_FILE, EVENTS_FILE
-from harness.worker.main import report
+from toolkit.core import atomic
+from toolkit.core.errors import DeltaError, HubError, UsageError
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -45,7 +45,7 @@ def score(job: ScoreJob, events: EventWriter) -> ScoreAnswer:
     events.phase("loading torch", 0.01)
     import torch
 
-    from harness.base_model import load_pipeline
+    from harness.protocol.base_model import load_pipeline
     from harness.scoring.measuring import Bench
 
     torch.set_num_threads(job.threads)
@@ -60,7 +60,7 @@ def score(job: ScoreJob, events: EventWriter) -> ScoreAnswer:
         events.phase(f"measuring {entry.label}, seed {entry.seed}", share)
         try:
             result, drawn = score_entry(pipeline, bench, entry)
-        except (ArtefactError, UsageError) as error:
+        except (DeltaError, UsageError) as error:
             scores.append(EntryScore(label=entry.label, seed=entry.seed, error=report(error)))
             continue
         scores.append(result)
@@ -80,14 +80,14 @@ def score_entry(
     """Add one delta to the clean base and measure; look at the contribution's own pictures.
 
     Raises:
-        ArtefactError: The delta does not fit the base.
+        DeltaError: The delta does not fit the base.
         UsageError: A picture that the worker left is none.
     """
-    from harness.artefact.delta_file import PARTS, read_delta
-    from harness.artefact.effective import add_delta
-    from harness.base_model import with_models
-    from harness.duplicates import mean_difference
-    from harness.pictures import open_picture
+    from harness.protocol.base_model import with_models
+    from toolkit.deltas.file import PARTS, read_delta
+    from toolkit.deltas.probing import add_delta
+    from toolkit.images.alike import mean_difference
+    from toolkit.images.sheet import open_picture
 
     own = [open_picture(path) for path in entry.own_pictures]
     judged = bench.judge_pictures(own) if own else None

@@ -9,10 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from harness.duplicates import is_copy, mean_difference, thumbnail
-from harness.errors import BaseModelError, EnvironmentFault
-from harness.figures import Figures, Loss, PictureFigures
-from harness.pictures import open_picture
+from harness.protocol.figures import Figures, Loss, PictureFigures
+from harness.protocol.track_file import LEARNT_KINDS, GridSpec, PromptKind
 from harness.scoring.colours import adherence
 from harness.scoring.grid import (
     Grid,
@@ -26,7 +24,9 @@ from harness.scoring.judges import Judge, load_judge
 from harness.scoring.likeness import Gallery, memorisation, similarity
 from harness.scoring.pictures import files, read_folder, stems
 from harness.scoring.sampler import decode, sample_latents, to_pixel_values
-from harness.track_file import LEARNT_KINDS, GridSpec, PromptKind
+from toolkit.core.errors import BaseModelError, EnvironmentFault
+from toolkit.images.alike import is_copy, mean_difference, thumbnail
+from toolkit.images.sheet import open_picture
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline

@@ -9,7 +9,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from harness.pictures import open_picture
+from toolkit.images.sheet import open_picture
 
 
 def read_folder(folder: Path, resolution: int) -> tuple[Tensor, list[str]]:

@@ -12,7 +12,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
 
-    from harness.track_file import Sampling
+    from harness.protocol.track_file import Sampling
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""The finetune job: somebody's own pictures, one long run with a contribution's hooks."""
+"""The finetune job: your own pictures, one long run with a contribution's hooks."""
 
 from __future__ import annotations
 
@@ -9,26 +9,22 @@ from typing import Any
 
 from torch import nn
 
-from base_models.identity import base_hash
-from base_models.load import load_pipeline
-from harness.artefact.delta_file import write_delta
-from harness.errors import EnvironmentFault, HookError, HubError
-from harness.plugins import Hooks, load_hooks
-from harness.records import GenerateConfig
-from harness.worker.copies import seed_everything
-from harness.worker.events import EventWriter
+from harness.errors import HookError
+from harness.sandbox.events import EventWriter
+from harness.worker.fresh_copy import seed_everything
+from harness.worker.hooks import Hooks, load_hooks
 from harness.worker.jobs import ADAPTER_FILE, DELTA_FILE, Answer, FinetuneJob
-from harness.worker.keeping import find_deltas, save_adapter
-from harness.worker.results import (
-    check_adapter,
-    check_dataset,
-    check_pictures,
-    check_train_result,
-)
-from training_runs import memory
-from training_runs.line import Line
-from training_runs.run import Run, Stopped, announce, pick_device
-from training_runs.validation import split_dataset
+from harness.worker.returned import check_adapter, check_dataset, check_pictures, check_train_result
+from harness.worker.save_adapter import find_deltas, save_adapter
+from toolkit.base_models.identity import base_hash
+from toolkit.base_models.load import load_pipeline
+from toolkit.core.errors import EnvironmentFault, HubError
+from toolkit.core.settings import GenerateConfig
+from toolkit.deltas.file import write_delta
+from toolkit.training_runs import memory
+from toolkit.training_runs.line import Line
+from toolkit.training_runs.run import Run, Stopped, announce, pick_device
+from toolkit.training_runs.validation import split_dataset
 
 LORA_FILE = "lora.safetensors"
 
@@ -67,7 +63,7 @@ def run_finetune_job(job: FinetuneJob, events: EventWriter) -> Answer:
         shutil.copytree(job.previous, job.out, dirs_exist_ok=True, ignore=only_the_run)
     seed_everything(plan.train.seed)
     events.phase("loading the base", 0.0)
-    # A card was only guessed at by the parent, which does not wake torch.
+    # A card was only guessed at by the parent, which does not import torch.
     device = pick_device("cpu" if job.device == "cpu" else None)
     pipeline = load_pipeline(plan.base)
     base_sha256 = base_hash(pipeline)

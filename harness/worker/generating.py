@@ -1,19 +1,19 @@
-"""The generate job: a trained adapter, somebody's prompts, their ``generate`` hook."""
+"""The generate job: a trained adapter, prompts, a contribution's ``generate`` hook."""
 
 from __future__ import annotations
 
-from base_models.identity import base_hash
-from base_models.load import load_pipeline
-from drawings.loras import add_loras
-from drawings.metadata import SCHEDULERS
-from harness.base_model import check_device
-from harness.plugins import load_hooks
-from harness.worker.copies import seed_everything
-from harness.worker.events import EventWriter
+from harness.protocol.base_model import check_device
+from harness.sandbox.events import EventWriter
+from harness.worker.fresh_copy import seed_everything
+from harness.worker.hooks import load_hooks
 from harness.worker.jobs import Answer, DrawnWith, GenerateJob
-from harness.worker.keeping import load_adapter
-from harness.worker.results import check_adapter
+from harness.worker.returned import check_adapter
+from harness.worker.save_adapter import load_adapter
 from harness.worker.training import draw
+from toolkit.base_models.identity import base_hash
+from toolkit.base_models.load import load_pipeline
+from toolkit.drawings.loras import add_loras
+from toolkit.drawings.metadata import SCHEDULERS
 
 
 def run_generate_job(job: GenerateJob, events: EventWriter) -> Answer:
@@ -22,7 +22,7 @@ def run_generate_job(job: GenerateJob, events: EventWriter) -> Answer:
     Further LoRA files go into the base's weights first, so they work beside any adapter.
 
     Raises:
-        ArtefactError: The saved weights do not fit the adapter that ``make_lora`` builds now.
+        DeltaError: The saved weights do not fit the adapter that ``make_lora`` builds now.
     """
     hooks = load_hooks(job.contribution, job.reference)
     check_device(job.device)

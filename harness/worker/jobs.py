@@ -7,26 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from drawings.metadata import LoraUse
-from harness.records import (
-    Contribution,
-    DatasetConfig,
-    ErrorReport,
-    GenerateConfig,
-    LoraConfig,
-    Record,
-    Settings,
-    TrainConfig,
-)
-from training_runs.plan import RunPlan
-
-JOB_FILE = "job.json"
-ANSWER_FILE = "answer.json"
-EVENTS_FILE = "events.jsonl"
-LOG_FILE = "log.txt"
-
-# In the log: what follows is the whole traceback; a row shows the contribution's own lines of it.
-TRACE_MARK = "--- the whole traceback ---"
+from harness.contributions.record import Contribution
+from harness.protocol.row import ErrorReport
+from toolkit.core.record import Record
+from toolkit.core.settings import DatasetConfig, GenerateConfig, LoraConfig, Settings, TrainConfig
+from toolkit.drawings.metadata import LoraUse
+from toolkit.training_runs.plan import RunPlan
 
 MOST_PARAMETERS = 10**12  # more than any model has: a number from a stranger's process
 
@@ -98,18 +84,8 @@ class GenerateJob(Job):
     loras: tuple[LoraUse, ...] = Field(default=(), description="files to add, paths absolute")
 
 
-class ContractJob(Job):
-    """Run experiments of the correctness gate and let the probes read them."""
-
-    kind: Literal["contract"] = "contract"
-    data_dir: Path = Field(description="folder with Images/ and ImageCaptions/ of the track")
-    experiments: tuple[str, ...]
-    probes: tuple[str, ...] = Field(description="ids of the probes that are wanted; none = all")
-    limit_s: float = Field(default=180.0, gt=0, description="wall time of one experiment, seconds")
-
-
 class FinetuneJob(Job):
-    """Train on somebody's own pictures: one long run that can be stopped and gone on with."""
+    """Train on your own pictures: one long run that can be stopped and continued."""
 
     kind: Literal["finetune"] = "finetune"
     plan: RunPlan
@@ -121,7 +97,7 @@ class FinetuneJob(Job):
         return self.out / "stop"
 
 
-AnyJob = Annotated[TrainJob | GenerateJob | ContractJob | FinetuneJob, Field(discriminator="kind")]
+AnyJob = Annotated[TrainJob | GenerateJob | FinetuneJob, Field(discriminator="kind")]
 
 
 class SeedOutcome(Record):

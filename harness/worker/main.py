@@ -5,32 +5,33 @@ from __future__ import annotations
 import contextlib
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import TypeAdapter
 
-from harness import atomic
-from harness.errors import ContributionError, HubError, said
-from harness.records import Contribution, ErrorReport
-from harness.worker.events import EventWriter
-from harness.worker.jobs import (
-    ANSWER_FILE,
-    EVENTS_FILE,
-    TRACE_MARK,
-    Answer,
-    AnyJob,
-    ContractJob,
-    FinetuneJob,
-    TrainJob,
-)
+from harness.contributions.record import Contribution
+from harness.errors import ContributionError
+from harness.protocol.row import ErrorReport
+from harness.sandbox.events import EventWriter
+from harness.sandbox.files import ANSWER_FILE, EVENTS_FILE, TRACE_MARK
+from harness.sandbox.report import report, sendable
+from harness.worker.jobs import Answer, AnyJob, FinetuneJob, Job, TrainJob
+from toolkit.core import atomic
+from toolkit.core.errors import HubError, describe
 
-# Characters of a message; a stranger's exception may be of any length.
-MESSAGE_LIMIT = 4000
+AnyJobT = TypeVar("AnyJobT", bound=Job)
 
 
 def main(job_file: Path) -> None:
-    """Read the job, run it, write ``answer.json`` beside it. Faults are answers too."""
+    """Read a job from a file, run it, and write ``answer.json`` beside it."""
     job: AnyJob = TypeAdapter(AnyJob).validate_json(job_file.read_bytes())
+    serve(job, run)
+
+
+def serve(job: AnyJobT, run: Callable[[AnyJobT, EventWriter], Answer]) -> None:
+    """Run a job and write its answer; a fault is an answer too."""
     with EventWriter(job.out / EVENTS_FILE) as events:
         try:
             answer = run(job, events)
@@ -44,23 +45,14 @@ def main(job_file: Path) -> None:
 
 def run(job: AnyJob, events: EventWriter) -> Answer:
     """Import what the job needs, only now, and run it."""
-    if not isinstance(job, ContractJob):  # the gate's experiments import it themselves
-        from harness.plugins import load_hooks
+    from harness.worker.hooks import load_hooks
 
-        load_hooks(job.contribution, job.reference)  # a fault at import comes before torch loads
-    events.phase("loading torch", 0.01)
-    import torch
-
-    torch.set_num_threads(job.threads)
-    torch.backends.cudnn.allow_tf32 = False  # probing reads weights to float32 precision
+    load_hooks(job.contribution, job.reference)  # a fault at import comes before torch loads
+    load_torch(job, events)
     if isinstance(job, TrainJob):
         from harness.worker.training import run_train_job
 
         return run_train_job(job, events)
-    if isinstance(job, ContractJob):
-        from harness.contract.worker import run_contract_job
-
-        return run_contract_job(job, events)
     if isinstance(job, FinetuneJob):
         from harness.worker.finetuning import run_finetune_job
 
@@ -70,24 +62,23 @@ def run(job: AnyJob, events: EventWriter) -> Answer:
     return run_generate_job(job, events)
 
 
+def load_torch(job: Job, events: EventWriter) -> None:
+    """Import torch and set it up as every job needs it."""
+    events.phase("loading torch", 0.01)
+    import torch
+
+    torch.set_num_threads(job.threads)
+    torch.backends.cudnn.allow_tf32 = False  # probing reads weights to float32 precision
+
+
 def unexpected(error: Exception, contribution: Contribution) -> HubError:
     """Describe a fault that no check foresaw, pointing into the contribution where possible."""
-    from harness.plugins import innermost
+    from harness.worker.hooks import innermost
 
     return ContributionError(
-        said(error),
+        describe(error),
         where=innermost(error, *contribution.folders) or contribution.path,
         fix="log.txt has the whole traceback.",
-    )
-
-
-def report(error: HubError) -> ErrorReport:
-    """Turn an exception into the record that travels to the parent."""
-    return ErrorReport(
-        kind=type(error).__name__,
-        what=sendable(error.what),
-        where=sendable(error.where) if error.where else None,
-        fix=sendable(error.fix) if error.fix else None,
     )
 
 
@@ -96,7 +87,7 @@ def fault(told: HubError, raised: Exception, contribution: Contribution) -> Erro
 
     The log keeps the whole traceback, after a line by which the parent knows where it begins.
     """
-    from harness.plugins import own_trace
+    from harness.worker.hooks import own_trace
 
     with contextlib.suppress(OSError, ValueError):  # it may have closed what it prints to
         sys.stdout.flush()  # or what it printed comes after the traceback
@@ -104,8 +95,3 @@ def fault(told: HubError, raised: Exception, contribution: Contribution) -> Erro
     traceback.print_exc()
     lines = tuple(sendable(line) for line in own_trace(raised, contribution))
     return report(told).model_copy(update={"log_tail": lines})
-
-
-def sendable(text: str) -> str:
-    """Cut a text to a size that can be shown, and replace what no file can hold."""
-    return text[:MESSAGE_LIMIT].encode("utf-8", errors="replace").decode("utf-8")

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from harness import atomic
-from harness.artefact.delta_file import write_delta
-from harness.base_model import load_pipeline
-from harness.plugins import Hooks, load_hooks
-from harness.records import GenerateConfig
-from harness.worker.copies import fresh_copy, seed_everything
-from harness.worker.events import EventWriter, StepReporter
+from harness.protocol.base_model import load_pipeline
+from harness.sandbox.events import EventWriter, StepReporter
+from harness.sandbox.phase_clock import reading_phase, training_phase
+from harness.worker.fresh_copy import fresh_copy, seed_everything
+from harness.worker.hooks import Hooks, load_hooks
 from harness.worker.jobs import (
     DELTA_FILE,
     Answer,
@@ -23,14 +21,11 @@ from harness.worker.jobs import (
     picture_file,
     seed_folder,
 )
-from harness.worker.keeping import Trained, find_deltas, keep
-from harness.worker.meter import reading_phase, training_phase
-from harness.worker.results import (
-    check_adapter,
-    check_dataset,
-    check_pictures,
-    check_train_result,
-)
+from harness.worker.returned import check_adapter, check_dataset, check_pictures, check_train_result
+from harness.worker.save_adapter import Trained, find_deltas, keep
+from toolkit.core import atomic
+from toolkit.core.settings import GenerateConfig
+from toolkit.deltas.file import write_delta
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline

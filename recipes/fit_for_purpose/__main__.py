@@ -2,9 +2,9 @@
 
     nox -s base_model -- --fit
 
-Each is trained with five seeds and scored by the hub's own scorer; differences are paired by seed.
-The random adapter changes the same tensors by as much as the trained rank 4 does, in a random
-direction: what it does to the held-out loss is what *any* change of that size does. Writes
+Each is trained with five seeds and scored as ``nox -s calibrate`` does it; differences are paired
+by seed. The random adapter changes the same tensors by as much as the trained rank 4 does, in a
+random direction: what it does to the held-out loss is what *any* change of that size does. Writes
 ``models/tiny-sd/fit.json``. About two minutes on two cores.
 """
 
@@ -15,145 +15,59 @@ import dataclasses
 import itertools
 import json
 import statistics
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from harness import atomic, machine, paths, registry
-from harness.errors import HubError
-from harness.progress import Progress, create_progress
-from harness.records import Contribution, LoraConfig, Settings
-from harness.scoring.jobs import Entry, ScoreAnswer, ScoreJob
-from harness.statistics.intervals import t_interval
-from harness.track import DEFAULT_TRACK, Track, load_track
-from harness.worker.jobs import DELTA_FILE, Answer, TrainJob, seed_folder
-from harness.worker.process import Child, run_children
+from harness import paths
+from harness.commands.calibrate import finish, folder_of, gains_of, measure, score_child
+from harness.protocol.machine import describe_machine
+from harness.protocol.track import DEFAULT_TRACK, Track, load_track
+from harness.runs.studies.calibration import Variant, order
+from harness.worker.jobs import DELTA_FILE, seed_folder
+from toolkit.core import atomic
+from toolkit.core.errors import HubError
+from toolkit.core.progress import create_progress
 
-RANKS = (1, 4, 16)
+# Two at a time are trained: one thread each, on two cores.
+RANKS = [Variant(f"rank {rank}", rank=rank) for rank in (1, 16, 4)]
+RANDOM = Variant("random adapter")
 SEEDS = (0, 1, 2, 3, 4)
 # Half the track's budget: with all of it rank 16 has begun to learn nine pictures by heart, and its
 # held-out loss says more about that than about its rank.
 STEPS = 75
-RANDOM_LABEL = "random adapter"
-OUT = paths.RUNS / "fit_for_purpose"
 
 
-def with_rank(rank: int) -> Contribution:
-    """Return the reference with another rank, under a name of its own."""
-    reference = registry.load_reference()
-    settings = Settings(lora=LoraConfig(rank=rank))
-    file = reference.file.model_copy(update={"name": f"rank{rank}", "settings": settings})
-    return reference.model_copy(update={"file": file})
-
-
-def train(track: Track, rank: int) -> Child[Answer]:
-    """Start a worker that trains one rank with all seeds."""
-    file, out = track.file, OUT / f"rank{rank}"
-    job = TrainJob(
-        contribution=with_rank(rank),
-        reference=registry.load_reference(),
-        base_model=str(track.base_model),
-        out=out,
-        data_dir=track.train_dir,
-        resolution=file.resolution,
-        steps=file.steps,
-        batch_size=file.batch_size,
-        seeds=SEEDS,
-        prompts=file.texts[:1],
-    )
-    label = f"rank {rank}"
-    return Child(
-        label, "harness.worker.main", job, out, 2 * file.timeout_s, Answer.model_validate_json
-    )
-
-
-def write_random_adapters() -> None:
+def write_random_adapters(track: Track) -> None:
     """Write deltas of the trained rank 4's size in random directions, one per seed."""
     import torch
     from safetensors.torch import load_file, save_file
 
     for seed in SEEDS:
-        trained = load_file(seed_folder(OUT / "rank4", seed) / DELTA_FILE)
+        trained = load_file(seed_folder(folder_of(track, RANKS[-1]) / "train", seed) / DELTA_FILE)
         generator = torch.Generator().manual_seed(seed)
         noise = {}
         for name in sorted(trained):
             tensor = torch.randn(trained[name].shape, generator=generator)
             noise[name] = tensor * (trained[name].norm() / tensor.norm())
-        folder = seed_folder(OUT / "random", seed)
+        folder = seed_folder(folder_of(track, RANDOM) / "train", seed)
         folder.mkdir(parents=True, exist_ok=True)
         with atomic.replacing(folder / DELTA_FILE) as temporary:
             save_file(noise, temporary)
 
 
-def score(track: Track, progress: Progress) -> ScoreAnswer:
-    """Have the hub's scorer measure everything on the held-out pictures.
-
-    Raises:
-        HubError: The scorer failed or refused a delta.
-    """
-    folders = {f"rank {rank}": OUT / f"rank{rank}" for rank in RANKS}
-    folders[RANDOM_LABEL] = OUT / "random"
-    job = ScoreJob(
-        track=track.file,
-        base_model=str(track.base_model),
-        train_dir=track.train_dir,
-        heldout_dir=track.heldout_dir,
-        contrast_dir=track.contrast_dir,
-        entries=tuple(
-            Entry(label=label, seed=seed, delta=seed_folder(folder, seed) / DELTA_FILE)
-            for label, folder in folders.items()
-            for seed in SEEDS
-        ),
-        out=OUT / "score",
-    )
-    child = Child(
-        "scorer", "harness.scoring.main", job, job.out, 600, ScoreAnswer.model_validate_json
-    )
-    run_children([child], progress)
-    answer = child.ended().answer
-    if answer is None or any(entry.error for entry in answer.entries):
-        raise HubError("The scorer failed.", where=str(job.out / "log.txt"))
-    return answer
-
-
-def heldout_losses(answer: ScoreAnswer) -> tuple[float, dict[str, list[float]]]:
-    """Return the base's loss and each label's, one per seed.
-
-    Raises:
-        HubError: The scorer left out the base.
-    """
-    if answer.base is None:
-        raise HubError("The scorer left out the base.")
-    losses: dict[str, list[float]] = {}
-    for entry in answer.entries:
-        if entry.figures is not None:
-            losses.setdefault(entry.label, []).append(entry.figures.heldout.mean)
-    return answer.base.heldout.mean, losses
-
-
-def summarise(track: Track, base: float, losses: dict[str, list[float]]) -> dict[str, Any]:
-    """Turn losses into gains per label, and paired differences between neighbours.
+def summarise(track: Track, base: float, gains: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+    """Return what is written to ``fit.json``: gains, and paired differences between neighbours.
 
     Args:
         track: Whose budget it was.
         base: Held-out loss of the untouched base.
-        losses: For each label the held-out losses, one per seed, the same seeds everywhere.
-
-    Returns:
-        What is written to ``fit.json``, as numbers and text.
+        gains: For each label one gain per seed, the same seeds everywhere.
     """
-    gains = {label: [(base - x) / base for x in found] for label, found in losses.items()}
-    order = sorted(gains, key=lambda label: statistics.fmean(gains[label]))
-    pairs = {}
-    for worse, better in itertools.pairwise(order):
-        differences = [b - a for a, b in zip(gains[worse], gains[better], strict=True)]
-        interval = t_interval(differences)
-        pairs[f"{better} - {worse}"] = {
-            "mean": statistics.fmean(differences),
-            "interval_95": interval,
-            "told_apart": interval is not None and interval[0] > 0,
-        }
+    ranked = sorted(gains, key=lambda label: statistics.fmean(gains[label]))
+    pairs = [order(better, worse, gains) for worse, better in itertools.pairwise(ranked)]
     return {
         "track": track.file.name,
         "steps": track.file.steps,
@@ -161,11 +75,18 @@ def summarise(track: Track, base: float, losses: dict[str, list[float]]) -> dict
         "seeds": SEEDS,
         "base_heldout_loss": base,
         "gain": {
-            label: {"mean": statistics.fmean(g), "sd": statistics.stdev(g), "seeds": g}
+            label: {"mean": statistics.fmean(g), "sd": statistics.stdev(g), "seeds": list(g)}
             for label, g in gains.items()
         },
-        "neighbours": pairs,
-        "machine": machine.describe_machine(1, "process").model_dump(),
+        "neighbours": {
+            f"{pair.better} - {pair.worse}": {
+                "mean": pair.difference,
+                "interval_95": pair.interval,
+                "told_apart": pair.found,
+            }
+            for pair in pairs
+        },
+        "machine": describe_machine(1, "process").model_dump(),
     }
 
 
@@ -189,17 +110,15 @@ def main() -> int:
     console, track = Console(highlight=False), load_track(options.track)
     track = dataclasses.replace(track, file=track.file.model_copy(update={"steps": options.steps}))
     with create_progress(console) as progress:
-        # Two at a time: one thread each, on two cores.
-        for pair in ((1, 16), (4,)):
-            children = [train(track, rank) for rank in pair]
-            run_children(children, progress)
-            errors = [child.outcome.error for child in children if child.outcome]
-            for error in errors:
-                if error is not None:
-                    raise HubError(error.what, where=error.where, fix=error.fix)
-        write_random_adapters()
-        answer = score(track, progress)
-    summary = summarise(track, *heldout_losses(answer))
+        gains = measure(track, dict.fromkeys(RANKS, len(SEEDS)), 2, progress)
+        write_random_adapters(track)
+        scorer = score_child(track, RANDOM, len(SEEDS))
+        finish([scorer], progress)
+    answer = scorer.ended().answer
+    if answer is None or answer.base is None:
+        raise HubError("The scorer left out the base.")
+    gains[RANDOM.label] = gains_of(scorer)
+    summary = summarise(track, answer.base.heldout.mean, gains)
     atomic.write_text(options.out, json.dumps(summary, indent=1) + "\n")
     show(summary, console)
     return 0 if all(pair["told_apart"] for pair in summary["neighbours"].values()) else 1

@@ -9,7 +9,6 @@ same packages give the same bytes on every machine with the same Pillow and resv
 from __future__ import annotations
 
 import argparse
-import io
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,13 +18,13 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from harness import atomic, paths
+from harness import paths
+from recipes.pictures import SIDE_PX, compose, write_folder
 from recipes.tiny_sd.corpus import render
 from recipes.tiny_sd.packages import IconSet, read_icon_set, read_packages
 from recipes.tiny_sd.variations import recolour
 from recipes.tiny_sd.vocabulary import BACKGROUNDS, STYLES, spoken, with_article
 
-SIDE_PX: Final = 128
 RENDER_PX: Final = 256
 
 # The drawings that are taught and those that are held out: the base knows all of these things, and
@@ -110,23 +109,11 @@ def draw(picture: Picture, icons: IconSet) -> bytes:
     icon = icon.crop(icon.getbbox())
     factor = SIDE_PX * rng.uniform(0.72, 0.84) / max(icon.size)
     size = (max(1, round(icon.width * factor)), max(1, round(icon.height * factor)))
-    # Premultiplied alpha, or the transparent border bleeds a dark fringe into the edge.
-    icon = icon.convert("RGBa").resize(size, Image.Resampling.LANCZOS).convert("RGBA")
-    canvas = Image.new("RGB", (SIDE_PX, SIDE_PX), BACKGROUNDS[picture.background])
-    corner = tuple(round(rng.uniform(0.3, 0.7) * (SIDE_PX - side)) for side in size)
-    canvas.paste(icon, (corner[0], corner[1]), icon)
-    buffer = io.BytesIO()
-    canvas.save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
 
+    def place(side: int) -> int:
+        return round(rng.uniform(0.3, 0.7) * (SIDE_PX - side))
 
-def write_folder(folder: Path, pictures: list[Picture], sets: dict[str, IconSet]) -> None:
-    """Write ``Images/`` and ``ImageCaptions/``."""
-    for picture in pictures:
-        data = draw(picture, sets[picture.set])
-        atomic.write_bytes(folder / "Images" / f"{picture.stem}.png", data)
-        caption = folder / "ImageCaptions" / f"{picture.stem}.txt"
-        atomic.write_text(caption, picture.caption + "\n")
+    return compose(icon, size, picture.background, place)
 
 
 def main() -> int:
@@ -138,13 +125,17 @@ def main() -> int:
     packages = read_packages() | read_packages(Path(__file__).with_name("packages.toml"))
     sets = {key: read_icon_set(package, options.packages) for key, package in packages.items()}
     heldout = style_pictures(STYLE_HELDOUT, first_colour=4)
-    style, binding = options.out / "streamline", options.out / "binding"
-    write_folder(style / "train", style_pictures(STYLE_TRAIN, first_colour=0), sets)
-    write_folder(style / "heldout", heldout, sets)
-    write_folder(style / "contrast", contrast_pictures(heldout), sets)
     train, unseen = bound_pictures()
-    write_folder(binding / "train", train, sets)
-    write_folder(binding / "heldout", unseen, sets)
+    folders = {
+        "streamline/train": style_pictures(STYLE_TRAIN, first_colour=0),
+        "streamline/heldout": heldout,
+        "streamline/contrast": contrast_pictures(heldout),
+        "binding/train": train,
+        "binding/heldout": unseen,
+    }
+    for folder, pictures in folders.items():
+        drawn = ((one.stem, draw(one, sets[one.set]), one.caption) for one in pictures)
+        write_folder(options.out / folder, drawn)
     return 0
 
 

@@ -21,14 +21,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from harness import atomic, paths
-from recipes.tiny_sd.vocabulary import BACKGROUNDS, with_article
+from harness import paths
+from recipes.pictures import SIDE_PX, compose, write_folder
+from recipes.tiny_sd.vocabulary import with_article
 
 WHEEL_SHA256 = "25f4e0e5b8bcbe7a7d087c0a23b19e9f423b0c70ec00945c8712c9a3e541ebd2"
 POSES = "arcade/resources/assets/images/animated_characters/robot/robot_{}.png"
-
-# 128 px: twice the embedded base's 64, so that the pictures are also pleasant to look at.
-SIDE_PX = 128
 
 # pose file -> the word a caption uses for it
 TRAIN_POSES = {
@@ -86,23 +84,11 @@ def draw(picture: Picture, wheel: zipfile.ZipFile) -> bytes:
     robot = robot.crop(robot.getchannel("A").getbbox())
     height = round(SIDE_PX * rng.uniform(0.68, 0.86))
     width = round(robot.width * height / robot.height)
-    # Premultiplied alpha, or the transparent border bleeds a dark fringe into the edge.
-    robot = robot.convert("RGBa").resize((width, height), Image.Resampling.LANCZOS).convert("RGBA")
-    canvas = Image.new("RGB", (SIDE_PX, SIDE_PX), BACKGROUNDS[picture.colour])
-    left = rng.randint(4, max(4, SIDE_PX - width - 4))
-    top = rng.randint(4, max(4, SIDE_PX - height - 4))
-    canvas.paste(robot, (left, top), robot)
-    buffer = io.BytesIO()
-    canvas.save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
 
+    def place(side: int) -> int:
+        return rng.randint(4, max(4, SIDE_PX - side - 4))
 
-def write_folder(folder: Path, pictures: list[Picture], wheel: zipfile.ZipFile) -> None:
-    """Write ``Images/`` and ``ImageCaptions/`` with the names the seed document uses."""
-    for number, picture in enumerate(pictures, start=1):
-        atomic.write_bytes(folder / "Images" / f"example{number}.png", draw(picture, wheel))
-        caption = folder / "ImageCaptions" / f"example{number}.txt"
-        atomic.write_text(caption, picture.caption + "\n")
+    return compose(robot, (width, height), picture.colour, place)
 
 
 def main() -> int:
@@ -114,10 +100,15 @@ def main() -> int:
     if found != WHEEL_SHA256:
         parser.error(f"{wheel_path} has sha256 {found}, expected {WHEEL_SHA256}")
     with zipfile.ZipFile(wheel_path) as wheel:
-        write_folder(paths.TRACKS / "robot" / "train", train_pictures(), wheel)
-        write_folder(paths.TRACKS / "robot" / "heldout", heldout_pictures(), wheel)
-        write_folder(paths.REFERENCE / "Dataset", train_pictures(), wheel)
-        write_folder(paths.CONTRIBUTIONS / "Example1" / "Dataset", train_pictures(), wheel)
+        robot = paths.TRACKS / "robot"
+        for folder, pictures in (
+            (robot / "train", train_pictures()),
+            (robot / "heldout", heldout_pictures()),
+            (paths.REFERENCE / "Dataset", train_pictures()),
+            (paths.CONTRIBUTIONS / "Example1" / "Dataset", train_pictures()),
+        ):
+            drawn = enumerate(pictures, start=1)  # with the names the seed document uses
+            write_folder(folder, ((f"example{n}", draw(p, wheel), p.caption) for n, p in drawn))
     return 0
 
 

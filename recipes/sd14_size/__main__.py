@@ -11,13 +11,17 @@ import json
 import platform
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from harness import atomic, paths
-from recipes.sd14_size.everybody import everybody
+from harness import paths
+from recipes.sd14_size.each import BOOK, tried
+from toolkit.core import atomic
 
 GIB = 2**30
 
@@ -30,10 +34,10 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=1, help="of torch (default: 1)")
     parser.add_argument("--gradient-checkpointing", action="store_true")
     parser.add_argument("--out", type=Path, help="JSON file for the figures")
-    parser.add_argument("--everybody", action="store_true", help="one step of each contribution")
+    parser.add_argument("--each", action="store_true", help="one step of each contribution")
     options = parser.parse_args()
-    if options.everybody:
-        return everybody()
+    if options.each:
+        return BOOK.run(tried)
     result = measure(options)
     text = json.dumps(result, indent=1) + "\n"
     print(text, end="")
@@ -50,18 +54,18 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     """
     import torch
 
-    from harness.records import DatasetConfig, GenerateConfig, LoraConfig, TrainConfig
     from recipes.sd14_size.models import build_pipeline
     from src.dataset import make_dataset
-    from src.files import load_adapter, save_adapter
     from src.generate import generate
     from src.lora import make_lora
     from src.train import train
-    from training_runs import memory
+    from toolkit.core.settings import DatasetConfig, GenerateConfig, LoraConfig, TrainConfig
+    from toolkit.lora_files.adapters import load_adapter, save_adapter
+    from toolkit.training_runs import memory
 
     torch.set_num_threads(options.threads)
     seconds: dict[str, float] = {}
-    clock = Clock(seconds)
+    clock = partial(timed, seconds)
     size = options.resolution
     lora = LoraConfig(rank=8, train_text_encoder=True)
     config = TrainConfig(
@@ -113,7 +117,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "lora_file_bytes": bytes_written,
         "losses": list(result.losses),
         "picture": f"{pictures[0].width}x{pictures[0].height} {pictures[0].mode}",
-        "seconds_wall": {name: round(value, 2) for name, value in seconds.items()},
+        "seconds_wall": seconds,
         "seconds_cpu_per_step": round(meter.cpu_per_step(), 2),
         "memory_estimated_gib": round(estimate.needed / GIB, 2),
         "memory_measured_gib": round(meter.peak / GIB, 2),
@@ -132,23 +136,13 @@ def layers(adapter: Any) -> list[tuple[str, Any]]:
     return [(name, layer) for name, layer in adapter.named_modules() if hasattr(layer, "lora_B")]
 
 
-class Clock:
-    """Measures blocks by name."""
-
-    def __init__(self, seconds: dict[str, float]) -> None:
-        self._seconds = seconds
-
-    def __call__(self, name: str) -> Clock:
-        """Name the block that follows."""
-        self._name = name
-        return self
-
-    def __enter__(self) -> None:
-        print(f"{self._name} ...", flush=True)
-        self._started = time.monotonic()
-
-    def __exit__(self, *exception: object) -> None:
-        self._seconds[self._name] = time.monotonic() - self._started
+@contextmanager
+def timed(seconds: dict[str, float], name: str) -> Iterator[None]:
+    """Measure a block by name."""
+    print(f"{name} ...", flush=True)
+    started = time.monotonic()
+    yield
+    seconds[name] = round(time.monotonic() - started, 2)
 
 
 class Meter:

@@ -12,7 +12,7 @@ from diffusers import AutoencoderKL, PNDMScheduler, StableDiffusionPipeline, UNe
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from base_models.clip import clip_tokenizer
+from toolkit.base_models.clip import clip_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

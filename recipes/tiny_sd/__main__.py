@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .stages import Context
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-# Spelt out here, so that --help need not wake torch; a test compares them with stages.py.
+# Spelt out here, so that --help need not import torch; a test compares them with stages.py.
 STAGE_NAMES: Final = (
     "corpus", "tokenizer", "vae", "latents", "unet", "decoder", "export", "evaluate",
 )  # fmt: skip

@@ -44,11 +44,12 @@ def narrowed(
     # The 1x1 convolutions stay between the wide layers: 2C -> 2k on the way in, k -> C on the way
     # out would be another class, so they are folded into their neighbours.
     first = torch.nn.Conv2d(vae.encoder.conv_out.in_channels, 2 * channels, 3, padding=1)
+    last = torch.nn.Conv2d(channels, vae.decoder.conv_in.out_channels, 3, padding=1)
     rows = torch.cat([kept, kept + count])  # (2k,)
     mixed = vae.quant_conv.weight[rows, :, 0, 0]  # (2k, 2C)
     first.weight.copy_(torch.einsum("kc,cixy->kixy", mixed, vae.encoder.conv_out.weight))
+    assert first.bias is not None and last.bias is not None  # noqa: S101 - Conv2d makes them
     first.bias.copy_(mixed @ vae.encoder.conv_out.bias + vae.quant_conv.bias[rows])
-    last = torch.nn.Conv2d(channels, vae.decoder.conv_in.out_channels, 3, padding=1)
     post = vae.post_quant_conv
     last.weight.copy_(
         torch.einsum("oixy,ik->okxy", vae.decoder.conv_in.weight, post.weight[:, kept, 0, 0])

@@ -6,7 +6,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from harness.atomic import write_bytes
+from toolkit.core.atomic import write_bytes
 
 from .export import PROVENANCE
 from .files import read_json

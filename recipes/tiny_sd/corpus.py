@@ -15,7 +15,7 @@ import numpy.typing as npt
 import resvg_py
 from PIL import Image
 
-from harness.atomic import write_bytes
+from toolkit.core.atomic import write_bytes
 
 from .files import read_json, write_json
 from .packages import IconSet, Package, read_icon_set

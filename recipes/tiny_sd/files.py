@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from harness import atomic
+from toolkit.core import atomic
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

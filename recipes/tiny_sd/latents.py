@@ -14,7 +14,7 @@ import torch
 from diffusers import AutoencoderKL
 from safetensors.torch import load_file, save
 
-from harness.atomic import write_bytes
+from toolkit.core.atomic import write_bytes
 
 from .captions import sample_caption
 from .composite import compose, sample_placement, to_tensor

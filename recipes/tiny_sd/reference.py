@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from harness.atomic import write_bytes
+from toolkit.core.atomic import write_bytes
 
 from .composite import Placement, compose, to_tensor
 from .corpus import Corpus, Pixels

@@ -15,7 +15,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save
 
-from harness.atomic import write_bytes
+from toolkit.core.atomic import write_bytes
 
 from .files import append_jsonl
 from .muon import Muon, is_matrix

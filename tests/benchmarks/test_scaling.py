@@ -1,8 +1,6 @@
 """The sums behind docs/scale.md, on figures that can be reckoned in one's head."""
 
-import json
-
-from benchmarks import paper_plan, scaling
+from benchmarks import page, scaling
 
 COSTS = {
     "runs": 4,
@@ -28,7 +26,7 @@ def per_one(**milliseconds):
 def test_the_paper_plan_multiplies_what_was_measured():
     names = {"check --all": 0, "plan": 0, "collect rows, ranked": 36.0, "tie groups alone": 36.0,
              "build site": 7.2}  # fmt: skip
-    text = paper_plan.table(COSTS, per_one(**names), usd=0.1, cores=1000)
+    text = page.paper_plan(COSTS, per_one(**names), usd=0.1, cores=1000)
     assert "| gate, once per contribution (4 s) | 10 |" in text
     # 50,000 runs of six trainings of 36 s, two paces, five scorings of 7.2 s.
     assert "| training, all seeds and one again (216 s per run) | 3,000 |" in text
@@ -54,12 +52,3 @@ def test_growth_is_the_cost_of_one_among_the_most_against_the_least():
     assert lines["steep"]["growth"] == 10.0
     assert lines["peak_mib"] == {10: 100, 100: 101, 1000: 101}
     assert faults == ["steep: one costs 10.0 times more among 1000"]
-
-
-def test_the_pages_tables_are_those_of_the_committed_results():
-    page = scaling.PAGE.read_text(encoding="utf-8")
-    for what in scaling.MEASURES:
-        found = json.loads((scaling.RESULTS / f"scaling_{what}.json").read_bytes())
-        assert scaling.markdown(found) in page
-    costs, hub = (json.loads(p.read_bytes()) for p in (paper_plan.RESULT, paper_plan.SCALING))
-    assert paper_plan.table(costs, hub, paper_plan.USD, paper_plan.CORES) in page

@@ -9,28 +9,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from benchmarks import whole_process
-from benchmarks.peers import (
-    DIFFUSERS,
-    KOHYA,
-    PEERS,
-    Program,
-    as_image_folder,
-    as_kohya_folder,
-    peers,
-)
-from benchmarks.whole_process import (
-    FIGURES,
-    FLOOR,
-    HUB_BARE,
-    Cost,
-    measured,
-    render,
-    size_of,
-    steps_of,
-    summary,
-    targets,
-)
+from benchmarks import page, whole_process
+from benchmarks.page import DIFFUSERS, FLOOR, HUB_BARE, KOHYA, PEERS
+from benchmarks.programs import Program, as_image_folder, as_kohya_folder, programs
+from benchmarks.whole_process import Cost, measured, size_of, steps_of, summary, targets
 
 FLOORS = [
     Cost(72, 900, 5.0, 0.05, 11.0, 10.0, 400.0),
@@ -83,46 +65,52 @@ def test_a_step_is_measured_once_it_is_warm():
 
 def test_the_page_says_what_was_left_out():
     machine = {"processor": "A processor", "packages": {"torch": "2"}}
-    programs = {FLOOR: summary(FLOORS, FLOORS), "hub": summary(OURS, FLOORS)}
-    case = {"programs": programs, "targets": targets({FLOOR: FLOORS, HUB_BARE: NOTED})}
+    ran = {FLOOR: summary(FLOORS, FLOORS), "hub": summary(OURS, FLOORS)}
+    case = {"programs": ran, "targets": targets({FLOOR: FLOORS, HUB_BARE: NOTED})}
     known = {"steps": 100, "rounds": 3, "machine": machine, "cases": {"batch 1": case}}
+
+    def render(known):
+        return page.page("whole_process", {"whole_process": known})
+
     line = "| hub | 4.2 | 0.045 | 9.5 | 7.0 | 0.50 (0.50 to 0.75) | 310 | 70, 800 |"
     assert line in render(known)
     assert "| step, to the floor's | 0.85 | 0.83 (0.80 to 0.86) | met |" in render(known)
     assert f"no path was given: {', '.join(PEERS)}." in render(known)
-    case["programs"] = programs | {peer: summary(OURS, FLOORS) for peer in PEERS}
+    case["programs"] = ran | {peer: summary(OURS, FLOORS) for peer in PEERS}
     assert "no path was given" not in render(known)
 
 
-def test_the_committed_page_is_that_of_the_committed_figures():
-    known = json.loads(FIGURES.read_bytes())
-    assert FIGURES.with_suffix(".md").read_text(encoding="utf-8") == render(known)
-
-
 def test_the_peers_pictures_are_the_tracks_with_their_captions(tmp_path):
-    folder = as_image_folder(tmp_path / "data")
+    folder, kohyas = tmp_path / "data", tmp_path / "kohya"
+    as_image_folder(folder)
     lines = [json.loads(line) for line in (folder / "metadata.jsonl").read_text().splitlines()]
     assert {line["file_name"] for line in lines} == {file.name for file in folder.glob("*.png")}
     assert all("robot" in line["text"] for line in lines)
-    kohyas = as_kohya_folder(tmp_path / "kohya")
+    as_kohya_folder(kohyas)
     captions = {file.read_text().strip() for file in kohyas.rglob("*.txt")}
     assert captions == {line["text"] for line in lines}
 
 
 def test_a_peer_takes_part_when_its_path_is_given(tmp_path):
-    assert list(peers(NO_PEERS, 4, tmp_path)) == []
+    own = programs(NO_PEERS, 4, tmp_path)
+    assert not {one.name for one in own} & set(PEERS)
+    assert {FLOOR, HUB_BARE} < {one.name for one in own}
     given = {"diffusers": tmp_path / "d.py", "peft": tmp_path / "p.py", "kohya": tmp_path / "k"}
     options = Namespace(steps=7, **given, python="one", kohya_python="other")
-    found = list(peers(options, 4, tmp_path))
-    assert {one.python for one in found} == {"one", "other"}
+    found = programs(options, 4, tmp_path)[len(own) :]
+    assert [one.name for one in found] == list(PEERS)
+    assert [one.python for one in found] == ["one", "one", "other"]
     assert all({"4", "7"} <= set(one.arguments) for one in found)  # batch and steps
+    assert all(str(path) in one.arguments for path, one in zip(given.values(), found, strict=True))
+    assert "a sks robot" in found[1].arguments
 
 
 def test_figures_of_peers_are_not_lost_by_accident(tmp_path, monkeypatch):
-    monkeypatch.setattr(whole_process, "FIGURES", tmp_path / "none.json")
+    monkeypatch.setattr(whole_process, "RESULTS", tmp_path)
+    monkeypatch.setattr(page, "RESULTS", tmp_path)
     assert whole_process.lost_peers(NO_PEERS) == []
     case = {"programs": {DIFFUSERS: {}, KOHYA: {}}}
-    (tmp_path / "none.json").write_text(json.dumps({"cases": {"batch 1": case}}))
+    (tmp_path / "whole_process.json").write_text(json.dumps({"cases": {"batch 1": case}}))
     assert whole_process.lost_peers(NO_PEERS) == [DIFFUSERS, KOHYA]
     given = Namespace(diffusers="a", peft=None, kohya=None)
     assert whole_process.lost_peers(given) == [KOHYA]

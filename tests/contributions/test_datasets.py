@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from harness import paths
-from harness.records import DatasetConfig
 from src.dataset import make_dataset as reference
+from toolkit.core.settings import DatasetConfig
 
 FOLDER = paths.CONTRIBUTIONS / "TagShuffle" / "Dataset"
 

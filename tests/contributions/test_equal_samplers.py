@@ -11,9 +11,9 @@ import torch
 from diffusers import DPMSolverMultistepScheduler
 from torch import nn
 
-from harness.records import GenerateConfig
 from src import generate as reference
 from tests.src.support import build_pipeline
+from toolkit.core.settings import GenerateConfig
 
 CONFIG = GenerateConfig(num_inference_steps=8, guidance_scale=2.5, height=32, width=32, seed=3)
 PROMPTS = ["a red robot", "a blue house"]

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from harness.registry import contribution_names, load
+from harness.contributions.registry import contribution_names, load
 from tests.src.support import build_pipeline
 
 IN, OUT, RANK, ALPHA = 24, 16, 4, 6.0

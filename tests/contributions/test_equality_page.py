@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness import paths
-from harness.registry import contribution_names, load
+from harness.contributions.registry import contribution_names, load
 
 PAGE = paths.ROOT / "docs" / "equality.md"
 

@@ -11,11 +11,11 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from harness.artefact.effective import add_delta, effective_delta, relative_error
-from harness.records import LoraConfig
-from peft_adapters.adapter import attach
-from peft_adapters.methods import METHODS
-from peft_adapters.options import build_spec
+from toolkit.core.peft_methods import METHODS
+from toolkit.core.settings import LoraConfig
+from toolkit.deltas.probing import add_delta, effective_delta, relative_error
+from toolkit.peft_adapters.adapter import attach
+from toolkit.peft_adapters.options import build_spec
 
 # PSOFT rotates inside the weight's main directions and DeLoRA divides by norms: not exact at the
 # start in float32, but far below what training does.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from harness import registry
-from harness.rate_sweep import FOLDER, read_sweep, subject_hash, sweep_file
-from harness.records import TrainSettings
-from harness.track import DEFAULT_TRACK, load_track
+from harness.contributions import registry
+from harness.protocol.track import DEFAULT_TRACK, load_track
+from harness.runs.studies.rate_sweep import FOLDER, read_sweep, subject_hash, sweep_file
+from toolkit.core.settings import TrainSettings
 
 SWEPT = sorted(path.stem for path in FOLDER.glob("*.json"))
 

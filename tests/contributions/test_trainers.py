@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from harness.records import LoraConfig, TrainConfig
 from src.lora import make_lora
 from tests.src.support import build_pipeline
+from toolkit.core.settings import LoraConfig, TrainConfig
 
 RATE = 1e-2
 

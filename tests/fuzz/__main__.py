@@ -19,10 +19,11 @@ import sys
 import time
 from pathlib import Path
 
-from harness import atomic, paths
+from harness import paths
+from toolkit.core import atomic
 
 # atheris sees only code that it was there to watch being imported.
-WATCHED = ["drawings", "harness", "lora_files", "picture_sets", "tests.fuzz.readers"]
+WATCHED = ["harness", "toolkit", "tests.fuzz.readers"]
 HAS_ATHERIS = importlib.util.find_spec("atheris") is not None
 with contextlib.ExitStack() as _watching:
     if HAS_ATHERIS and "--reader" in sys.argv:

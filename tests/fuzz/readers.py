@@ -15,26 +15,26 @@ from pathlib import Path
 from PIL import Image
 from pydantic import ValidationError
 
-from drawings.metadata import Drawing, read_drawing, save_picture
 from harness import paths
-from harness.contribution_file import parse
-from harness.errors import HubError
-from harness.pictures import open_picture
-from harness.records import GenerateConfig
-from harness.registry import registry_says
-from harness.results import read_row
-from harness.structure import check_folder
-from harness.structure.pictures import Picture
-from harness.worker.events import EventReader, without_control
+from harness.check import check_folder
+from harness.contributions.file import parse
+from harness.contributions.registry import registry_says
+from harness.protocol.row_files import read_row
+from harness.sandbox.events import EventReader, without_control
+from harness.sandbox.resource_use import read_spent
 from harness.worker.jobs import Answer
-from harness.worker.spent import read_spent
-from lora_files.header import read_header
-from lora_files.read import read_lora
-from picture_sets.captions import read_caption
-from picture_sets.decode import load_rgb
-from picture_sets.decode import read_header as read_header_of_picture
-from picture_sets.metadata import read_metadata
 from tests.harness.support import example_row
+from toolkit.core.errors import HubError
+from toolkit.core.settings import GenerateConfig
+from toolkit.drawings.metadata import Drawing, read_drawing, save_picture
+from toolkit.images.decode import load_rgb
+from toolkit.images.decode import read_header as read_header_of_picture
+from toolkit.images.headers import Picture
+from toolkit.images.sheet import open_picture
+from toolkit.lora_files.header import read_header
+from toolkit.lora_files.read import read_lora
+from toolkit.picture_sets.captions import read_caption
+from toolkit.picture_sets.metadata import read_metadata
 
 Reader = Callable[[bytes], object]
 
@@ -91,7 +91,7 @@ def delta(data: bytes) -> object:
     """A delta, as the scorer reads it."""
     from torch import nn
 
-    from harness.artefact.delta_file import read_delta
+    from toolkit.deltas.file import read_delta
 
     models: dict[str, nn.Module] = {"unet": nn.Linear(3, 2), "text_encoder": nn.Linear(2, 2)}
     return read_delta(_file("delta.safetensors", data), models)

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from harness import paths
-from harness.records import Contribution, ContributionFile, Row
-from harness.registry import content_hash
+from harness.contributions.record import Contribution, ContributionFile
+from harness.protocol.row import Row
+from toolkit.core.hashing import content_hash
 
 FIXTURES = paths.ROOT / "tests" / "fixtures" / "contributions"
 

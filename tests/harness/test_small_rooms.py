@@ -13,21 +13,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from harness import atomic, paths, registry, results
-from harness.dependencies import require_installed
-from harness.errors import (
-    EnvironmentFault,
-    HubError,
-    ResultFileError,
-    StructureError,
-    UsageError,
-)
-from harness.records import ContributionFile, Row
-from harness.run_folders import finished_row, newest_adapter, prune
-from harness.run_key import run_key
-from harness.track import load_track
-from harness.worker.events import EventReader, EventWriter, StepReporter
+from harness import paths
+from harness.contributions import registry
+from harness.contributions.dependencies import require_installed
+from harness.contributions.record import ContributionFile
+from harness.errors import CheckError
+from harness.protocol import row_files
+from harness.protocol.row import Row
+from harness.protocol.track import load_track
+from harness.runs.folders import finished_row, newest_adapter, prune
+from harness.runs.key import run_key
+from harness.sandbox.events import EventReader, EventWriter, StepReporter
 from tests.harness.support import example_row
+from toolkit.core import atomic
+from toolkit.core.errors import EnvironmentFault, HubError, ResultFileError, UsageError
+from toolkit.core.hashing import content_hash
 
 # --- atomic --------------------------------------------------------------------------------------
 
@@ -145,8 +145,8 @@ def test_wild_values_are_brought_into_range(tmp_path_factory, value, text):
 
 def test_a_row_survives_writing_and_reading(tmp_path):
     row = example_row()
-    results.write_row(tmp_path / "row.json", row)
-    assert results.read_row(tmp_path / "row.json") == row
+    row_files.write_row(tmp_path / "row.json", row)
+    assert row_files.read_row(tmp_path / "row.json") == row
 
 
 @pytest.mark.parametrize(
@@ -162,16 +162,16 @@ def test_a_row_survives_writing_and_reading(tmp_path):
 )
 def test_a_damaged_row_is_reported_with_its_file(tmp_path, damage):
     path = tmp_path / "row.json"
-    results.write_row(path, example_row())
+    row_files.write_row(path, example_row())
     path.write_text(damage(path.read_text()))
     with pytest.raises(ResultFileError) as caught:
-        results.read_row(path)
+        row_files.read_row(path)
     assert str(path) in str(caught.value)
 
 
 def test_a_missing_row_is_reported(tmp_path):
     with pytest.raises(ResultFileError):
-        results.read_row(tmp_path / "row.json")
+        row_files.read_row(tmp_path / "row.json")
 
 
 def test_rows_must_be_complete():
@@ -194,25 +194,25 @@ def test_recorded_rows_come_best_first_and_failed_last(runs):
         ),
     ]
     for row in rows:
-        results.write_row(results.recorded_path(row), row)
-    assert [row.contribution for row in results.recorded_rows("robot")] == ["High", "Low", "Bad"]
+        row_files.write_row(row_files.recorded_path(row), row)
+    assert [row.contribution for row in row_files.recorded_rows("robot")] == ["High", "Low", "Bad"]
 
 
 def test_only_good_rows_of_this_version_are_reused(tmp_path):
     assert finished_row(tmp_path, "sha256:bb") is None
     (tmp_path / "page.html").touch()
-    results.write_row(tmp_path / "row.json", example_row())
+    row_files.write_row(tmp_path / "row.json", example_row())
     assert finished_row(tmp_path, "sha256:bb") is not None
     assert finished_row(tmp_path, "another reference") is None  # its verdict is out of date
     error = {"kind": "HookError", "what": "it raised"}
-    results.write_row(tmp_path / "row.json", example_row(status="failed", error=error))
+    row_files.write_row(tmp_path / "row.json", example_row(status="failed", error=error))
     assert finished_row(tmp_path, "sha256:bb") is None
     (tmp_path / "row.json").write_text("{}")
     assert finished_row(tmp_path, "sha256:bb") is None
 
 
 def test_the_newest_finished_training_is_found_and_old_ones_go(runs, monkeypatch):
-    monkeypatch.setattr("harness.run_folders.KEPT_RUNS", 3)
+    monkeypatch.setattr("harness.runs.folders.KEPT_RUNS", 3)
     folder = runs / "robot" / "Foo"
     for number, name in enumerate(["a", "b", "c", "d", "failed", "unfinished"]):
         seed = folder / name / "train" / "seed-0"
@@ -268,7 +268,7 @@ def test_the_registry_is_not_written_over_faults(hub):
     before = (hub / "registry.toml").read_text()
     for name in ("beta", "Alpha"):
         (hub / "CONTRIBUTIONS" / name / "contribution.toml").write_text("hooks = 1")
-    with pytest.raises(StructureError) as caught:
+    with pytest.raises(CheckError) as caught:
         registry.write_registry()
     assert {finding.path.split("/")[1] for finding in caught.value.findings} == {"beta", "Alpha"}
     assert (hub / "registry.toml").read_text() == before
@@ -299,19 +299,19 @@ def test_the_content_hash_knows_names_and_bytes_and_leaves_the_readme_out(tmp_pa
     for folder in (one, two):
         (folder / "src").mkdir(parents=True)
         (folder / "src" / "a.py").write_bytes(b"x = 1\n")
-    assert registry.content_hash(one) == registry.content_hash(two)
+    assert content_hash(one) == registry.content_hash(two)
     (two / "src" / "a.py").write_bytes(b"x = 1\r\n")  # a checkout on Windows
     (two / "src" / "__pycache__").mkdir()
     (two / "src" / "__pycache__" / "a.pyc").touch()
     os.utime(two / "src" / "a.py", (1, 1))
-    assert registry.content_hash(one) == registry.content_hash(two)
+    assert content_hash(one) == registry.content_hash(two)
     (two / "README.md").write_text("Words may change without a new run.")
-    assert registry.content_hash(one) == registry.content_hash(two)
+    assert content_hash(one) == registry.content_hash(two)
     (two / "src" / "README.md").write_text("This one may be anything.")
-    assert registry.content_hash(one) != registry.content_hash(two)
+    assert content_hash(one) != registry.content_hash(two)
     (two / "src" / "README.md").unlink()
     (two / "src" / "a.py").rename(two / "src" / "b.py")
-    assert registry.content_hash(one) != registry.content_hash(two)
+    assert content_hash(one) != registry.content_hash(two)
 
 
 # --- run keys ------------------------------------------------------------------------------------
@@ -381,14 +381,16 @@ def test_errors_say_what_where_and_how_to_fix():
 
 def test_every_error_class_is_in_the_tree_and_in_troubleshooting():
     import harness.errors
+    import toolkit.core.errors
 
+    ours = {harness.errors.__name__, toolkit.core.errors.__name__}
     text = (paths.ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 
     def walk(kind):
         yield kind
         for child in kind.__subclasses__():
             # Other packages grow branches of their own, described beside them.
-            if child.__module__ == harness.errors.__name__:
+            if child.__module__ in ours:
                 yield from walk(child)
 
     for kind in walk(HubError):
@@ -405,15 +407,15 @@ def test_a_row_is_as_frozen_as_it_looks():
 
 
 def test_a_damaged_row_is_kept_aside_and_stops_nobody_elses_page(runs, capsys):
-    folder = results.recorded_path(example_row()).parent
+    folder = row_files.recorded_path(example_row()).parent
     for name in ("Good", "Bad"):
         row = example_row(contribution=name)
-        results.write_row(results.recorded_path(row), row)
+        row_files.write_row(row_files.recorded_path(row), row)
     (folder / "Bad.json").write_text('{"schema_version": ')
-    assert [row.contribution for row in results.recorded_rows("robot")] == ["Good"]
+    assert [row.contribution for row in row_files.recorded_rows("robot")] == ["Good"]
     assert "kept as Bad.json.damaged-1" in capsys.readouterr().err
     assert (folder / "Bad.json.damaged-1").is_file()
-    assert [row.contribution for row in results.recorded_rows("robot")] == ["Good"]
+    assert [row.contribution for row in row_files.recorded_rows("robot")] == ["Good"]
 
 
 @pytest.mark.parametrize("damage", [b"", b"\xff\xfe\x00", b"[Example1]\n", b"\x00" * 5000])

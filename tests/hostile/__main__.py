@@ -14,12 +14,14 @@ import platform
 import tempfile
 from pathlib import Path
 
-from harness import atomic, paths
-from harness.sandbox.layers import LAYERS, why_not
-from harness.worker.sweep import remove_tree
+from harness import paths
+from harness.sandbox.choose import why_not
+from harness.sandbox.layers import LAYERS
+from harness.sandbox.tidy import remove_tree
 from tests.hostile.attacks import ATTACKS
 from tests.hostile.files import FILES, answer
 from tests.hostile.stage import Report, run_attack
+from toolkit.core import atomic
 
 PAGE = paths.ROOT / "docs" / "isolation.md"
 FIGURES = paths.ROOT / "docs" / "isolation.json"

@@ -72,26 +72,26 @@ RESOURCES = {
         "loops for ever at import",
         "while True: pass",
         "timeout WorkerTimeout",
-        {"wall_s": 6},
+        {"wall_s": 4},
     ),
     "LoopsInADestructor": Attack(
         "loops for ever in a destructor",
         "class A:\n    def __del__(self):\n        while True: pass\nA()",
         "timeout WorkerTimeout",
-        {"wall_s": 6},
+        {"wall_s": 4},
     ),
     "BurnsProcessorTime": Attack(
         "burns processor time in child processes",
         "for _ in range(2): os.fork()\nwhile True: pass",
         "timeout WorkerCpuTime",
-        {"cpu_s": 5},
+        {"cpu_s": 3},
     ),
     "StopsItself": Attack(
         "ignores every signal and stops itself",
         "import signal\nfor s in (1, 2, 3, 15): signal.signal(s, signal.SIG_IGN)\n"
         "os.kill(os.getpid(), signal.SIGSTOP)",
         "timeout WorkerTimeout",
-        {"wall_s": 6},
+        {"wall_s": 4},
     ),
     "ForkBomb": Attack(
         "forks without end",
@@ -145,7 +145,7 @@ RESOURCES = {
         "limit WorkerDisk",
     ),
     "FillsTheDiskDeepDown": Attack(
-        "fills the disk forty folders deep, where nobody counts",
+        "fills the disk forty folders deep, below what is counted",
         "for n in range(40): os.mkdir('d'); os.chdir('d')\n"
         "while True:\n    with open('f', 'ab') as f: f.write(b'x' * 1000000)\n    time.sleep(0.01)",
         "limit WorkerDisk",
@@ -163,7 +163,7 @@ RESOURCES = {
         "import mmap\n"
         "for n in range(5):\n"
         "    piece = mmap.mmap(-1, 100 << 20); piece.write(b'x' * (100 << 20))\n"
-        "    if os.fork() == 0: time.sleep(600)\n"
+        "    if os.fork() == 0: piece[::4096]; time.sleep(600)\n"  # a read maps each page
         "    del piece\n"
         "time.sleep(600)",
         "oom WorkerMemory",
@@ -197,7 +197,7 @@ ENDINGS = {
         "os.closerange(0, 100)" + OVER,
         "crashed WorkerCrash",
     ),
-    "WaitsForInput": Attack("waits for somebody to type", "input()"),
+    "WaitsForInput": Attack("waits for input", "input()"),
     "ForgesAnAnswer": Attack(
         "writes an answer of its own and leaves",
         "open('../answer.json', 'w').write('{\"seeds\": []}')\nos._exit(0)",
@@ -428,7 +428,7 @@ HOOKS = {
         "@hookimpl\ndef steal(pipeline): return 1",
     ),
     "TakesOverOthers": Attack(
-        "marks its hook to wrap everybody else's",
+        "marks its hook to wrap all others",
         "@hookimpl(wrapper=True)\ndef make_lora(pipeline, config):\n    return (yield)",
     ),
     "PretendsToBeTheReference": Attack(

@@ -20,12 +20,12 @@ from pathlib import Path
 from PIL import Image, PngImagePlugin
 
 from harness import paths
-from harness.errors import HubError
-from harness.pictures import comparison_sheet, open_picture
-from harness.structure import check_folder
-from harness.structure.render import render_text
+from harness.check import check_folder
+from harness.check.render import render_text
+from toolkit.core.errors import HubError
+from toolkit.images.sheet import comparison_sheet, open_picture
 
-CLEAN = paths.ROOT / "tests" / "fixtures" / "structure" / "clean_code"
+CLEAN = paths.ROOT / "tests" / "fixtures" / "check" / "clean_code"
 SCRIPT = b"<html><script>alert(1)</script></html>"
 COMMANDS = "\x1b[2J::set-env name=A::b"
 
@@ -246,7 +246,7 @@ def read_left_delta(path: Path) -> str:
     """Read a delta as the scorer does."""
     from torch import nn
 
-    from harness.artefact.delta_file import read_delta
+    from toolkit.deltas.file import read_delta
 
     read_delta(path, {"unet": nn.Linear(3, 2), "text_encoder": nn.Linear(2, 2)})
     return "Accepted."
@@ -254,7 +254,7 @@ def read_left_delta(path: Path) -> str:
 
 def read_given_lora(path: Path) -> str:
     """Read a LoRA file as every command does."""
-    from lora_files.read import read_lora
+    from toolkit.lora_files.read import read_lora
 
     read_lora(path)
     return "Accepted."

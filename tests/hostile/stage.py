@@ -14,11 +14,12 @@ from pathlib import Path
 import psutil
 
 from harness import paths
-from harness.records import Contribution, ContributionFile
-from harness.registry import load_reference
+from harness.contributions.record import Contribution, ContributionFile
+from harness.contributions.registry import load_reference
+from harness.sandbox.child import Child, run_children
+from harness.sandbox.files import LOG_FILE
 from harness.sandbox.limits import default_limits
-from harness.worker.jobs import LOG_FILE, Answer, TrainJob
-from harness.worker.process import Child, run_children
+from harness.worker.jobs import Answer, TrainJob
 from tests.hostile.attacks import PRELUDE, Attack
 
 TOKEN = "HUB_HOSTILE_TOKEN"

@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from harness.sandbox.layers import LAYERS, choose, why_not
+from harness.sandbox.choose import choose, why_not
+from harness.sandbox.layers import LAYERS
 from tests.hostile.__main__ import attack_once
 from tests.hostile.attacks import ATTACKS, ENDINGS, HOOKS, REACHES, READS, RESOURCES, WRITES
 

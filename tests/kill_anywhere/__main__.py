@@ -12,8 +12,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from harness import atomic, paths
+from harness import paths
 from tests.kill_anywhere.kill import SUBJECTS, Subject, finish, kill_after, small_hub
+from toolkit.core import atomic
 
 FIGURES = paths.ROOT / "docs" / "kill_anywhere.json"
 # After so many kills a command runs to the end and is compared with the undisturbed one.

@@ -15,17 +15,16 @@ from pathlib import Path
 
 import psutil
 
-from harness.leaderboard.blocks import BEGIN
-from harness.results import read_row
-from lora_files.header import read_header
-from tests.clone import clone
+from harness.board.blocks import BEGIN
+from harness.protocol.row_files import read_row
+from tests.clone import small_clone
+from toolkit.lora_files.header import read_header
 
 NAME = "Example1"
 PATIENCE_S = 900
-# A base and a budget that take seconds; what is written is the same.
+# A budget that takes seconds; what is written is the same.
 SMALL = {
     "steps": "2",
-    "base_model": '"models/random"',
     "timesteps": "[100, 500, 900]",
     "num_inference_steps": "2",
 }
@@ -52,11 +51,7 @@ class Subject:
 
 def small_hub(root: Path) -> Path:
     """Copy the repository as a clone has it, with a base and a budget that take seconds."""
-    from tests.src.support import build_pipeline
-
-    hub = clone(root, **SMALL)
-    build_pipeline().save_pretrained(hub / "models" / "random")
-    return hub
+    return small_clone(root, **SMALL)
 
 
 def start(hub: Path, subject: Subject) -> subprocess.Popen[bytes]:

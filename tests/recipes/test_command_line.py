@@ -32,7 +32,7 @@ def test_the_command_line_knows_the_stages_in_their_order() -> None:
     assert list(EXTRA_STAGE_NAMES) == list(EXTRA_STAGES)
 
 
-def test_help_does_not_wake_torch() -> None:
+def test_help_does_not_import_torch() -> None:
     code = "import sys; import recipes.tiny_sd.__main__; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

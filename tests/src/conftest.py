@@ -12,7 +12,6 @@ from diffusers import StableDiffusionPipeline
 from PIL import Image, ImageDraw
 from transformers.utils import logging
 
-from harness.records import LoraConfig, TrainConfig
 from tests.src.support import (
     CAPTIONS,
     COLOURS,
@@ -22,6 +21,7 @@ from tests.src.support import (
     build_pipeline,
     copy_pipeline,
 )
+from toolkit.core.settings import LoraConfig, TrainConfig
 
 logging.set_verbosity_error()
 

@@ -13,7 +13,7 @@ from diffusers import AutoencoderKL, PNDMScheduler, StableDiffusionPipeline, UNe
 from tokenizers import pre_tokenizers
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from harness.records import DatasetConfig
+from toolkit.core.settings import DatasetConfig
 
 TEXT_WIDTH = 32
 CAPTIONS = ("a red circle", "a green circle", "a blue circle", "a dog in a park")

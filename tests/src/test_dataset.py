@@ -12,10 +12,10 @@ import pytest
 import torch
 from PIL import Image, ImageColor, ImageDraw
 
-from harness.errors import DataSetError
-from picture_sets.decode import load_rgb
-from src.dataset import PIXELS_VERSION, CustomDataset, ResizeAndCrop, make_dataset
+from src.dataset import CustomDataset, ResizeAndCrop, make_dataset
 from tests.src.support import open_dataset
+from toolkit.core.errors import DataSetError
+from toolkit.images.decode import load_rgb
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -303,12 +303,12 @@ def test_an_item_that_is_not_there_is_an_index_error(tmp_path):
 
 
 def test_pixels_are_what_the_key_of_the_cache_says():
-    """When this fails, the same picture has become other pixels: raise PIXELS_VERSION."""
+    """When this fails, the same picture has become other pixels: raise ResizeAndCrop.version."""
     ramp = np.arange(40 * 30 * 3, dtype=np.uint32).reshape(30, 40, 3) * 7919 % 256
     pixel_values = ResizeAndCrop(16)(Image.fromarray(ramp.astype(np.uint8)))
     levels = ((pixel_values + 1) * 127.5).round().to(torch.uint8)
     digest = hashlib.sha256(levels.numpy().tobytes()).hexdigest()
-    assert (PIXELS_VERSION, digest[:16]) == (1, "edbd00a39901a2cc")
+    assert (ResizeAndCrop.version, digest[:16]) == (1, "edbd00a39901a2cc")
 
 
 def test_the_key_of_an_item_changes_with_what_its_pixels_depend_on(tmp_path):

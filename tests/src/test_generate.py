@@ -7,10 +7,13 @@ import importlib
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from harness.hookspecs import HOOK_NAMES
-from harness.records import GenerateConfig
+from src.generate import generate, scaled
+from src.lora import make_lora
 from tests.src.support import IMPLEMENTATIONS, Steps, open_dataset
+from tests.src.test_lora import perturb
+from toolkit.core.settings import HOOK_NAMES, GenerateConfig, LoraConfig
 
 CONFIG = GenerateConfig(num_inference_steps=3, guidance_scale=3.0, height=64, width=48, seed=7)
 
@@ -128,10 +131,42 @@ def test_generate_image_of_the_first_document(package, pipeline):
     assert generate_image("a circle", pipeline, num_inference_steps=2).size == (64, 64)
 
 
-def test_the_reference_puts_modes_and_progress_bar_back(pipeline, lora_config):
-    from src.generate import generate
-    from src.lora import make_lora
+@pytest.fixture
+def adapter(pipeline):
+    """LoRA on every kind of layer, doing something."""
+    adapter = make_lora(pipeline, LoraConfig(target_modules=("all",), alpha=6))
+    perturb(pipeline.unet)
+    return adapter
 
+
+@torch.no_grad()
+def test_strength_zero_is_exactly_the_base(pipeline, other_pipeline, adapter, unet_inputs):
+    base = other_pipeline.unet(**unet_inputs).sample
+    trained = pipeline.unet(**unet_inputs).sample
+    assert not torch.equal(trained, base)
+    with scaled(adapter, 0.0):
+        assert torch.equal(pipeline.unet(**unet_inputs).sample, base)
+    assert torch.equal(pipeline.unet(**unet_inputs).sample, trained)
+
+
+def test_an_adapters_own_strength_comes_back_also_after_an_error(adapter):
+    with scaled(adapter, 0.5):
+        with pytest.raises(RuntimeError), scaled(adapter, 2.0):
+            assert {layer.lora_scale for layer in adapter.children()} == {2.0}
+            raise RuntimeError
+        assert {layer.lora_scale for layer in adapter.children()} == {0.5}
+    assert {layer.lora_scale for layer in adapter.children()} == {1.0}
+
+
+def test_an_adapter_that_cannot_be_scaled_is_an_error_unless_the_scale_is_one():
+    foreign = nn.ModuleList([nn.Linear(2, 2)])
+    with scaled(foreign, 1.0):
+        pass
+    with pytest.raises(ValueError, match="`lora_scale`"), scaled(foreign, 0.5):
+        pass
+
+
+def test_the_reference_puts_modes_and_progress_bar_back(pipeline, lora_config):
     adapter = make_lora(pipeline, lora_config)
     pipeline.unet.train()
     pipeline.set_progress_bar_config(leave=False)

@@ -11,16 +11,16 @@ from diffusers import UNet2DConditionModel
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from harness.records import TARGET_PRESETS, LoraConfig
-from lora_files.layout import SD1_TEXT_ENCODER, SD1_UNET
 from src.lora import (
+    TEXT_ENCODER_TARGETS,
     LoRALayer,
     apply_lora_to_model,
     lora_layers,
     make_lora,
 )
-from src.targets import TEXT_ENCODER_TARGETS
 from tests.src.support import snapshot
+from toolkit.core.settings import TARGET_PRESETS, LoraConfig
+from toolkit.lora_files.layout import SD1_TEXT_ENCODER, SD1_UNET
 
 ATTENTION = TARGET_PRESETS["attention"]
 

@@ -13,13 +13,13 @@ import torch
 from diffusers import DDPMScheduler
 from torch.utils.data import DataLoader
 
-from harness.records import LoraConfig, TrainConfig
-from src.dataset import make_dataset
-from src.draws import draw_step, generator_of, pictures_of
-from src.encode import EncodedCaptions, collate, encode_pictures, tokenize
+from src.dataset import collate, make_dataset
 from src.lora import apply_lora_to_model, make_lora
-from src.train import diffusion_loss, train, train_loop
+from src.train import diffusion_loss, draw_step, train, train_loop
 from tests.src.support import CAPTIONS, copy_pipeline, open_dataset, snapshot
+from toolkit.core.settings import LoraConfig, TrainConfig
+from toolkit.picture_sets.encoded import EncodedCaptions, encode_pictures, tokenize
+from toolkit.training_runs.draws import generator_of, pictures_of
 
 SCALE = 0.18215
 

@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from harness.sandbox import layers, probe
+from harness.sandbox import layers, trial
+from harness.sandbox.choose import why_not
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the guard needs Linux")
 
@@ -66,24 +67,24 @@ def test_a_chain_of_forks_is_caught(tmp_path):
 
 @pytest.mark.parametrize("layer", ["bubblewrap", "namespaces", "landlock"])
 def test_when_a_layer_says_that_it_has_ended_nothing_in_it_runs(layer, tmp_path):
-    if layers.why_not(layer) is not None:
-        pytest.skip(f"{layer}: {layers.why_not(layer)}")
+    if why_not(layer) is not None:
+        pytest.skip(f"{layer}: {why_not(layer)}")
     (tmp_path / "out" / "tmp").mkdir(parents=True)
     for _ in range(3):
         program = [*PYTHON, WRITES_ON]
-        start = layers.prepare(layer, probe.NoJob(), tmp_path / "out", probe.LIMITS, program)
-        probe.run(start.command, tmp_path / "out")
+        start = layers.prepare(layer, trial.NoJob(), tmp_path / "out", trial.LIMITS, program)
+        trial.run(start.command, tmp_path / "out")
         ended = time.time()
         time.sleep(0.05)
         assert float((tmp_path / "out" / "tmp" / "beat").read_text() or 0) <= ended
 
 
 def test_process_one_in_bubblewrap_is_the_guard(tmp_path):
-    if layers.why_not("bubblewrap") is not None:
-        pytest.skip(f"bubblewrap: {layers.why_not('bubblewrap')}")
+    if why_not("bubblewrap") is not None:
+        pytest.skip(f"bubblewrap: {why_not('bubblewrap')}")
     (tmp_path / "tmp").mkdir()
     program = [*PYTHON, "print(open('/proc/1/cmdline').read())"]
-    start = layers.prepare("bubblewrap", probe.NoJob(), tmp_path, probe.LIMITS, program)
+    start = layers.prepare("bubblewrap", trial.NoJob(), tmp_path, trial.LIMITS, program)
     assert start.holds_stdin
     with subprocess.Popen(
         start.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=tmp_path / "tmp"

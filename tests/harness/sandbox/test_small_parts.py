@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from harness.commands import clean
-from harness.damaged import set_aside
-from harness.locks import Busy, held
-from harness.results import read_row, write_row
-from harness.run_folders import KEPT_RUNS, finished_row
+from harness.protocol.row_files import read_row, write_row
+from harness.runs.folders import KEPT_RUNS, finished_row
 from harness.sandbox import seccomp
+from harness.sandbox.events import without_control
 from harness.sandbox.limits import Limits, Usage, default_limits, exceeded, fault
-from harness.worker.events import without_control
-from harness.worker.sweep import remove_tree, sweep
+from harness.sandbox.tidy import remove_tree, sweep
 from tests.harness.support import example_row
+from toolkit.core.damaged import set_aside
+from toolkit.core.locks import Busy, held
 
 LIMITS = Limits(wall_s=10, cpu_s=20, memory_bytes=1 << 30)
 
@@ -129,7 +129,7 @@ def test_a_lock_names_its_holder_and_ends_with_its_process(tmp_path):
 import sys, time
 from pathlib import Path
 sys.path.insert(0, {str(Path.cwd())!r})
-from harness.locks import held
+from toolkit.core.locks import held
 with held(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)
@@ -149,7 +149,7 @@ with held(Path(sys.argv[1])):
 
 
 def test_a_clock_that_was_set_back_does_not_matter_to_a_lock(tmp_path):
-    from harness.locks import owner
+    from toolkit.core.locks import owner
 
     note = tmp_path / "run.owner"
     note.write_text(json.dumps({"process": 1, "machine": "m", "since": time.time() + 1e6}))
@@ -201,7 +201,7 @@ def test_clean_lists_first_and_removes_only_when_told(runs, capsys):
     listed = capsys.readouterr().out
     assert "in use" in listed
     assert key(1) in listed
-    assert "was cut short" in listed
+    assert "was interrupted" in listed
     assert (runs / "robot" / "Foo" / key(1)).is_dir()
     assert clean.run(SimpleNamespace(yes=True, all=False)) == 0
     left = sorted(p.name for p in (runs / "robot" / "Foo").iterdir() if p.is_dir())

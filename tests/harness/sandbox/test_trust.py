@@ -6,10 +6,10 @@ import subprocess
 import pytest
 
 from harness import paths
-from harness.errors import UsageError
-from harness.records import Contribution, ContributionFile
-from harness.registry import load_reference
+from harness.contributions.record import Contribution, ContributionFile
+from harness.contributions.registry import load_reference
 from harness.sandbox.trust import origin_of, require_trust
+from toolkit.core.errors import UsageError
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 

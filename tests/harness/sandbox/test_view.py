@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness import paths
-from harness.registry import load, load_reference
+from harness.contributions.registry import load, load_reference
 from harness.sandbox.mounts import mounts_of
 from harness.sandbox.view import device_nodes, existing, package_paths, view_of
 from harness.worker.jobs import TrainJob
@@ -33,7 +33,7 @@ def sees(view, path):
 
 def test_a_job_shows_what_it_names_and_nothing_beside_it(tmp_path):
     view = view_of(job(tmp_path / "out", paths.ROOT / "models" / "tiny-sd"), tmp_path / "out")
-    for shown in ("harness/plugins.py", "src/main.py", "CONTRIBUTIONS/Example1/src/main.py"):
+    for shown in ("harness/worker/hooks.py", "src/main.py", "CONTRIBUTIONS/Example1/src/main.py"):
         assert sees(view, paths.ROOT / shown)
     assert sees(view, paths.TRACKS / "robot" / "train" / "Images")
     assert sees(view, paths.ROOT / "models" / "tiny-sd" / "unet")
@@ -58,9 +58,9 @@ def test_a_model_in_a_download_cache_is_shown_with_its_blobs(tmp_path):
 
 def test_every_package_of_the_hub_is_shown_except_those_that_no_child_imports():
     shown = view_of(job(Path("/tmp/out"), paths.ROOT / "models" / "tiny-sd"), Path("/tmp/out"))
-    names = {path.name for path in shown.project}
-    assert {"harness", "src", "lora_files", "picture_sets"} <= names
-    assert not {"tests", "recipes", "tools", "scrapers"} & names
+    names = {path.relative_to(paths.ROOT).as_posix() for path in shown.project}
+    assert {"harness", "src", "toolkit/lora_files", "toolkit/picture_sets"} <= names
+    assert not {"tests", "recipes", "toolkit", "toolkit/scrapers"} & names
 
 
 def test_the_repository_is_hidden_before_its_parts_are_shown(tmp_path):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from harness import paths
+from harness.protocol.track import load_track
+from harness.protocol.track_file import GridSpec, Sampling, TrackFile
 from harness.scoring.jobs import ScoreJob
-from harness.track import load_track
-from harness.track_file import GridSpec, Sampling, TrackFile
 
 
 def small_track(**changes: object) -> TrackFile:

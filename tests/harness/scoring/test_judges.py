@@ -10,10 +10,10 @@ from transformers import (
 )
 
 from harness import paths
-from harness.errors import BaseModelError, EnvironmentFault
+from harness.protocol.track_file import JudgeSpec
 from harness.scoring.judges import load_judge
 from harness.scoring.pictures import read_folder
-from harness.track_file import JudgeSpec
+from toolkit.core.errors import BaseModelError, EnvironmentFault
 
 
 def test_the_shipped_judge_finds_the_robot_more_like_itself_than_like_noise():

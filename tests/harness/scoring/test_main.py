@@ -4,11 +4,11 @@ import pytest
 import torch
 from PIL import Image
 
-from harness.artefact.delta_file import write_delta
+from harness.sandbox.child import Child, run_children
 from harness.scoring.jobs import Entry, ScoreAnswer
-from harness.worker.process import Child, run_children
 from tests.harness.scoring.support import score_job, small_track
-from tests.harness.test_worker import Silent
+from tests.harness.worker.test_worker import Silent
+from toolkit.deltas.file import write_delta
 
 
 def scored(job):

@@ -5,19 +5,13 @@ import torch
 from PIL import Image, ImageDraw, ImageOps
 
 from harness import paths
-from harness.duplicates import (
-    difference,
-    is_copy,
-    mean_difference,
-    near_duplicates,
-    thumbnail,
-)
-from harness.errors import UsageError
+from harness.protocol.track import load_track
+from harness.protocol.track_file import Prompt
 from harness.scoring.colours import adherence, border_colour, ink_colour
 from harness.scoring.likeness import Gallery, memorisation, similarity
 from harness.scoring.sampler import to_pixel_values
-from harness.track import load_track
-from harness.track_file import Prompt
+from toolkit.core.errors import UsageError
+from toolkit.images.alike import difference, is_copy, mean_difference, near_duplicates, thumbnail
 
 COLOURS = load_track("robot").file.colours
 TRAIN = paths.TRACKS / "robot" / "train" / "Images"

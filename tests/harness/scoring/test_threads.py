@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from harness import paths
-from harness.base_model import load_pipeline
-from harness.records import DatasetConfig, LoraConfig, TrainConfig
+from harness.protocol.base_model import load_pipeline
+from harness.protocol.track import load_track
+from harness.protocol.track_file import GridSpec
 from harness.scoring.grid import build_grid, encode_pictures, loss_of, predict_noise
 from harness.scoring.pictures import read_folder
-from harness.track import load_track
-from harness.track_file import GridSpec
 from src.dataset import make_dataset
 from src.lora import make_lora
 from src.train import train
+from toolkit.core.settings import DatasetConfig, LoraConfig, TrainConfig
 
 TOLERANCE = 1e-5  # of the loss
 

@@ -1,0 +1,1 @@
+"""The board: rows in, a static site and two blocks of markdown out. Free of torch."""

@@ -1,5 +1,0 @@
-"""What the hub's CI does, as commands that anybody can run locally.
-
-Nothing in here runs a contribution's code in this process: a pull request is data, read from git
-objects, and its run is the hub's ordinary sandboxed job.
-"""

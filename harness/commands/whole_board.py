@@ -1,0 +1,135 @@
+"""``contribution --all``: all contributions, on one track or on all, in a pool of processes."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from functools import partial
+
+from rich.console import Console
+
+from harness import paths
+from harness.board.board_check import control_faults
+from harness.commands.seeds import chosen_seeds
+from harness.protocol.machine import usable_cores
+from harness.runs.many.choose import Choice, choose
+from harness.runs.many.listener import Storing
+from harness.runs.many.local import run_local
+from harness.runs.many.tasks import Task, TaskResult
+from harness.runs.many.view import Account, clock, create_view, outcome
+from harness.sandbox.choose import choose as choose_layer
+from harness.sandbox.layers import PROMISES
+from toolkit.core.errors import UsageError
+from toolkit.core.settings import REFERENCE_NAME
+
+MOST_JOBS = 1024
+
+
+def add_board_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `contribution` understands besides a name."""
+    add = parser.add_argument
+    add("--all", action="store_true", help="run all: reference, controls, contributions")
+    add(
+        "--only",
+        type=names,
+        default=(),
+        metavar="A,B,...",
+        help="with --all: these only, and the reference they are compared with",
+    )
+    add("--jobs", type=jobs, metavar="N", help="with --all: runs at once (default: one per core)")
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Read names with commas between."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def jobs(text: str) -> int:
+    """Read a number of processes; argparse reports the ValueError."""
+    if not 1 <= int(text) <= MOST_JOBS:
+        raise ValueError
+    return int(text)
+
+
+def task_pattern(args: argparse.Namespace) -> Task:
+    """Turn the options of the command line into what all tasks have in common.
+
+    Raises:
+        UsageError: The options belong to one contribution, or contradict each other.
+    """
+    single = {
+        "--only-gate": args.only_gate,
+        "--probe": args.probe,
+        "a name": args.name,
+    }
+    wrong = [option for option, given in single.items() if given]
+    if (args.record or getattr(args, "out", None)) and args.skip_gate:
+        raise UsageError("A row without the gate cannot be recorded.", fix="Omit --skip-gate.")
+    if wrong:
+        raise UsageError(
+            f"--all does not go with {', '.join(wrong)}.",
+            fix="To run some of them, use --all --only A,B.",
+        )
+    return Task(
+        contribution=REFERENCE_NAME,
+        track="",
+        device=args.device,
+        fresh=args.fresh,
+        skip_gate=args.skip_gate,
+        isolation=choose_layer(args.isolation),
+        trust=args.trust,
+    )
+
+
+def run_board(args: argparse.Namespace, console: Console) -> int:
+    """Run the board; return 0 when every row is good and every control is in its place."""
+    pattern = task_pattern(args)
+    seeds_of = partial(chosen_seeds, args.seeds, every=args.record)
+    choice = choose(pattern, args.track, args.only, seeds_of)
+    announce(choice, pattern, console)
+    many = args.jobs or local_jobs(pattern)
+    with create_view(console, Account(choice.planned, many)) as view:
+        listener = Storing(view, paths.RESULTS) if args.record else view
+        found = run_local(choice.planned, listener, many)
+    return conclude(found, console, whole_board=not args.only)
+
+
+def local_jobs(pattern: Task) -> int:
+    """Return how many runs this machine carries at once, as far as its processors go."""
+    return usable_cores() if pattern.device == "cpu" else 1
+
+
+def announce(choice: Choice, pattern: Task, console: Console) -> None:
+    """Say in what isolation the runs will be, and which tracks are left out."""
+    layer = pattern.isolation or "process"
+    console.print(f"Isolation: {layer} ({PROMISES[layer]}).", style="dim", soft_wrap=True)
+    for track, why in choice.left_out.items():
+        text = f"The track {track} is left out: {why}"
+        console.print(text, style="yellow", markup=False, soft_wrap=True)
+
+
+def conclude(found: Sequence[TaskResult], console: Console, *, whole_board: bool) -> int:
+    """Print what is to be mended; return 0 when there is nothing."""
+    bad = sorted((one for one in found if not one.good), key=lambda one: one.label)
+    faults = []
+    for track in dict.fromkeys(one.track for one in found) if whole_board else ():
+        rows = [one.row for one in found if one.track == track and one.row is not None]
+        faults += [f"{track}: {fault}" for fault in control_faults(rows)]
+    reused = sum(one.reused for one in found)
+    spent = sum(one.seconds for one in found)
+    console.print(
+        f"{len(found)} runs, {reused} of them known already; one after the other: {clock(spent)}."
+    )
+    for one in bad:
+        console.print(f"{one.label}: {outcome(one)}", style="red", markup=False, soft_wrap=True)
+        if one.error is not None and one.error.where:
+            console.print(f"  at   {one.error.where}", markup=False, soft_wrap=True)
+        if one.error is not None and one.error.fix:
+            console.print(f"  fix  {one.error.fix}", markup=False, soft_wrap=True)
+    for fault in faults:
+        console.print(f"fault: {fault}", style="red", markup=False, soft_wrap=True)
+    if bad or faults:
+        console.print(f"{len(bad)} of {len(found)} runs are not good.", style="bold red")
+        return 1
+    console.print("All rows are good.", style="bold green")
+    return 0

@@ -1,1 +1,0 @@
-"""One file per probe. See harness/contract/probe.py."""

@@ -1,0 +1,68 @@
+"""Let the probes read what an experiment saw, and put their findings in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from harness.contributions.record import ContributionFile
+from harness.gate.places import Finder
+from harness.gate.probe import DoesNotApply, Probe, Symptom
+from harness.gate.records import GateFinding, ProbeOutcome
+
+
+def judge(probe: Probe, seen: Any, finder: Finder, file: ContributionFile) -> ProbeOutcome:
+    """Run one probe on what its experiment saw."""
+    try:
+        symptoms = tuple(probe.check(seen))
+    except DoesNotApply as reason:
+        return outcome(probe, "not applicable", str(reason))
+    if not symptoms:
+        return outcome(probe, "passed")
+    exempt = file.gate.exempt.get(probe.id)
+    if exempt is not None and probe.exemptible:
+        return outcome(probe, "exempt", exempt)
+    findings = tuple(finding(probe, symptom, finder) for symptom in symptoms)
+    failed = any(found.severity == "error" for found in findings)
+    return outcome(probe, "failed" if failed else "hint", findings=findings)
+
+
+def outcome(
+    probe: Probe, state: Any, note: str = "", findings: tuple[GateFinding, ...] = ()
+) -> ProbeOutcome:
+    """Name the probe and its state."""
+    return ProbeOutcome(
+        probe=probe.id, title=probe.title, state=state, note=note, findings=findings
+    )
+
+
+def finding(probe: Probe, symptom: Symptom, finder: Finder) -> GateFinding:
+    """Complete a symptom by what the probe knows and by the likeliest line."""
+    place = symptom.place or finder.in_source(probe.hook, probe.calls) or finder.of_hook(probe.hook)
+    return GateFinding(
+        probe=probe.id,
+        title=probe.title,
+        severity=symptom.severity or probe.severity,
+        observed=symptom.observed,
+        meaning=symptom.meaning or probe.meaning,
+        where=place,
+        fix=symptom.fix or probe.fix,
+    )
+
+
+def folded(outcomes: Iterable[ProbeOutcome], probes: Sequence[Probe]) -> tuple[ProbeOutcome, ...]:
+    """Mark findings that follow from another probe's error, so that the cause stands out."""
+    ordered = tuple(outcomes)
+    failed = {o.probe for o in ordered if o.state == "failed"}
+    because: Mapping[str, tuple[str, ...]] = {probe.id: probe.because for probe in probes}
+    return tuple(_folded(o, failed, because) for o in ordered)
+
+
+def _folded(
+    one: ProbeOutcome, failed: set[str], because: Mapping[str, tuple[str, ...]]
+) -> ProbeOutcome:
+    cause = next((c for c in because.get(one.probe, ()) if c in failed and c != one.probe), None)
+    if cause is None or not one.findings:
+        return one
+    findings = tuple(f.model_copy(update={"because_of": cause}) for f in one.findings)
+    return one.model_copy(update={"findings": findings})

@@ -1,0 +1,219 @@
+"""Watch models and optimisers without being seen: whatever the loop looks like, it passes here.
+
+The U-Net is a subclass and not a hooked module, because ``unet.forward(...)``, a wrapper or
+``torch.compile`` go past hooks but not past the method itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import torch
+from diffusers import UNet2DConditionModel
+from torch import Tensor, nn
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+from harness.gate.places import Finder
+
+
+@dataclass
+class UNetCall:
+    """One call of the U-Net."""
+
+    after_steps: int  # optimiser steps done before it
+    sample: Tensor  # (B, 4, h, w)
+    timesteps: Tensor  # (B,)
+    states: Tensor  # (B, S, D)
+    grad_enabled: bool
+    sample_requires_grad: bool
+    training: bool
+    output_dtype: torch.dtype | None = None
+    output_grad: Tensor | None = None  # (B, 4, h, w)
+    output: Tensor | None = None  # (B, 4, h, w)
+    place: str | None = None
+
+
+@dataclass
+class Encoding:
+    """One call of the VAE's encoder."""
+
+    low: float
+    high: float
+    pictures: int
+    colours: Tensor  # (B, 3) mean of each channel
+    keeps_graph: bool
+    grad_enabled: bool
+    place: str | None
+
+
+@dataclass
+class OptimizerStep:
+    """What an optimiser held when its ``step`` was called."""
+
+    parameters: frozenset[int]  # ids
+    learning_rates: tuple[float, ...]
+    grad_norm: float
+    without_grad: int
+    dtypes: frozenset[torch.dtype]
+    place: str | None
+
+
+# What the U-Net shall answer: gets the call and the U-Net's own output, returns another output.
+Answering = Callable[[UNetCall, Tensor], Tensor]
+
+
+@dataclass
+class Spy:
+    """Keeps what was seen."""
+
+    finder: Finder
+    answering: Answering | None = None
+    calls: list[UNetCall] = field(default_factory=list)
+    encodings: list[Encoding] = field(default_factory=list)
+    steps: list[OptimizerStep] = field(default_factory=list)
+    texts: list[Tensor] = field(default_factory=list)  # (S, D) each
+    untokenized: str | None = None  # the line that gave words to the text encoder
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self  # copies of a model (an EMA) are watched by the same eyes
+
+    @property
+    def rounds(self) -> list[list[OptimizerStep]]:
+        """The steps, grouped: several optimisers side by side make one step together."""
+        grouped: list[list[OptimizerStep]] = []
+        for step in self.steps:
+            if not grouped or any(step.parameters == other.parameters for other in grouped[-1]):
+                grouped.append([])
+            grouped[-1].append(step)
+        return grouped
+
+    @property
+    def trained_calls(self) -> list[UNetCall]:
+        """The calls that a loss could learn from."""
+        return [call for call in self.calls if call.grad_enabled]
+
+    def encoded(self, pixel_values: Tensor, vae_is_trainable: bool) -> None:
+        """Note what the VAE was given."""
+        pixels = pixel_values.detach().float()
+        enabled = torch.is_grad_enabled()
+        self.encodings.append(
+            Encoding(
+                low=float(pixels.min()),
+                high=float(pixels.max()),
+                pictures=len(pixels),
+                colours=pixels.mean((2, 3)),
+                keeps_graph=enabled and (vae_is_trainable or pixel_values.requires_grad),
+                grad_enabled=enabled,
+                place=self.finder.caller(),
+            )
+        )
+
+    def watch_text_encoder(self, text_encoder: nn.Module, tokenizer: Any) -> None:
+        """Note what leaves the last layer of the text encoder, and help with captions as text.
+
+        A text encoder that is handed words raises. Here it notes that, and reads them all the
+        same, so that one finding does not hide the others.
+        """
+
+        def read(_module: nn.Module, args: Any, kwargs: Any) -> Any:
+            words = args[0] if args else kwargs.get("input_ids")
+            if not isinstance(words, (list, tuple)) or not all(isinstance(w, str) for w in words):
+                return None
+            self.untokenized = self.untokenized or self.finder.caller() or "the text encoder"
+            options = {"padding": "max_length", "truncation": True, "return_tensors": "pt"}
+            return (tokenizer(list(words), **options).input_ids,), {}
+
+        def keep(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+            self.texts.extend(output.detach().float().reshape(-1, *output.shape[-2:]).clone())
+
+        final = [m for n, m in text_encoder.named_modules() if n.endswith("final_layer_norm")]
+        final[-1].register_forward_hook(keep)
+        text_encoder.register_forward_pre_hook(read, with_kwargs=True)
+
+    @contextlib.contextmanager
+    def watching_optimizers(self) -> Iterator[None]:
+        """Note every optimiser step of the process inside the block."""
+
+        def note(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+            if type(optimizer).__module__.startswith("accelerate"):
+                return  # only wraps the real one, which comes here too
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
+            grads = [p.grad.detach().float() for p in parameters if p.grad is not None]
+            squares = sum(float(grad.double().pow(2).sum()) for grad in grads)
+            self.steps.append(
+                OptimizerStep(
+                    parameters=frozenset(map(id, parameters)),
+                    learning_rates=tuple(float(g["lr"]) for g in optimizer.param_groups),
+                    grad_norm=squares**0.5,
+                    without_grad=len(parameters) - len(grads),
+                    dtypes=frozenset(p.dtype for p in parameters),
+                    place=self.finder.caller(),
+                )
+            )
+
+        handle = register_optimizer_step_pre_hook(note)
+        try:
+            yield
+        finally:
+            handle.remove()
+
+
+class SpiedUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers has no types
+    """A real U-Net that tells its spy what it is asked, and may answer something else."""
+
+    spy: Spy | None = None
+
+    def forward(
+        self,
+        sample: Tensor,
+        timestep: Tensor | float,
+        encoder_hidden_states: Tensor,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        """Do what a U-Net does, watched."""
+        result = super().forward(sample, timestep, encoder_hidden_states, *args, **kwargs)
+        is_tuple = isinstance(result, tuple)
+        output = result[0] if is_tuple else result.sample
+        answer = self._tell(sample, timestep, encoder_hidden_states, output)
+        if answer is None:
+            return result
+        if is_tuple:
+            return (answer,)
+        result.sample = answer
+        return result
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def _tell(
+        self, sample: Tensor, timestep: Tensor | float, states: Tensor, output: Tensor
+    ) -> Tensor | None:
+        spy = self.spy
+        if spy is None:
+            return None
+        timesteps = torch.as_tensor(timestep).detach().reshape(-1).expand(len(sample)).clone()
+        call = UNetCall(
+            after_steps=len(spy.rounds),
+            sample=sample.detach().float().clone(),
+            timesteps=timesteps,
+            states=states.detach().float().clone(),
+            grad_enabled=torch.is_grad_enabled(),
+            sample_requires_grad=sample.requires_grad,
+            training=self.training,
+            output_dtype=output.dtype,
+            place=spy.finder.caller(),
+        )
+        spy.calls.append(call)
+        answer = spy.answering(call, output) if spy.answering else None
+        leaving = output if answer is None else answer
+        call.output = leaving.detach().float().clone()
+        if leaving.requires_grad:
+
+            def keep(grad: Tensor) -> None:
+                seen = grad.detach().clone()
+                call.output_grad = seen if call.output_grad is None else call.output_grad + seen
+
+            leaving.register_hook(keep)  # type: ignore[no-untyped-call]
+        return answer

@@ -1,1 +1,0 @@
-"""The leaderboard: rows in, a static site and two blocks of markdown out. Free of torch."""

@@ -1,0 +1,1 @@
+"""What all contributions are judged by: track, figures, row, verdict, order, statistics."""

@@ -1,0 +1,102 @@
+"""Read a track: what contributions train on, and how they are judged."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from harness import paths
+from harness.protocol.base_model import model_hash
+from harness.protocol.track_file import TrackFile
+from toolkit.core.errors import UsageError
+from toolkit.core.hashing import content_hash
+
+DEFAULT_TRACK = "robot"
+
+# Goes up whenever a figure means something else than before: rows of another version are shown as
+# old and never compared with newer ones. `docs/protocol.md` has the list of versions.
+PROTOCOL_VERSION = 3
+
+
+@dataclass(frozen=True)
+class Track:
+    """A track.toml and its folder."""
+
+    file: TrackFile
+    folder: Path
+
+    @property
+    def train_dir(self) -> Path:
+        """The pictures that workers see: ``Images/`` and ``ImageCaptions/``."""
+        return self.pictures / "train"
+
+    @property
+    def heldout_dir(self) -> Path:
+        """The pictures that only the scorer sees."""
+        return self.pictures / "heldout"
+
+    @property
+    def contrast_dir(self) -> Path:
+        """The held-out things in other styles; there is one only where a style is taught."""
+        return self.pictures / "contrast"
+
+    @property
+    def pictures(self) -> Path:
+        """Folder with ``train`` and ``heldout``: this track's, or the one it borrows from."""
+        borrowed = self.file.pictures
+        return paths.TRACKS / borrowed if borrowed else self.folder
+
+    @property
+    def base_model(self) -> Path:
+        """Folder of the base model."""
+        return paths.ROOT / self.file.base_model
+
+    @property
+    def judge_dir(self) -> Path | None:
+        """Folder of a judge that the user brings; None when the hub's own is used."""
+        folder = self.file.judge.folder
+        return paths.ROOT / folder if folder else None
+
+    def protocol_hash(self) -> str:
+        """Identify what a figure depends on besides the contribution: rules, pictures, base."""
+        parts = (
+            str(PROTOCOL_VERSION),
+            content_hash(self.folder),
+            content_hash(self.pictures),
+            model_hash(self.base_model),
+        )
+        return f"sha256:{hashlib.sha256('|'.join(parts).encode()).hexdigest()}"
+
+
+def track_names() -> list[str]:
+    """Return the names of all tracks."""
+    return sorted(p.parent.name for p in paths.TRACKS.glob("*/track.toml"))
+
+
+def load_track(name: str) -> Track:
+    """Read ``tracks/<name>/track.toml``.
+
+    Raises:
+        UsageError: There is no such track, or its file has faults.
+    """
+    folder = paths.TRACKS / name
+    file = folder / "track.toml"
+    if name not in track_names():
+        raise UsageError(
+            f"There is no track named {name!r}.",
+            where="tracks/",
+            fix=f"Choose one of: {', '.join(track_names())}",
+        )
+    try:
+        with file.open("rb") as handle:
+            return Track(TrackFile.model_validate(tomllib.load(handle)), folder)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
+        raise UsageError(
+            f"The track's description has faults: {error}",
+            where=f"tracks/{name}/track.toml",
+            fix="harness/protocol/track_file.py says what each field means.",
+        ) from error

@@ -1,0 +1,1 @@
+"""Carry out runs: one (``pipeline``), many (``many/``), studies of many (``studies/``)."""

@@ -1,0 +1,124 @@
+"""One self-contained HTML page per run: the verdict, "your row would be here", the pictures.
+
+Everything on it is escaped by Jinja2 and the page may not load or run anything (see its content
+security policy): names, captions, errors and logs come from strangers.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.errors import Finding
+from harness.gate.records import GateReport
+from harness.protocol.figure_table import figure_lines
+from harness.protocol.row import Row
+from harness.protocol.row_files import recorded_rows
+from harness.protocol.track import Track
+from harness.protocol.track_file import TrackFile
+from harness.runs.folders import SHEET_FILE
+from toolkit.core import atomic
+from toolkit.core.templates import render
+from toolkit.images.sheet import comparison_sheet, open_picture
+from toolkit.images.webp import encoded
+
+SHEET_SIDE_PX = 128
+CURVE_WIDTH, CURVE_HEIGHT = 640, 160
+
+Columns = Sequence[tuple[str, Sequence[Path]]]
+
+
+def write_sheet(folder: Path, columns: Columns, track: TrackFile) -> None:
+    """Write the comparison sheet as WebP: a few of the prompts, the same seeds for all."""
+    opened = [(title, [open_picture(files[i]) for i in track.shown]) for title, files in columns]
+    sheet = comparison_sheet(opened, [track.texts[i] for i in track.shown], SHEET_SIDE_PX)
+    atomic.write_bytes(folder / SHEET_FILE, encoded(sheet))
+
+
+def write_page(
+    path: Path,
+    row: Row,
+    findings: Sequence[Finding],
+    columns: Columns,
+    track: Track,
+    report: GateReport | None = None,
+) -> None:
+    """Write the page of one run."""
+    text = render(
+        Path(__file__).parent / "templates" / "page.html",
+        row=row,
+        track=track.file,
+        findings=findings,
+        report=report,
+        columns=[(title, [data_url(file) for file in files]) for title, files in columns],
+        neighbours=neighbours(row),
+        lines=figure_lines(
+            row.base, [score.own for score in row.scores], [score.reference for score in row.scores]
+        ),
+        ratio=ratio,
+        times=times,
+        curve=polyline(row.losses),
+        curve_width=CURVE_WIDTH,
+        curve_height=CURVE_HEIGHT,
+    )
+    atomic.write_text(path, text)
+
+
+def ratio(own: float | None, reference: float | None) -> str:
+    """Say one figure as a multiple of another."""
+    return f"{own / reference:.2g} times" if own is not None and reference else "unknown"
+
+
+def times(row: Row) -> str:
+    """Say how long a training took, as a multiple of the reference's in the same job."""
+    return ratio(row.costs.train_seconds, row.costs.reference_seconds) if row.costs else "unknown"
+
+
+def neighbours(row: Row) -> list[tuple[bool, Row]]:
+    """Return the recorded rows of the track with this one in its place, as (is this one, row).
+
+    Rows of another protocol are left out, and an older row of the same contribution.
+    """
+    rows = [
+        other
+        for other in recorded_rows(row.track)
+        if other.verdict
+        and other.contribution != row.contribution
+        and other.protocol_hash == row.protocol_hash  # never two protocols in one table
+    ]
+    marked = [(False, other) for other in rows]
+    if row.verdict is None:
+        return marked
+    better = sum(1 for other in rows if other.verdict and other.verdict.gain > row.verdict.gain)
+    return [*marked[:better], (True, row), *marked[better:]]
+
+
+def data_url(path: Path) -> str:
+    """Return a picture as a data URL, decoded and encoded anew so that no metadata travels."""
+    import io
+
+    buffer = io.BytesIO()
+    open_picture(path).save(buffer, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def polyline(losses: Sequence[float], top: float | None = None) -> str:
+    """Return the points of the training loss as an SVG polyline, smoothed over a tenth of it.
+
+    Args:
+        losses: One per step.
+        top: Loss at the upper edge; by default the highest of the curve.
+    """
+    if len(losses) < 2:
+        return ""
+    window = max(1, len(losses) // 10)
+    smooth = [
+        sum(losses[max(0, i - window + 1) : i + 1]) / min(i + 1, window) for i in range(len(losses))
+    ]
+    high = top or max(smooth) or 1.0
+    points = (
+        f"{CURVE_WIDTH * i / (len(smooth) - 1):.1f},{CURVE_HEIGHT * (1 - y / high):.1f}"
+        for i, y in enumerate(smooth)
+    )
+    return " ".join(points)

@@ -1,0 +1,283 @@
+"""The way of one contribution, top to bottom. Only this module knows the order of the steps.
+
+check        the folder, statically                          -> Finding[]
+gate         does it train a LoRA of Stable Diffusion?      -> GateReport
+train        its hooks in a worker, beside the reference's   -> deltas, pictures
+score        base + delta in a process without its code      -> ScoreAnswer
+compare      with the reference, paired by seed              -> Verdict
+write        one row, one page, one sheet of pictures        -> Run
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.check import check_folder
+from harness.contributions import registry
+from harness.contributions.dependencies import require_installed
+from harness.contributions.record import Contribution
+from harness.errors import CheckError, Finding, GateError
+from harness.gate.records import GateReport
+from harness.protocol import base_model, row_files
+from harness.protocol.gate_track import gate_track
+from harness.protocol.row import ErrorReport, Row
+from harness.protocol.statistics.planning import clearly_loses
+from harness.protocol.track import Track
+from harness.protocol.verdict import gain_differences
+from harness.runs.curves import write_event_files
+from harness.runs.folders import (
+    PAGE_FILE,
+    PARTS_FILE,
+    ROW_FILE,
+    SHEET_FILE,
+    finished_row,
+    prune,
+    run_folder,
+)
+from harness.runs.key import run_key, run_parts
+from harness.runs.page import write_page, write_sheet
+from harness.runs.steps.attempt import Attempt
+from harness.runs.steps.columns import Columns, picture_columns
+from harness.runs.steps.flags import flags_of
+from harness.runs.steps.gate import require_passed, run_gates
+from harness.runs.steps.merging import merged_row, stopped_early
+from harness.runs.steps.rows import common_row, failed_row, measured_row, row_of_error
+from harness.runs.steps.score import score
+from harness.runs.steps.train import train
+from toolkit.core import atomic
+from toolkit.core.errors import HubError, UsageError
+from toolkit.core.locks import Busy, held
+from toolkit.core.progress import Progress
+from toolkit.core.settings import REFERENCE_NAME
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user may choose about a run."""
+
+    seeds: tuple[int, ...] | None = None
+    device: str = "cpu"
+    fresh: bool = False
+    skip_gate: bool = False
+    thorough: bool = False  # all seeds of the track, the last ones only if they can matter
+    one_at_a_time: bool = False  # one process at a time: other runs fill the other cores
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run left: the row, and the folder with page, pictures and logs."""
+
+    row: Row
+    folder: Path
+    findings: tuple[Finding, ...]
+    reused: bool = False
+    report: GateReport | None = None
+
+
+def run_contribution(
+    contribution: Contribution, track: Track, options: Options, progress: Progress
+) -> Run:
+    """Check, train, score and compare one contribution. A fault of its own becomes a failed row.
+
+    A thorough run takes the quick one's seeds first. Who is clearly worse by then is not trained
+    with the others: the row says so.
+
+    Raises:
+        UsageError: Another run of the same contribution is going on.
+        BaseModelError: The track's base model is missing or incomplete.
+        EnvironmentFault: A package that the contribution declares is not installed.
+    """
+    base_model.check_folder(track.base_model)
+    findings = tuple(check(contribution))
+    if all(finding.severity == "hint" for finding in findings):
+        require_installed(contribution)
+    quick = track.file.seeds[: track.file.quick_seeds]
+    rest = track.file.seeds[track.file.quick_seeds :]
+    first = plan(contribution, track, options, options.seeds or quick, progress)
+    run = run_locked(first, findings, options)
+    if options.seeds or not options.thorough or not rest or run.row.status != "ok":
+        return run
+    if clearly_loses(gain_differences(run.row.scores)) and not first.is_reference:
+        return replace(run, row=stopped_early(run.row, len(track.file.seeds)))
+    second = plan(contribution, track, options, rest, progress, repeat_first=True)
+    more = run_locked(second, findings, replace(options, fresh=False))
+    if more.row.status != "ok":
+        return more
+    row = merged_row(run.row, more.row, is_reference=first.is_reference)
+    whole = plan(contribution, track, options, track.file.seeds, progress)
+    log_curves(whole.folder, row, [first, second])
+    publish(whole, row, findings, picture_columns(first), run.report)
+    reused = run.reused and more.reused
+    return Run(row, whole.folder, findings, reused=reused, report=run.report)
+
+
+def run_locked(attempt: Attempt, findings: tuple[Finding, ...], options: Options) -> Run:
+    """Run one attempt, unless its key has a good row already, under a lock.
+
+    Raises:
+        UsageError: Another process holds the lock.
+    """
+    attempt.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with held(attempt.folder):
+            report = gate(attempt, findings, options)
+            known = finished_row(attempt.folder, attempt.reference.content_hash)
+            summary = report.summary() if report else None
+            passed = report is None or not report.errors
+            if known is not None and passed and known.contract == summary and not attempt.fresh:
+                return Run(known, attempt.folder, findings, reused=True, report=report)
+            row = run_attempt(attempt, findings, report)
+            for name in {attempt.contribution.name, REFERENCE_NAME}:
+                prune(attempt.track.file.name, name)
+    except Busy as error:
+        raise UsageError(
+            f"{attempt.contribution.name} is being run right now, by {error}.",
+            where=str(attempt.folder),
+            fix="Wait for that run to end, or stop it.",
+        ) from error
+    return Run(row, attempt.folder, findings, report=report)
+
+
+def gate(attempt: Attempt, findings: Sequence[Finding], options: Options) -> GateReport | None:
+    """Run the correctness gate on a clean folder, and on the reference beside it.
+
+    Raises:
+        GateError: The reference itself does not pass: nothing can be compared with it.
+    """
+    skip = options.skip_gate or registry.is_control(attempt.contribution)  # they fail on purpose
+    if skip or any(finding.severity == "error" for finding in findings):
+        return None
+    gated = [attempt.contribution]
+    if not attempt.is_reference:
+        gated.append(attempt.reference)
+    reports = run_gates(
+        gated,
+        attempt.reference,
+        gate_track(attempt.track),
+        attempt.progress,
+        fresh=options.fresh,
+    )
+    if not attempt.is_reference:
+        require_passed(attempt.reference, reports[1])
+    return reports[0]
+
+
+def check(contribution: Contribution) -> list[Finding]:
+    """Check the folders of a contribution and its parts, but for the hub's own."""
+    strangers = (one for one in contribution.folders if not registry.is_of_the_hub(one))
+    return [
+        finding for one in strangers for finding in check_folder(registry.find_folder(one.path))
+    ]
+
+
+def plan(
+    contribution: Contribution,
+    track: Track,
+    options: Options,
+    seeds: tuple[int, ...],
+    progress: Progress,
+    *,
+    repeat_first: bool = False,
+) -> Attempt:
+    """Name the run and the reference's by what they depend on, and choose their folders."""
+    reference = registry.load_reference()
+
+    parts = run_parts(
+        contribution, reference, track, seeds, options.device, repeat_first=repeat_first
+    )
+
+    def folder_of(one: Contribution) -> Path:
+        key = run_key(one, reference, track, seeds, options.device, repeat_first=repeat_first)
+        return run_folder(track.file.name, one.name, key)
+
+    return Attempt(
+        contribution=contribution,
+        reference=reference,
+        track=track,
+        seeds=seeds,
+        device=options.device,
+        folder=folder_of(contribution),
+        reference_folder=folder_of(reference),
+        fresh=options.fresh,
+        repeat_first=repeat_first,
+        one_at_a_time=options.one_at_a_time,
+        parts=parts,
+        progress=progress,
+    )
+
+
+def run_attempt(attempt: Attempt, findings: Sequence[Finding], report: GateReport | None) -> Row:
+    """Do the steps and write row, sheet and page, whatever the outcome."""
+    columns: Columns = []
+    (attempt.folder / SHEET_FILE).unlink(missing_ok=True)  # of an earlier run
+    try:
+        require_clean(attempt.contribution.name, findings)
+        if report is not None:
+            require_passed(attempt.contribution, report)
+        row = measure(attempt)
+        if row.status in ("ok", "unmergeable"):
+            columns = picture_columns(attempt)
+    except HubError as error:
+        log_tail = report.log_tail if report and isinstance(error, GateError) else ()
+        row = row_of_error(attempt, error, log_tail)
+    if report is not None:
+        row = row.model_copy(update={"contract": report.summary()})
+    log_curves(attempt.folder, row, [attempt])
+    publish(attempt, row, findings, columns, report)
+    return row
+
+
+def measure(attempt: Attempt) -> Row:
+    """Train and score.
+
+    Raises:
+        HubError: Something that no row of its own kind describes went wrong.
+    """
+    trained = train(attempt)
+    own, reference, costs = trained.own, trained.reference, trained.costs
+    if own.answer is None or reference.answer is None or costs is None:
+        return failed_row(attempt, own if own.error else reference)
+    scored = score(attempt, own.answer, reference.answer)
+    if isinstance(scored, ErrorReport):
+        return common_row(attempt, "failed", error=scored)
+    flags = flags_of(attempt, own.answer, costs, scored)
+    return measured_row(attempt, own.answer, reference.answer, costs, scored, flags)
+
+
+def publish(
+    attempt: Attempt,
+    row: Row,
+    findings: Sequence[Finding],
+    columns: Columns,
+    report: GateReport | None,
+) -> None:
+    """Write row, sheet and page into the run's folder; the page last, for it marks the end."""
+    attempt.folder.mkdir(parents=True, exist_ok=True)
+    row_files.write_row(attempt.folder / ROW_FILE, row)
+    atomic.write_text(attempt.folder / PARTS_FILE, json.dumps(attempt.parts, indent=1))
+    if columns:
+        write_sheet(attempt.folder, columns, attempt.track.file)
+    write_page(attempt.folder / PAGE_FILE, row, findings, columns, attempt.track, report)
+
+
+def log_curves(folder: Path, row: Row, attempts: Sequence[Attempt]) -> None:
+    """Write the training losses of one or several attempts for TensorBoard, into one folder."""
+    reference = [] if attempts[0].is_reference else [one.reference_training for one in attempts]
+    write_event_files(folder, row, [one.own_training for one in attempts], reference)
+
+
+def require_clean(name: str, findings: Sequence[Finding]) -> None:
+    """Stop before any of its code runs when the folder has errors.
+
+    Raises:
+        CheckError: With all errors.
+    """
+    errors = tuple(finding for finding in findings if finding.severity == "error")
+    if errors:
+        count = f"{len(errors)} error" + ("s" if len(errors) > 1 else "")
+        raise CheckError(
+            f"{name} has {count} in its folder.", errors, fix=f"nox -s check -- {name}"
+        )

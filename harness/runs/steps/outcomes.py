@@ -1,0 +1,42 @@
+"""What the steps hand each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from harness.protocol.figures import Figures
+from harness.sandbox.outcome import Outcome
+from harness.sandbox.resource_use import Spent
+from harness.scoring.jobs import EntryScore
+from harness.worker.jobs import Answer
+from toolkit.core.record import Record
+
+
+class TrainCosts(Record):
+    """What a training took, beside the reference's pace in the same job; kept by the parent."""
+
+    train_seconds: dict[int, float] = Field(description="seed -> wall time of its train hook")
+    worker: Spent
+    reference_seconds: float
+    reference_repeats: bool | None = None
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How both trainings ended, and what the contribution's took."""
+
+    own: Outcome[Answer]
+    reference: Outcome[Answer]
+    costs: TrainCosts | None
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Figures by seed, of the contribution and of the reference."""
+
+    base: Figures
+    own: dict[int, EntryScore]
+    reference: dict[int, EntryScore]
+    not_measured: dict[str, str]

@@ -1,0 +1,1 @@
+"""Studies over many runs: calibration, sweeps of rates, which hooks go together."""

@@ -1,1 +1,0 @@
-"""The steps of a run. They do not import each other; ``harness.pipeline`` calls them in order."""

@@ -1,0 +1,1 @@
+"""What becomes of the hub's files in the programs that people use? Slow, so no part of CI."""

@@ -1,1 +1,0 @@
-"""Look at a downloaded file before it may become a training picture."""

@@ -1,1 +1,0 @@
-"""The only way out to the network: every request of the scrapers goes through `client.Client`."""

@@ -1,0 +1,87 @@
+"""How a child ended: its answer is a stranger's text, and is read as such."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.runs.steps.train import read_answer
+from harness.sandbox.events import LONGEST_TEXT, LineReader, clean_json, without_control
+from harness.sandbox.files import ANSWER_FILE
+from harness.sandbox.limits import Usage, default_limits
+from harness.sandbox.outcome import Ending, Outcome
+from harness.worker.jobs import Answer
+
+EVIL = "\x1b[2Jgone\n::error::boo"
+SEED = {"seed": 0, "losses": [0.1], "trainable_parameters": 1, "changed_modules": 1}
+GOOD = {**SEED, "merge_error": 0.0}
+
+
+def ended(out: Path, answer: Any) -> Outcome[Answer]:
+    """Return how a child with this answer has ended."""
+    (out / ANSWER_FILE).write_text(json.dumps(answer), encoding="utf-8")
+    ending = Ending("One", out, default_limits(1.0), Answer.model_validate_json)
+    return ending.outcome(0, None, Usage())
+
+
+def test_unknown_fields_are_told_without_what_a_terminal_obeys_and_in_short(tmp_path):
+    outcome = ended(tmp_path, {f"{EVIL}{n}": 1 for n in range(5000)})
+    assert outcome.status == "crashed"
+    assert outcome.error is not None
+    said = outcome.error.what
+    assert "left an answer that is not one" in said
+    assert "\x1b" not in said
+    assert not any(line.startswith("::") for line in said.splitlines())
+    assert len(said) <= 2000
+
+
+def test_the_texts_of_a_good_answer_are_harmless_too(tmp_path):
+    told = {"notes": [EVIL], "stopped": EVIL, "seeds": [{**GOOD, "unmergeable": EVIL * 1000}]}
+    answer = ended(tmp_path, told).answer
+    assert answer is not None
+    texts = [*answer.notes, answer.stopped or "", answer.seeds[0].unmergeable or ""]
+    assert not any("\x1b" in text or "\n::" in text for text in texts)
+    assert max(map(len, texts)) <= LONGEST_TEXT
+
+
+@pytest.mark.parametrize("number", [-1, 10**4000])
+def test_numbers_that_no_training_has_are_refused(tmp_path, number):
+    seeds = [{**GOOD, "trainable_parameters": number}]
+    assert ended(tmp_path, {"seeds": seeds}).status == "crashed"
+
+
+def test_json_that_is_nested_without_end_is_a_fault_with_a_sentence():
+    with pytest.raises(ValueError, match="nested too deep"):
+        clean_json(b"[" * 100_000 + b"]" * 100_000)
+
+
+def test_a_training_answers_for_the_seeds_that_were_asked_for_and_no_others():
+    def answer(*seeds: int) -> bytes:
+        return json.dumps({"seeds": [{**GOOD, "seed": seed} for seed in seeds]}).encode()
+
+    assert len(read_answer((0, 1), answer(0, 1)).seeds) == 2
+    for wrong in ((), (0,), (1, 0), (0, 1, 2), tuple(range(1000))):
+        with pytest.raises(ValueError, match="seeds that were asked for"):
+            read_answer((0, 1), answer(*wrong))
+
+
+def test_lines_are_read_from_a_file_and_never_through_a_link(tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("private\n", encoding="utf-8")
+    link = tmp_path / "lines"
+    link.symlink_to(secret)
+    assert LineReader(link).lines() == []
+    link.unlink()
+    link.write_bytes(b"one\ntwo\nhal")
+    reader = LineReader(link)
+    assert reader.lines() == [b"one", b"two"]
+    with link.open("ab") as file:
+        file.write(b"f\n")
+    assert reader.lines() == [b"half"]
+
+
+def test_a_text_cannot_turn_the_order_of_what_follows_round():
+    assert without_control("safe\u202egnp.exe\u2066\u200f") == "safegnp.exe"

@@ -1,0 +1,1 @@
+"""The hub's libraries, which ``src/`` and every contribution may import."""

@@ -1,0 +1,1 @@
+"""What every package needs: errors, files, records, settings, hashes, texts. No torch."""

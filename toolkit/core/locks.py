@@ -1,0 +1,78 @@
+"""File locks that record which process holds them, and since when.
+
+The lock itself is the kernel's, on an open file: it ends with its process, so none is ever left
+behind by a crash, and no clock decides about it. The note beside it is for the message only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from toolkit.core import atomic
+
+
+class Busy(Exception):
+    """Another process holds the lock; the text says which."""
+
+
+@contextmanager
+def held(
+    path: Path, timeout_s: float = 0.0, when_busy: Callable[[str], None] | None = None
+) -> Iterator[None]:
+    """Hold the lock of ``path`` (a file ``<path>.lock`` beside it).
+
+    Args:
+        path: What is locked; it need not exist.
+        timeout_s: How long to wait for it, seconds; negative means for ever.
+        when_busy: Called with who holds it, before waiting, if another process holds the lock.
+
+    Raises:
+        Busy: Another process holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    note = path.with_name(f"{path.name}.owner")
+    lock = FileLock(f"{path}.lock", timeout=timeout_s)
+    try:
+        acquire(lock, note, when_busy)
+    except Timeout as error:
+        raise Busy(owner(note)) from error
+    try:
+        about = {"process": os.getpid(), "machine": platform.node(), "since": time.time()}
+        atomic.write_text(note, json.dumps(about))
+        yield
+        note.unlink(missing_ok=True)
+    finally:
+        lock.release()
+
+
+def acquire(lock: FileLock, note: Path, when_busy: Callable[[str], None] | None) -> None:
+    """Take a lock; tell who has it before waiting for it."""
+    if when_busy is not None:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            when_busy(owner(note))
+        else:
+            return
+    lock.acquire()
+
+
+def owner(note: Path) -> str:
+    """Say who holds a lock and for how long, as far as the note tells."""
+    try:
+        about = json.loads(note.read_text(encoding="utf-8"))
+        seconds = max(0.0, time.time() - float(about["since"]))  # a clock may have been set back
+        return (
+            f"process {int(about['process'])} on {str(about['machine'])[:60]!r}, "
+            f"for {seconds / 60:.0f} min"
+        )
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return "another process"

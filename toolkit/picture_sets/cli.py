@@ -1,0 +1,155 @@
+"""The command line: check a folder of pictures, or write a clean copy. Never imports torch."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from toolkit.core.command_line import exit_code
+from toolkit.core.errors import UsageError
+from toolkit.core.settings import DatasetConfig
+
+PREVIEW = "preview.html"
+THUMBNAIL_PX = 192
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser with its commands."""
+    parser = argparse.ArgumentParser(
+        prog="python -m toolkit.picture_sets",
+        description="Look at training pictures before training on them, and make folders of them.",
+        epilog="Exit code: 0 fine, 1 something is wrong with the pictures, 2 with the call. See "
+        "docs/datasets.md.",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="command", required=True)
+    check = _command(commands, "check", "list everything that is wrong with a folder")
+    check.add_argument("--json", action="store_true", help="print JSON instead of text")
+    preview = _command(commands, "preview", "write one HTML page with pictures, captions, problems")
+    preview.add_argument(
+        "--out", type=Path, default=Path(PREVIEW), help="the page (default: %(default)s)"
+    )
+    _add_writers(commands)
+    return parser
+
+
+def _add_writers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the two commands that make a new folder; bring_in.py runs them."""
+    fix = commands.add_parser(
+        "fix",
+        help="write a clean copy of a folder",
+        description="Write a clean copy: upright RGB pictures, safe names, tidy captions, no "
+        "duplicates. The folder itself is never changed.",
+    )
+    fix.add_argument("source", type=Path, metavar="DIR", help="the pictures, in any layout")
+    bring = commands.add_parser(
+        "import",
+        help="make a data set from a folder, a zip or a list",
+        description="Make a data set of a folder, a zip, a metadata.jsonl, a Hugging Face "
+        "imagefolder, or a CSV with the columns url and caption.",
+        epilog="Options behind a CSV go to src.scraping: --min-side, --retries, ...",
+    )
+    bring.add_argument("source", type=Path, metavar="WHAT", help="folder, .zip, .jsonl or .csv")
+    for parser in (fix, bring):
+        parser.add_argument("--out", type=Path, required=True, help="the folder to make")
+        parser.add_argument("--caption", default="", help="for pictures that have none")
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the pictures, in any layout")
+    parser.add_argument(
+        "--resolution", type=int, default=512, help="what training will use, in pixels (512)"
+    )
+    # The fields of [settings.dataset], under the same names.
+    parser.add_argument("--repeats", type=int, help="items made of each picture")
+    parser.add_argument("--flip", action="store_true", help="add mirror images")
+    parser.add_argument("--shuffle-captions", action="store_true", help="shuffle their tags")
+    parser.add_argument("--keep-tokens", type=int, help="first tags that are not shuffled")
+    parser.add_argument("--trigger-word", help="put in front of captions that lack it")
+    parser.add_argument("--buckets", action="store_true", help="keep the pictures' shapes")
+    return parser
+
+
+def config_of(parsed: argparse.Namespace) -> DatasetConfig:
+    """Return the settings that were typed.
+
+    Raises:
+        UsageError: A value makes no sense.
+    """
+    typed = {
+        name: value
+        for name in DatasetConfig.model_fields
+        if (value := getattr(parsed, name, None)) is not None
+    }
+    try:
+        config = DatasetConfig(**typed)
+    except ValidationError as error:
+        faults = [f"--{str(f['loc'][0]).replace('_', '-')}: {f['msg']}" for f in error.errors()]
+        raise UsageError("; ".join(faults), fix="See --help.") from error
+    if parsed.resolution < 16 or parsed.resolution % 8:
+        raise UsageError(
+            f"--resolution {parsed.resolution} is not a multiple of 8 from 16.",
+            fix="Take 512 for SD 1.x, 64 for the embedded base.",
+        )
+    return config
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code."""
+    parser = build_parser()
+    parsed, rest = parser.parse_known_args(argv)
+    if rest and parsed.command != "import":
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    parsed.rest = rest
+    return exit_code(lambda: COMMANDS[parsed.command](parsed), faults=(OSError,))
+
+
+def _check(parsed: argparse.Namespace) -> int:
+    from .preflight import check_folder
+    from .render import as_json, as_text
+
+    report = check_folder(
+        parsed.folder, parsed.resolution, config_of(parsed), progress=_show_progress
+    )
+    print(as_json(report) if parsed.json else as_text(report))
+    return 1 if report.errors else 0
+
+
+def _preview(parsed: argparse.Namespace) -> int:
+    from .page import write_page
+    from .preflight import check_folder
+
+    report = check_folder(
+        parsed.folder, parsed.resolution, config_of(parsed), THUMBNAIL_PX, _show_progress
+    )
+    write_page(report, parsed.out)
+    print(parsed.out)
+    return 1 if report.errors else 0
+
+
+def _show_progress(done: int, total: int) -> None:
+    if sys.stderr.isatty() and (done % 10 == 0 or done == total):
+        end = "\r\033[K" if done == total else ""
+        print(f"\r{done} of {total} pictures{end}", end="", file=sys.stderr, flush=True)
+
+
+def _bring_in(parsed: argparse.Namespace) -> int:
+    from .import_set import run
+
+    return run(parsed, parsed.rest, _show_progress)
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "check": _check,
+    "preview": _preview,
+    "fix": _bring_in,
+    "import": _bring_in,
+}

@@ -1,0 +1,1 @@
+"""Examine a downloaded file before it becomes a training picture."""

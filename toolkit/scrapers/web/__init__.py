@@ -1,0 +1,1 @@
+"""All network access: every request of the scrapers goes through `client.Client`."""

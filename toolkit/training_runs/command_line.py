@@ -1,0 +1,65 @@
+"""The command line of ``python -m src.main``; imports torch only after its options are read."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from toolkit.core.command_line import exit_code
+from toolkit.core.errors import EnvironmentFault
+from toolkit.core.settings import Settings
+
+from .options import add_options, resolve
+from .plan import RunPlan
+
+OUT = Path("runs/reference")
+
+# Trains what the plan says on a device and leaves the results in a folder.
+Finetune = Callable[[RunPlan, Path, str], None]
+
+
+def parse_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the options of the command line; None means "not typed"."""
+    parser = argparse.ArgumentParser(
+        prog="python -m src.main",
+        description="Fine-tune Stable Diffusion on your pictures with LoRA.",
+    )
+    add_options(parser)
+    return parser.parse_args(argv)
+
+
+def main(finetune: Finetune, argv: Sequence[str] | None = None) -> int:
+    """Resolve the options and call ``finetune``; return 0, or a message and 1, 2 or 130."""
+    options = parse_options(argv)
+
+    def command() -> int:
+        train(finetune, options)
+        return 0
+
+    return exit_code(command, stopped="Stopped. Nothing half-written is left behind.")
+
+
+def train(finetune: Finetune, options: argparse.Namespace) -> None:
+    """Resolve the options into a plan and carry it out.
+
+    Raises:
+        HubError: A folder, base or device is at fault, or memory ran out: then the message says
+            what to try.
+    """
+    from . import memory
+    from .run import clear, pick_device
+
+    out: Path = options.out or OUT
+    plan = resolve(options, "reference", Settings(), out)
+    device = pick_device(options.device)
+    if options.fresh:
+        clear(out)
+    try:
+        finetune(plan, out, device)
+    except (RuntimeError, MemoryError) as error:
+        if not memory.is_out_of_memory(error):
+            raise  # a fault of the program: its traceback is wanted
+        on_card = device.startswith("cuda")
+        advice = memory.next_thing_to_try(plan.train, plan.resolution, on_card=on_card)
+        raise EnvironmentFault(f"out of memory. Try {advice}.") from error

@@ -1,1 +1,0 @@
-"""Programs around the hub that need nothing but Python itself."""
