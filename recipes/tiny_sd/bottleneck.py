@@ -49,14 +49,14 @@ def narrowed(
     mixed = vae.quant_conv.weight[rows, :, 0, 0]  # (2k, 2C)
     first.weight.copy_(torch.einsum("kc,cixy->kixy", mixed, vae.encoder.conv_out.weight))
     assert first.bias is not None and last.bias is not None  # noqa: S101 - Conv2d makes them
-    first.bias.copy_(mixed @ vae.encoder.conv_out.bias + vae.quant_conv.bias[rows])
+    first.bias = torch.nn.Parameter(mixed @ vae.encoder.conv_out.bias + vae.quant_conv.bias[rows])
     post = vae.post_quant_conv
     last.weight.copy_(
         torch.einsum("oixy,ik->okxy", vae.decoder.conv_in.weight, post.weight[:, kept, 0, 0])
     )
     # At the border a padding of zeros follows post_quant_conv's bias; here the bias comes after it.
     constant = torch.einsum("oixy,i->o", vae.decoder.conv_in.weight, post.bias)
-    last.bias.copy_(vae.decoder.conv_in.bias + constant)
+    last.bias = torch.nn.Parameter(vae.decoder.conv_in.bias + constant)
     narrow.encoder.conv_out, narrow.decoder.conv_in = first, last
     for convolution in (narrow.quant_conv, narrow.post_quant_conv):
         torch.nn.init.dirac_(convolution.weight)
