@@ -21,6 +21,7 @@ from toolkit.base_models.load import load_pipeline
 from toolkit.core.errors import EnvironmentFault, HubError
 from toolkit.core.settings import GenerateConfig
 from toolkit.deltas.file import write_delta
+from toolkit.lora_files import adapters
 from toolkit.training_runs import memory
 from toolkit.training_runs.line import Line
 from toolkit.training_runs.run import Run, Stopped, announce, pick_device
@@ -141,8 +142,7 @@ def write_files(
     is_reference = hooks.origins["make_lora"].path == job.reference.path
     lora = importlib.import_module(f"{package}.lora")
     if is_reference and all(isinstance(one, lora.LoRALayer) for one in adapter.children()):
-        files = importlib.import_module(f"{package}.files")
-        files.save_adapter(adapter, job.out / LORA_FILE, {**notes, **header})
+        adapters.save_adapter(adapter, job.out / LORA_FILE, {**notes, **header})
         return (f"{LORA_FILE} loads in diffusers, A1111 and ComfyUI.",)
     try:
         deltas = find_deltas(job, load_pipeline(job.plan.base).to(pipeline.unet.device), pipeline)

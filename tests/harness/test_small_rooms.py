@@ -47,7 +47,7 @@ def test_a_killed_writer_leaves_the_old_file_whole(tmp_path):
     path = tmp_path / "a.txt"
     atomic.write_text(path, "old")
     code = (
-        "import sys, time; from pathlib import Path; from harness import atomic\n"
+        "import sys, time; from pathlib import Path; from toolkit.core import atomic\n"
         "with atomic.replacing(Path(sys.argv[1])) as t:\n"
         "    t.write_text('half'); print('writing', flush=True); time.sleep(60)"
     )

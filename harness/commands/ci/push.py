@@ -27,7 +27,7 @@ NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 # In a process of its own: after a fetch the modules on disk may be newer than those in here.
 REWRITE = """
-from harness import registry
+from harness.contributions import registry
 from harness.board import blocks
 from harness.board.collect import collect
 registry.write_registry()

@@ -95,4 +95,4 @@ def test_who_meets_a_limit_is_told_how_to_move_it():
     report = ErrorReport(kind="WorkerTimeout", what="It ran for 600 s.", fix="Do less.")
     assert "--hours" in str(fault_of(Outcome(None, report, "timeout")).fix)
     assert fault_of(Outcome(None, report, "failed")).fix == "Do less."
-    assert "cut short" in fault_of(None).what
+    assert "stopped early" in fault_of(None).what

@@ -26,7 +26,7 @@ FILES = {
 PROGRAM = """
 import sys
 from toolkit.base_models.hub import fetch
-from harness.errors import BaseModelError
+from toolkit.core.errors import BaseModelError
 try:
     folder = fetch(sys.argv[1])
 except BaseModelError as error:

@@ -19,7 +19,7 @@ WRITE_MUCH = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from harness import atomic
+from toolkit.core import atomic
 atomic.write_text(Path(sys.argv[2]), "new" * 100_000)
 """
 

@@ -218,7 +218,7 @@ def test_wrong_calls_end_with_two(wrong, capsys):
 
 def test_help_imports_no_torch():
     code = (
-        "import sys; from harness import cli\n"
+        "import sys; from harness.commands import cli\n"
         "try: cli.main(['export', '--help'])\n"
         "except SystemExit: pass\n"
         "assert 'torch' not in sys.modules"
