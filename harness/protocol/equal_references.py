@@ -81,6 +81,16 @@ def read_equalities() -> Equalities:
         ) from error
 
 
+def first_equal(reference_hash: str) -> str:
+    """Return the oldest version of the reference that trains to the same bits as this one."""
+    older = {one.new: one.old for one in read_equalities().equal}
+    seen = set()
+    while reference_hash in older and reference_hash not in seen:
+        seen.add(reference_hash)
+        reference_hash = older[reference_hash]
+    return reference_hash
+
+
 def state(equality: Equality) -> None:
     """Write a statement down, in place of an older one about the same old reference."""
     others = [one for one in read_equalities().equal if one.old != equality.old]

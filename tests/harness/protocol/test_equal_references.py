@@ -146,3 +146,12 @@ def test_the_board_counts_rows_of_a_reference_that_was_shown_to_be_equal():
     for path in sorted(row_files.paths.RESULTS.glob("*/*.json")):
         found = row_files.read_row(path)
         assert same_code(found.reference_hash, now), path
+
+
+def test_the_oldest_equal_reference_stands_for_all_that_follow(monkeypatch):
+    chain = [{"old": "a", "new": "b"}, {"old": "b", "new": "c"}, {"old": "x", "new": "y"}]
+    equal = [equal_references.Equality.model_construct(**one) for one in chain]
+    stated = equal_references.Equalities.model_construct(equal=tuple(equal))
+    monkeypatch.setattr(equal_references, "read_equalities", lambda: stated)
+    assert [equal_references.first_equal(one) for one in "abcy"] == ["a", "a", "a", "x"]
+    assert equal_references.first_equal("unknown") == "unknown"

@@ -138,7 +138,7 @@ def test_some_pairs_tried_again_leave_the_others_as_they_are(tmp_path, monkeypat
         tried.extend(one.cell for one in tries)
         known = {one.cell: one for one in matrix.read(tmp_path / matrix.JSON_NAME)}
         for one in tries:
-            yield known[one.cell].model_copy(update={"said": "tried again"})
+            yield known[one.cell].model_copy(update={"reason": "tried again"})
 
     monkeypatch.setattr(matrix, "run_tries", run_tries)
     monkeypatch.setattr(matrix, "trust_all", lambda *rest: None)
@@ -156,4 +156,4 @@ def test_some_pairs_tried_again_leave_the_others_as_they_are(tmp_path, monkeypat
 def test_a_damaged_file_of_outcomes_is_a_clear_error(tmp_path, capsys):
     (tmp_path / matrix.JSON_NAME).write_text(json.dumps([{"cell": 1}]), encoding="utf-8")
     assert cli.main(["matrix", "--check", "--out", str(tmp_path)]) == 1
-    assert "cannot be read" in capsys.readouterr().err
+    assert "not readable" in capsys.readouterr().err

@@ -140,7 +140,7 @@ def test_a_sweep_holds_for_any_rate_and_for_no_other_setting() -> None:
 
 def test_rates_are_read_as_a_sorted_list_or_refused_with_a_word() -> None:
     assert read_rates("3e-3,1e-3") == (1e-3, 3e-3)
-    with pytest.raises(argparse.ArgumentTypeError, match="not like"):
+    with pytest.raises(argparse.ArgumentTypeError, match="is not a list such as"):
         read_rates("fast")
     with pytest.raises(argparse.ArgumentTypeError, match="between 0 and 1"):
         read_rates("1e-3,2")
