@@ -13,7 +13,8 @@ from types import ModuleType
 from typing import NoReturn
 
 from harness.errors import CheckError
-from toolkit.core.command_line import exit_code
+from toolkit.core.command_line import exit_code, say
+from toolkit.core.config_file import expanded
 from toolkit.core.errors import EnvironmentFault, HubError
 
 # Command -> its module. Only the module of the command that was typed is imported, so that
@@ -44,6 +45,7 @@ COMMANDS = {
     "clean": "list what runs/ no longer needs; --yes removes it",
     "doctor": "examine the machine and the installation",
 }
+WITH_CONFIG = ("train", "generate")  # their options may come out of a --config file
 ALIASES = {"run": "contribution"}
 
 # What a right call looks like, for whoever left something out.
@@ -102,13 +104,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     typed = next((a for a in arguments if not a.startswith("-")), None)
     command = ALIASES.get(typed or "", typed)
-    parsed = build_parser(command).parse_args(arguments)
+    parser = build_parser(command)
+    if command in WITH_CONFIG and typed is not None:
+        place = arguments.index(typed) + 1
+        try:
+            rest = expanded(arguments[place:], command, chosen(parser, command))
+        except HubError as error:
+            say(f"error: {error}")
+            return error.exit_code
+        arguments = [*arguments[:place], *rest]
+    parsed = parser.parse_args(arguments)
     module = command_module(str(command))
     return exit_code(
         lambda: _run(module, parsed),
         faults=(),
         stopped="Stopped. All files are complete, and no process is left.",
     )
+
+
+def chosen(parser: argparse.ArgumentParser, command: str) -> argparse.ArgumentParser:
+    """Return the parser of one command."""
+    group = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    found: argparse.ArgumentParser = group.choices[command]
+    return found
 
 
 def _run(module: ModuleType, parsed: argparse.Namespace) -> int:

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_ERROR,
         help="what auto may leave out, as a share of the change (default: %(default)s)",
     )
-    add("--track", default=DEFAULT_TRACK, help="track of the training (default: %(default)s)")
+    add("--track", help="take its newest training; left out = the newest of all trainings")
     add("--run", type=Path, help="folder of another training, such as runs/trained/NAME")
     add("--base", help="the base it was trained on, when it has moved")
     add("--out", type=Path, help="file or folder to write (default: runs/exported/NAME-FORMAT...)")
@@ -71,11 +71,12 @@ def share(text: str) -> float:
 
 def run(args: argparse.Namespace) -> int:
     """Find the training, write, prove, and say what it is worth."""
-    from harness.runs.export.source import find_source
+    from harness.runs.export.source import find_source, require_change
 
     contribution = registry.load_any(args.name)
-    track = load_track(args.track)
-    source = find_source(contribution.name, track, args.run, args.base)
+    track = load_track(args.track or DEFAULT_TRACK)
+    source = find_source(contribution.name, args.track, args.run, args.base)
+    require_change(source)
     locate(source.base)  # fails in a sentence before torch is imported
     out: Path = args.out or default_out(contribution.name, args.format)
     if args.format not in ("merged", "peft") and out.suffix != ".safetensors":

@@ -20,26 +20,31 @@ from harness.commands.isolation import (
     settle,
 )
 from harness.commands.options import add_mix_arguments
-from harness.commands.seeds import DEVICES
 from harness.contributions import registry
 from harness.contributions.record import Contribution
 from harness.contributions.registry import load_mixed
-from harness.protocol.track import DEFAULT_TRACK, Track, load_track
-from harness.runs.folders import newest_adapter
+from harness.protocol.track import DEFAULT_TRACK, load_track
+from harness.runs.export.source import Source, find_source, trainings
 from harness.runs.pipeline import Options, run_contribution
 from harness.runs.steps.attempt import THREADS
 from harness.sandbox.allowance import allowance
 from harness.sandbox.child import Child, run_children
 from harness.sandbox.limits import Limits
 from harness.worker.jobs import Answer, DrawnWith, GenerateJob, picture_file
+from toolkit.base_models.device import device_name
+from toolkit.base_models.family import refuse_other_families
 from toolkit.base_models.load import locate
+from toolkit.base_models.timesteps import late_note, refuse_steps
+from toolkit.core.config_file import add_config_option
 from toolkit.core.errors import UsageError
 from toolkit.core.progress import Progress, create_progress
 from toolkit.core.settings import GenerateConfig
-from toolkit.drawings.grid import save_grid
+from toolkit.drawings.grid import save_all
 from toolkit.drawings.loras import parse_lora, tensors_hash
-from toolkit.drawings.metadata import Drawing, package_versions, picture_name, save_picture
+from toolkit.drawings.metadata import Drawing, package_versions
+from toolkit.drawings.prompts import prompt_notes, refuse_tags
 from toolkit.images.sheet import open_picture
+from toolkit.lora_files.header import read_header
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,8 +69,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--height", type=int, help="in pixels (default: the width)")
     add("--count", type=positive, default=1, help="pictures per prompt (default: %(default)s)")
     add("--out", type=Path, help="folder for the pictures (default: runs/generated/NAME)")
-    add("--track", default=DEFAULT_TRACK, help="track of the training (default: %(default)s)")
-    add("--device", default="cpu", choices=DEVICES, help="device (default: %(default)s)")
+    add("--run", type=Path, help="folder of a training, such as runs/trained/NAME")
+    add("--track", help="draw with its newest training; left out = the newest of all trainings")
+    device = "cpu, cuda, cuda:1 or mps (default: %(default)s)"
+    add("--device", default="cpu", type=device_name, help=device)
+    add_config_option(parser)
     add_mix_arguments(parser)
     add_isolation_arguments(parser)
     add_limit_arguments(parser)
@@ -74,22 +82,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Find or train the adapter, draw, write the pictures, say where they are."""
     console = Console(highlight=False)
-    contribution, track = load_mixed(args.name, args.taken), load_track(args.track)
-    config, prompts = sampling_config(args, contribution, track), expanded(args.prompt, args.count)
+    contribution = load_mixed(args.name, args.taken)
+    track, source = load_track(args.track or DEFAULT_TRACK), newest(contribution, args)
+    side_px = source.side_px if source else track.file.resolution
+    config = sampling_config(args, contribution, side_px)
+    prompts = expanded(args.prompt, args.count)
     uses = tuple(parse_lora(text) for text in args.lora)
-    base = locate(args.base or track.base_model).resolve()
+    base = locate(args.base or (source.base if source else track.base_model)).resolve()
+    refuse_other_families(base)
+    foresee(contribution, prompts, config, base, console)
     settle(args, contribution, console)
     with create_progress(console) as progress:
-        adapter = newest_adapter(track.file.name, contribution.name)
-        if adapter is None:
+        if source is None:
             console.print(f"{contribution.name} has not been trained yet, so it trains first.")
             # Somebody wants to see a picture; whether the method is right is another command.
             options = Options(device=args.device, skip_gate=True)
             finished = run_contribution(contribution, track, options, progress)
-            adapter = newest_adapter(track.file.name, contribution.name)
-            if finished.row.status not in ("ok", "unmergeable") or adapter is None:
+            source = newest(contribution, args)
+            if finished.row.status not in ("ok", "unmergeable") or source is None:
                 show(finished, console)
                 return 1
+        adapter = own_adapter(source)
+        console.print(f"Drawing with {shown(adapter)}", markup=False, soft_wrap=True)
         # A folder of its own per call: two calls at once must not empty each other's.
         job = GenerateJob(
             contribution=contribution,
@@ -99,19 +113,19 @@ def run(args: argparse.Namespace) -> int:
             threads=THREADS,
             out=paths.RUNS / "generated" / contribution.name / f"job-{os.getpid()}",
             adapter=adapter,
+            lora=source.settings or contribution.file.settings.lora,
             prompts=prompts,
             config=config,
             loras=tuple(use.model_copy(update={"file": use.file.resolve()}) for use in uses),
         )
         wall_s = track.file.timeout_s * (1 if args.base is None else len(prompts) + 1)
         drawn_with = draw(job, chosen_limits(args, allowance(job, wall_s)), progress)
-    own_base = track.base_model.relative_to(paths.ROOT).as_posix()
     drawing = Drawing(
         prompts=prompts,
         place=0,
         config=config,
         sampler=drawn_with.sampler,
-        base=args.base or own_base,
+        base=args.base or named(source.base),
         base_sha256=drawn_with.base_sha256,
         loras=uses,
         contribution=contribution.name,
@@ -126,22 +140,78 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def foresee(
+    contribution: Contribution,
+    prompts: tuple[str, ...],
+    config: GenerateConfig,
+    base: Path,
+    console: Console,
+) -> None:
+    """Refuse what cannot be drawn and say what will not be as it looks.
+
+    Only the reference's ``generate`` is foreseen: another may read weights, or bring a sampler.
+
+    Raises:
+        UsageError: The number of steps does not go with the sampler, or a prompt names a LoRA.
+    """
+    if contribution.code_of("generate") is not None:
+        return
+    refuse_steps(config, base)
+    refuse_tags(prompts, config)
+    for note in filter(None, (*prompt_notes(prompts, config), late_note(config, base))):
+        console.print(note, markup=False, soft_wrap=True)
+
+
+def newest(contribution: Contribution, args: argparse.Namespace) -> Source | None:
+    """Return the training to draw with: of --run, of --track, or the newest; None if there is none.
+
+    Raises:
+        UsageError: There is none in --run.
+    """
+    if args.run is None and not trainings(contribution.name, args.track):
+        return None
+    return find_source(contribution.name, args.track, args.run, None)
+
+
+def own_adapter(source: Source) -> Path:
+    """Return the file with the adapter's own tensors.
+
+    Raises:
+        UsageError: The training left a LoRA file only, as `nox -s reference` does.
+    """
+    header = read_header(source.adapter, size_limit=None) if source.adapter else None
+    if source.adapter and header and not any(n.startswith("lora_unet_") for n in header.tensors):
+        return source.adapter
+    file = source.adapter or source.lora or source.delta
+    raise UsageError(
+        "The folder holds a LoRA file for any program, not an adapter of the hub.",
+        where=str(source.folder),
+        fix=f"python -m src.generate --lora {file} --prompt ...",
+    )
+
+
+def shown(path: Path) -> str:
+    """Return a path as people type it: from the repository on, if it lies there."""
+    place = path.resolve()
+    inside = place.is_relative_to(paths.ROOT)
+    return place.relative_to(paths.ROOT).as_posix() if inside else str(path)
+
+
+def named(base: str) -> str:
+    """Return a base as people type it: its path, or its Hugging Face id as it is."""
+    return shown(Path(base)) if Path(base).exists() else base
+
+
 def keep_pictures(job: GenerateJob, drawing: Drawing, count: int, out: Path | None) -> list[Path]:
     """Write each picture with what made it, and a grid when there are several; return the files."""
     out = out or paths.RUNS / "generated" / job.contribution.name
     drawings = [drawing.model_copy(update={"place": n}) for n in range(len(job.prompts))]
     pictures = [open_picture(picture_file(job.out, one.place)) for one in drawings]
-    files = [out / picture_name(one) for one in drawings]
-    for picture, path, one in zip(pictures, files, drawings, strict=True):
-        save_picture(picture, path, one)
-    if len(pictures) > 1:
-        files.append(out / "grid.png")
-        save_grid(pictures, drawings, count, files[-1])
-    return files
+    return save_all(pictures, drawings, count, out)
 
 
 def sampling_config(
-    args: argparse.Namespace, contribution: Contribution, track: Track
+    args: argparse.Namespace, contribution: Contribution, side_px: int
 ) -> GenerateConfig:
     """Lay the typed options over the contribution's own settings.
 
@@ -155,8 +225,8 @@ def sampling_config(
         "negative_prompt": args.negative,
         "seed": args.seed,
         "scheduler": args.scheduler,
-        "height": args.height or args.width or track.file.resolution,
-        "width": args.width or track.file.resolution,
+        "height": args.height or args.width or side_px,
+        "width": args.width or side_px,
     }
     chosen = {name: value for name, value in typed.items() if value is not None}
     try:

@@ -24,33 +24,35 @@ from harness.commands.isolation import (
 from harness.commands.options import add_mix_arguments
 from harness.contributions import registry
 from harness.contributions.dependencies import require_installed
+from harness.contributions.record import Contribution
 from harness.contributions.registry import load_mixed
 from harness.runs.pipeline import check, require_clean
 from harness.sandbox.child import POLL_S, Child
 from harness.sandbox.limits import GIB, Limits
 from harness.worker.jobs import Answer, FinetuneJob
-from toolkit.base_models.load import is_hub_id
+from toolkit.base_models.load import locate
 from toolkit.core.command_line import INTERRUPTED
 from toolkit.core.errors import UsageError
 from toolkit.core.progress import Progress, create_progress
+from toolkit.picture_sets.contract import contract_folder
+from toolkit.picture_sets.layouts import read_folder
 from toolkit.training_runs.checkpoints import Checkpoints, damage
 from toolkit.training_runs.options import add_options, resolve
+from toolkit.training_runs.own_folder import RESULTS, alone, clear
 from toolkit.training_runs.plan import RunPlan
 from toolkit.training_runs.presets import TINY_BELOW_PX
 from toolkit.training_runs.stopping import StopRequest
 
 LONGEST_S = 30 * 24 * 3600.0
-# What a finished job leaves for people, copied out of its folder.
-RESULTS = (
-    *("adapter.safetensors", "lora.safetensors", "delta.safetensors"),
-    *("samples.png", "log.jsonl", "plan.json"),
-)
+PICTURES = "pictures-of-the-run"  # while it trains, below --out
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options; those of training are shared with ``python -m src.main``."""
     parser.add_argument("name", metavar="NAME", help="a folder in CONTRIBUTIONS/, or `reference`")
     add_options(parser)
+    dry = "check pictures, base and options, print the plan, train nothing"
+    parser.add_argument("--dry-run", action="store_true", help=dry)
     add_mix_arguments(parser)
     add_isolation_arguments(parser)
     add_limit_arguments(parser)
@@ -68,7 +70,6 @@ def run(args: argparse.Namespace) -> int:
             fix="Omit it, or train the reference with python -m src.main.",
         )
     out: Path = (args.out or paths.RUNS / "trained" / contribution.name).resolve()
-    fetch_base(args)
     try:
         plan = resolve(args, contribution.name, contribution.file.settings, out)
     except ValidationError as error:
@@ -77,24 +78,42 @@ def run(args: argparse.Namespace) -> int:
             f"These options are not valid: {faults}.",
             fix="python -m harness train --help lists them.",
         ) from error
-    settle(args, contribution, console)
     console.print(plan.summary(), markup=False, soft_wrap=True)
+    if args.dry_run:
+        console.print("Nothing was trained: --dry-run.")
+        return 0
+    settle(args, contribution, console)
+    with alone(out):
+        return train(args, contribution, plan, out, console)
+
+
+def train(
+    args: argparse.Namespace, contribution: Contribution, plan: RunPlan, out: Path, console: Console
+) -> int:
+    """Train in a worker what the plan says; return the exit code."""
     if args.fresh:
-        remove_attempts(out)
+        clear(out)
     previous, folder = attempts(out, plan, console)
+    found = read_folder(plan.data_dir, plan.dataset.trigger_word)
+    contract_folder(found.pictures, plan.dataset, out / PICTURES)
     job = FinetuneJob(
         contribution=contribution,
         reference=registry.load_reference(),
-        base_model=plan.base,
+        base_model=str(locate(plan.base)),  # the worker has no network to fetch it
         device=args.device or likely_device(),
+        device_typed=args.device is not None,
+        pictures=out / PICTURES,
         # A tiny base's layers only wait for each other on more threads.
         threads=1 if plan.resolution < TINY_BELOW_PX else os.cpu_count() or 1,
         out=folder,
         plan=plan,
         previous=previous,
     )
-    with create_progress(console) as progress:
-        answer = follow(job, chosen_limits(args, generous_limits(job)), progress)
+    try:
+        with create_progress(console) as progress:
+            answer = follow(job, chosen_limits(args, generous_limits(job)), progress)
+    finally:
+        shutil.rmtree(out / PICTURES, ignore_errors=True)
     if answer.stopped:
         console.print(answer.stopped, markup=False, soft_wrap=True)
         return INTERRUPTED
@@ -102,20 +121,15 @@ def run(args: argparse.Namespace) -> int:
     for note in answer.notes:
         console.print(note, markup=False, soft_wrap=True)
     console.print(f"Everything is in {out}", markup=False, soft_wrap=True)
+    where = "" if args.out is None else f" --run {args.out}"
+    line = f"Draw with it: nox -s generate -- {contribution.name}{where} --prompt ..."
+    console.print(line, markup=False, soft_wrap=True)
     return 0
 
 
 def likely_device() -> str:
     """Guess whether there is a graphics card without importing torch; the worker verifies it."""
     return "cuda" if Path("/dev/nvidia0").exists() or shutil.which("nvidia-smi") else "cpu"
-
-
-def fetch_base(args: argparse.Namespace) -> None:
-    """Replace a Hugging Face id by the folder it is fetched to: the worker has no network."""
-    if is_hub_id(args.base) and not Path(args.base).exists():
-        from toolkit.base_models.hub import fetch
-
-        args.base = str(fetch(args.base))
 
 
 def generous_limits(job: FinetuneJob) -> Limits:
@@ -188,14 +202,6 @@ def attempts(out: Path, plan: RunPlan, console: Console) -> tuple[Path | None, P
         console.print(f"Continuing the run in {out}.", markup=False, soft_wrap=True)
     last = int(previous.name.removeprefix("job-")) if previous else 0
     return previous, out / f"job-{last + 1:04d}"
-
-
-def remove_attempts(out: Path) -> None:
-    """Remove what earlier runs left in a folder, and nothing else."""
-    for folder in out.glob("job-*"):
-        shutil.rmtree(folder)
-    for name in RESULTS:
-        (out / name).unlink(missing_ok=True)
 
 
 def collect(folder: Path, out: Path) -> None:

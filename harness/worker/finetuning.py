@@ -16,6 +16,7 @@ from harness.worker.hooks import Hooks, load_hooks
 from harness.worker.jobs import ADAPTER_FILE, DELTA_FILE, Answer, FinetuneJob
 from harness.worker.returned import check_adapter, check_dataset, check_pictures, check_train_result
 from harness.worker.save_adapter import find_deltas, save_adapter
+from toolkit.base_models.device import pick_device
 from toolkit.base_models.identity import base_hash
 from toolkit.base_models.load import load_pipeline
 from toolkit.core.errors import EnvironmentFault, HubError
@@ -24,7 +25,7 @@ from toolkit.deltas.file import write_delta
 from toolkit.lora_files import adapters
 from toolkit.training_runs import memory
 from toolkit.training_runs.line import Line
-from toolkit.training_runs.run import Run, Stopped, announce, pick_device
+from toolkit.training_runs.run import Run, Stopped, announce
 from toolkit.training_runs.validation import split_dataset
 
 LORA_FILE = "lora.safetensors"
@@ -64,13 +65,12 @@ def run_finetune_job(job: FinetuneJob, events: EventWriter) -> Answer:
         shutil.copytree(job.previous, job.out, dirs_exist_ok=True, ignore=only_the_run)
     seed_everything(plan.train.seed)
     events.phase("loading the base", 0.0)
-    # A card was only guessed at by the parent, which does not import torch.
-    device = pick_device("cpu" if job.device == "cpu" else None)
-    pipeline = load_pipeline(plan.base)
+    device = pick_device(job.device if job.device_typed else None)
+    pipeline = load_pipeline(job.base_model)
     base_sha256 = base_hash(pipeline)
     pipeline.to(device)
     dataset = hooks.call(
-        "make_dataset", data_dir=plan.data_dir, resolution=plan.resolution, config=plan.dataset
+        "make_dataset", data_dir=job.pictures, resolution=plan.resolution, config=plan.dataset
     )
     where = hooks.origins["make_dataset"].path
     with hooks.blaming("make_dataset"):
@@ -145,7 +145,7 @@ def write_files(
         adapters.save_adapter(adapter, job.out / LORA_FILE, {**notes, **header})
         return (f"{LORA_FILE} loads in diffusers, A1111 and ComfyUI.",)
     try:
-        deltas = find_deltas(job, load_pipeline(job.plan.base).to(pipeline.unet.device), pipeline)
+        deltas = find_deltas(job, load_pipeline(job.base_model).to(pipeline.unet.device), pipeline)
     except HubError as error:
         return (f"No {DELTA_FILE}: {error.what}",)
     write_delta(job.out / DELTA_FILE, deltas, header)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from harness.protocol.base_model import check_device
 from harness.sandbox.events import EventWriter
 from harness.worker.fresh_copy import seed_everything
 from harness.worker.hooks import load_hooks
@@ -10,6 +9,7 @@ from harness.worker.jobs import Answer, DrawnWith, GenerateJob
 from harness.worker.returned import check_adapter
 from harness.worker.save_adapter import load_adapter
 from harness.worker.training import draw
+from toolkit.base_models.device import pick_device
 from toolkit.base_models.identity import base_hash
 from toolkit.base_models.load import load_pipeline
 from toolkit.drawings.loras import add_loras
@@ -25,12 +25,11 @@ def run_generate_job(job: GenerateJob, events: EventWriter) -> Answer:
         DeltaError: The saved weights do not fit the adapter that ``make_lora`` builds now.
     """
     hooks = load_hooks(job.contribution, job.reference)
-    check_device(job.device)
-    pipeline = load_pipeline(job.base_model).to(job.device)
+    pipeline = load_pipeline(job.base_model).to(pick_device(job.device))
     sha256 = base_hash(pipeline)
     add_loras(pipeline, job.loras)
     seed_everything(0)
-    adapter = hooks.call("make_lora", pipeline=pipeline, config=job.lora_config())
+    adapter = hooks.call("make_lora", pipeline=pipeline, config=job.lora)
     check_adapter(adapter, hooks.place("make_lora"))
     load_adapter(adapter, job.adapter)
     events.phase("drawing", 0.5)

@@ -79,6 +79,7 @@ class GenerateJob(Job):
 
     kind: Literal["generate"] = "generate"
     adapter: Path
+    lora: LoraConfig = Field(description="what the adapter was made with")
     prompts: tuple[str, ...]
     config: GenerateConfig
     loras: tuple[LoraUse, ...] = Field(default=(), description="files to add, paths absolute")
@@ -89,6 +90,10 @@ class FinetuneJob(Job):
 
     kind: Literal["finetune"] = "finetune"
     plan: RunPlan
+    pictures: Path = Field(description="the pictures in the layout of the contract, absolute")
+    device_typed: bool = Field(
+        description="False: the device is a guess of the parent, which does not import torch"
+    )
     previous: Path | None = Field(description="folder of the job to go on from")
 
     @property

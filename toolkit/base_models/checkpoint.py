@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +19,7 @@ from toolkit.lora_files.layout import SD1_UNET
 
 from .clip import TOKENS, VOCABULARY_SIZE, clip_tokenizer
 from .complete import check_names
+from .family import refuse_other_families
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 UNET: Final = "model.diffusion_model."
 VAE: Final = "first_stage_model."
 TEXT: Final = "cond_stage_model.transformer.text_model."
+BARE_TEXT: Final = "cond_stage_model.transformer."  # as transformers from 5.6 on names it
 
 # Four levels; on the way down two ResNets and a downsampler each.
 LEVELS, PER_LEVEL = 4, 3
@@ -76,6 +79,7 @@ def load_checkpoint(path: Path) -> StableDiffusionPipeline:
                 local_files_only=True,
                 dtype=torch.float32,
                 tokenizer=clip_tokenizer(),
+                **bare_text_encoder(path, header, configs),
                 safety_checker=None,
                 feature_extractor=None,
                 requires_safety_checker=False,
@@ -92,10 +96,34 @@ def load_checkpoint(path: Path) -> StableDiffusionPipeline:
     # A text encoder that lacks weights keeps random ones: ask the file for each.
     with safe_open(path, framework="pt") as file:
         for name, tensor in pipeline.text_encoder.state_dict().items():
-            key = TEXT + name.removeprefix("text_model.")
+            key = text_start(header.tensors) + name.removeprefix("text_model.")
             if key not in header.tensors or not torch.equal(file.get_tensor(key).float(), tensor):
                 check_names("text_encoder", [name], set())
     return finished(pipeline)
+
+
+def text_start(names: Iterable[str]) -> str:
+    """Return how the names of the text encoder's weights begin in a checkpoint."""
+    return TEXT if any(name.startswith(TEXT) for name in names) else BARE_TEXT
+
+
+def bare_text_encoder(
+    path: Path, header: Header, configs: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the text encoder of a checkpoint whose names diffusers does not know, ready made."""
+    if text_start(header.tensors) == TEXT:
+        return {}
+    import torch
+    from safetensors import safe_open
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    model = CLIPTextModel(CLIPTextConfig(**configs["text_encoder"])).float()
+    with safe_open(path, framework="pt") as file, torch.no_grad():
+        for name, weight in model.state_dict().items():
+            key = BARE_TEXT + name.removeprefix("text_model.")
+            if key in header.tensors:  # what is missing is named when everything is there
+                weight.copy_(file.get_tensor(key))
+    return {"text_encoder": model}
 
 
 def read_configs(header: Header, path: Path) -> dict[str, dict[str, Any]]:
@@ -105,7 +133,14 @@ def read_configs(header: Header, path: Path) -> dict[str, dict[str, Any]]:
         BaseModelError: It is no checkpoint of Stable Diffusion 1.x.
     """
     shapes = {name: entry.shape for name, entry in header.tensors.items()}
-    refuse_others(shapes, path)
+    refuse_other_families(path)
+    if not any(name.startswith(UNET) for name in shapes):
+        raise BaseModelError(
+            "The file is no checkpoint of Stable Diffusion 1.x.",
+            where=str(path),
+            fix="A checkpoint has weights called model.diffusion_model..., first_stage_model... "
+            "and cond_stage_model.transformer...; other families are not supported.",
+        )
     try:
         unet_widths = [
             shapes[f"{UNET}input_blocks.{PER_LEVEL * level + 1}.0.out_layers.3.weight"][0]
@@ -115,8 +150,9 @@ def read_configs(header: Header, path: Path) -> dict[str, dict[str, Any]]:
             shapes[f"{VAE}encoder.down.{level}.block.0.conv1.weight"][0] for level in range(LEVELS)
         ]
         key_width = shapes[f"{UNET}input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"][1]
-        vocabulary, text_width = shapes[f"{TEXT}embeddings.token_embedding.weight"]
-        inner_width = shapes[f"{TEXT}encoder.layers.0.mlp.fc1.weight"][0]
+        text = text_start(shapes)
+        vocabulary, text_width = shapes[f"{text}embeddings.token_embedding.weight"]
+        inner_width = shapes[f"{text}encoder.layers.0.mlp.fc1.weight"][0]
     except KeyError as error:
         raise BaseModelError(
             f"The checkpoint lacks the weight {error}.",
@@ -132,7 +168,7 @@ def read_configs(header: Header, path: Path) -> dict[str, dict[str, Any]]:
             fix="Give --base the model in diffusers layout, which says what it is made of.",
         )
     layers = sum(
-        name.startswith(f"{TEXT}encoder.layers.") and name.endswith(".mlp.fc1.weight")
+        name.startswith(f"{text}encoder.layers.") and name.endswith(".mlp.fc1.weight")
         for name in shapes
     )
     prediction = header.metadata.get("modelspec.prediction_type", "epsilon")
@@ -174,28 +210,6 @@ def read_configs(header: Header, path: Path) -> dict[str, dict[str, Any]]:
             "prediction_type": "v_prediction" if prediction.startswith("v") else "epsilon",
         },
     }
-
-
-def refuse_others(shapes: dict[str, tuple[int, ...]], path: Path) -> None:
-    """Name the kind of a file that is no checkpoint of Stable Diffusion 1.x.
-
-    Raises:
-        BaseModelError: It is a LoRA, SDXL, SD 2.x, or something else.
-    """
-    kinds = {
-        "lora_": "a LoRA, not a base model; give it with --lora",
-        "conditioner.embedders.": "SDXL",
-        "cond_stage_model.model.": "Stable Diffusion 2.x",
-    }
-    kind = next((k for start, k in kinds.items() if any(n.startswith(start) for n in shapes)), None)
-    if kind is None and any(name.startswith(UNET) for name in shapes):
-        return
-    raise BaseModelError(
-        f"The file is {kind}." if kind else "The file is no checkpoint of Stable Diffusion 1.x.",
-        where=str(path),
-        fix="A checkpoint has weights called model.diffusion_model..., first_stage_model... and "
-        "cond_stage_model.transformer...; other families are not supported as a single file.",
-    )
 
 
 def write_configs(folder: Path, configs: dict[str, dict[str, Any]]) -> None:

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from toolkit.core.errors import BaseModelError
+
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
 
 
 def finished(pipeline: StableDiffusionPipeline) -> StableDiffusionPipeline:
-    """Put the three models of a pipeline in eval mode and hide its progress bar."""
-    for model in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
+    """Put the three models of a pipeline in eval mode and hide its progress bar.
+
+    Raises:
+        BaseModelError: A weight is not finite: everything drawn would be black.
+    """
+    for part in ("unet", "vae", "text_encoder"):
+        model = getattr(pipeline, part)
         model.eval()
+        for name, weight in model.named_parameters():
+            if not weight.isfinite().all():
+                raise BaseModelError(
+                    f"The base's {part} has weights that are not finite (NaN), first {name}.",
+                    fix="It was saved by a training or merge that went wrong, or converted to "
+                    "float16 beyond its range. Fetch or make it again.",
+                )
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 

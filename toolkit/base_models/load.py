@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from toolkit.base_models.diffusers import finished, quiet_diffusers
+from toolkit.base_models.family import refuse_other_families
 from toolkit.core.errors import BaseModelError
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ def load_folder(folder: Path) -> StableDiffusionPipeline:
             f"There is no base model in {folder} (it would have a model_index.json).",
             fix="Give the folder of a Stable Diffusion 1.x model in diffusers layout.",
         )
+    refuse_other_families(folder)
     from .complete import PARTS, check_folder_weights, tensor_names
 
     for part in PARTS:

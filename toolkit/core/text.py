@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import difflib
 
+MOST_NAMES = 10
+
 
 def suggestion(word: str, known: tuple[str, ...]) -> str:
-    """Return "Did you mean ...?" for a near name, otherwise the list of known ones."""
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    """Return "Did you mean ...?" for a near name, otherwise the known ones, or the first of many."""
+    by_small = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(word.casefold(), by_small, n=1, cutoff=0.6)
     if near:
-        return f"Did you mean {near[0]!r}?"
-    return f"Known are: {', '.join(known)}."
+        return f"Did you mean {by_small[near[0]]!r}?"
+    more = f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else ""
+    return f"Known are: {', '.join(known[:MOST_NAMES])}{more}."
 
 
 def neutral(text: str) -> str:

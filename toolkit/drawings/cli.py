@@ -9,24 +9,31 @@ Each picture is a PNG that says how it was made; ``--again PICTURE`` draws it on
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from toolkit.base_models.device import device_name
+from toolkit.base_models.load import locate
+from toolkit.base_models.timesteps import late_note, refuse_steps
 from toolkit.core.command_line import exit_code
-from toolkit.core.errors import UsageError
+from toolkit.core.config_file import add_config_option, expanded
+from toolkit.core.errors import HubError, UsageError
 from toolkit.core.settings import GenerateConfig
-from toolkit.drawings.grid import save_grid
+from toolkit.drawings.grid import save_all
 from toolkit.drawings.loras import check_unchanged, parse_lora
 from toolkit.drawings.metadata import (
     SCHEDULERS,
     Drawing,
     LoraUse,
+    free_name,
     package_versions,
     picture_name,
     read_drawing,
     save_picture,
 )
+from toolkit.drawings.prompts import prompt_notes, refuse_tags
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -55,8 +62,15 @@ def parse_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add("--height", type=int, help="in pixels; default: the width")
     add("--out", type=Path, default=Path("runs/pictures"), help="folder (default: %(default)s)")
     add("--again", type=Path, metavar="PNG", help="draw this picture again, from its own text")
-    add("--device", default="cpu", help="cpu, cuda or mps (default: %(default)s)")
-    options = parser.parse_args(argv)
+    device = "cpu, cuda, cuda:1 or mps (default: %(default)s)"
+    add("--device", default="cpu", type=device_name, help=device)
+    add_config_option(parser)
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        words = expanded(words, "generate", parser)
+    except HubError as error:
+        parser.exit(error.exit_code, f"error: {error}\n")
+    options = parser.parse_args(words)
     if not options.prompt and options.again is None:
         parser.error('say what to draw: --prompt "a sks robot on a beach"')
     if options.count < 1:
@@ -114,6 +128,12 @@ def draw_new(options: argparse.Namespace, generate: Generate, batch_size: int) -
         height=options.height or options.width or 512,
     )
     prompts = tuple(prompt for prompt in options.prompt for _ in range(options.count))
+    refuse_steps(config, locate(options.base))
+    refuse_tags(prompts, config)
+    for note in filter(
+        None, (*prompt_notes(prompts, config), late_note(config, locate(options.base)))
+    ):
+        print(note, file=sys.stderr)
     pipeline = load(options.base, options.device)
     if options.width is None:
         side_px = pipeline.unet.config.sample_size * pipeline.vae_scale_factor
@@ -130,13 +150,7 @@ def draw_new(options: argparse.Namespace, generate: Generate, batch_size: int) -
     )
     pictures = draw(generate, pipeline, prompts, config)
     drawings = [batch_of(drawing, place, batch_size) for place in range(len(prompts))]
-    paths = [options.out / picture_name(one) for one in drawings]
-    for picture, path, one in zip(pictures, paths, drawings, strict=True):
-        save_picture(picture, path, one)
-    if len(pictures) > 1:
-        paths.append(options.out / "grid.png")
-        save_grid(pictures, drawings, options.count, paths[-1])
-    return paths
+    return save_all(pictures, drawings, options.count, options.out)
 
 
 def draw_again(options: argparse.Namespace, generate: Generate) -> list[Path]:
@@ -163,15 +177,17 @@ def draw_again(options: argparse.Namespace, generate: Generate) -> list[Path]:
     path = options.out / picture_name(drawing)
     if path.resolve() == options.again.resolve():
         raise UsageError("The new picture would replace the old one.", fix="Name another --out.")
+    path = free_name(path, drawing)
     save_picture(picture, path, drawing.model_copy(update={"versions": package_versions()}))
     return [path]
 
 
 def load(base: str, device: str) -> StableDiffusionPipeline:
     """Load a base and move it to its device."""
+    from toolkit.base_models.device import pick_device
     from toolkit.base_models.load import load_pipeline
 
-    return load_pipeline(base).to(device)
+    return load_pipeline(base).to(pick_device(device))
 
 
 def add_to_base(

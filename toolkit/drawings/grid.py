@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from toolkit.core import atomic
-from toolkit.drawings.metadata import Drawing
+from toolkit.drawings.metadata import Drawing, free_name, picture_name, save_picture
 from toolkit.images.sheet import shortened
 
 CAPTION_PX = 18
@@ -57,3 +57,30 @@ def save_grid(
     rows = [pictures[i : i + count] for i in starts]
     with atomic.replacing(path) as temporary:
         captioned_grid(rows, [captions[i : i + count] for i in starts]).save(temporary, "PNG")
+
+
+def save_all(
+    pictures: Sequence[Image.Image],
+    drawings: Sequence[Drawing],
+    count: int,
+    out: Path,
+) -> list[Path]:
+    """Write the pictures of a call under names that replace no others, and a grid of several.
+
+    Args:
+        pictures: In the order in which they were drawn.
+        drawings: What each is.
+        count: Pictures per prompt.
+        out: The folder.
+
+    Returns:
+        The files, the grid last.
+    """
+    files = []
+    for picture, drawing in zip(pictures, drawings, strict=True):
+        files.append(free_name(out / picture_name(drawing), drawing))
+        save_picture(picture, files[-1], drawing)
+    if len(pictures) > 1:
+        files.append(free_name(out / "grid.png"))
+        save_grid(pictures, drawings, count, files[-1])
+    return files

@@ -7,6 +7,7 @@ hub          JSON: everything needed to draw the very same picture again
 from __future__ import annotations
 
 import re
+import unicodedata
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -169,6 +170,35 @@ def read_drawing(path: Path) -> Drawing:
 
 
 def picture_name(drawing: Drawing) -> str:
-    """Return a file name that begins with the prompt and ends with the seed."""
-    words = re.sub(r"[^a-z0-9]+", "-", drawing.prompt.lower()).strip("-")[:60]
+    """Return a file name that begins with the prompt, in its own script, and ends with the seed."""
+    words = re.sub(r"[\W_]+", "-", unicodedata.normalize("NFC", drawing.prompt.lower())).strip("-")
+    # File systems count bytes, and a Cyrillic letter has two.
+    words = words[:60].encode()[:180].decode(errors="ignore").strip("-")
     return f"{words or 'picture'}-{drawing.seed}.png"
+
+
+def free_name(path: Path, drawing: Drawing | None = None) -> Path:
+    """Return a name that replaces no other picture: with a number if the name is taken.
+
+    Args:
+        path: The name to begin with.
+        drawing: A file that says it is this very picture may be replaced.
+    """
+    number, found = 1, path
+    while found.exists() and not (drawing and is_same(found, drawing)):
+        number += 1
+        found = path.with_stem(f"{path.stem}-{number}")
+    return found
+
+
+def is_same(path: Path, drawing: Drawing) -> bool:
+    """Tell whether a file is the picture that a drawing describes, by what it says."""
+    try:
+        return alone(read_drawing(path)) == alone(drawing)
+    except UsageError:
+        return False
+
+
+def alone(drawing: Drawing) -> Drawing:
+    """Return a drawing without what its pixels do not come from."""
+    return drawing.model_copy(update={"versions": {}})

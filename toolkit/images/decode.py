@@ -15,13 +15,36 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from toolkit.core.errors import DataSetError
+from toolkit.images.colour import as_srgb, profile_fault
 from toolkit.images.headers import declared_size
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+# Format of Pillow -> the endings of its files. A file is read as what it is, whatever its ending;
+# only TGA has no mark of its own and would take anything for a picture.
+ENDINGS = {
+    "PNG": (".png", ".apng"),
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
+    "WEBP": (".webp",),
+    "BMP": (".bmp", ".dib"),
+    "TIFF": (".tif", ".tiff"),
+    "GIF": (".gif",),
+    "AVIF": (".avif",),
+    "JPEG2000": (".jp2", ".j2k", ".jpx"),
+    "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
+    "ICO": (".ico",),
+    "TGA": (".tga",),
+}
+EXTENSIONS = tuple(ending for endings in ENDINGS.values() for ending in endings)
+FORMATS = tuple(name for name in ENDINGS if name != "TGA")
+# First bytes of the formats that files without an ending may have.
+MAGIC = (
+    *(b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  "),
+    *(b"RIFF....WEBP", b"....ftypavif"),
+)
 # Pillow's own limit, rounded: from there on it warns. About 9,400 x 9,400, 270 MB once decoded.
 MAX_PIXELS = 89_000_000
 ORIENTATION = 0x0112
+# Floats hold 0 to 1, and lights in them more; numbers up to 255 go well beyond this.
+BRIGHTEST_LIGHT = 16.0
 # EXIF orientations under which width and height change places.
 LYING = (5, 6, 7, 8)
 
@@ -35,6 +58,26 @@ class Header(NamedTuple):
     height: int
     orientation: int  # EXIF, 1 (upright) to 8
     frames: int
+    profile_fault: str = ""  # why its colour profile cannot be applied
+    plain: bool = False  # 8-bit RGB or grey, and nothing to apply: all readers show it alike
+
+
+def formats_of(path: Path) -> tuple[str, ...]:
+    """Return the formats that a file is tried as."""
+    return (*FORMATS, "TGA") if path.suffix.lower() in ENDINGS["TGA"] else FORMATS
+
+
+def looks_like_picture(path: Path) -> bool:
+    """Tell whether a file begins as a picture does, whatever its name."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(12)
+    except OSError:
+        return False
+    return any(
+        len(head) >= len(magic) and all(m in (b, 0x2E) for m, b in zip(magic, head, strict=False))
+        for magic in MAGIC
+    )
 
 
 @contextmanager
@@ -51,7 +94,7 @@ def _opened(path: Path, max_pixels: int) -> Iterator[Image.Image]:
         for kind, magic in (("PNG", b"\x89PNG"), ("WEBP", b"RIFF")):
             if head.startswith(magic):
                 check_pixels(path, *declared_size(kind, head), max_pixels)
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(path, formats=formats_of(path)) as image:
             check_pixels(path, *image.size, max_pixels)
             yield image
     except DataSetError:
@@ -109,7 +152,14 @@ def read_header(path: Path, max_pixels: int = MAX_PIXELS) -> Header:
         is_mpo = image.format == "MPO"
         kind = "JPEG" if is_mpo else str(image.format)
         frames = 1 if is_mpo else getattr(image, "n_frames", 1)
-        return Header(kind, image.mode, width, height, orientation, frames)
+        mode = image.mode
+        fault, plain = "", mode in ("RGB", "L") and not image.has_transparency_data
+        if image.info.get("icc_profile"):
+            dot = Image.new(mode, (1, 1))  # a profile is looked at without decoding the picture
+            dot.info = dict(image.info)
+            fault, plain = profile_fault(dot), plain and as_srgb(dot) is dot
+        plain = plain and orientation == 1 and frames == 1
+        return Header(kind, mode, width, height, orientation, frames, fault, plain)
 
 
 def load_rgb(path: Path, max_pixels: int = MAX_PIXELS, enough_px: int = 0) -> Image.Image:
@@ -138,18 +188,37 @@ def load_rgb(path: Path, max_pixels: int = MAX_PIXELS, enough_px: int = 0) -> Im
 
 def as_rgb(image: Image.Image) -> Image.Image:
     """Return a decoded picture as 8-bit RGB, transparency laid onto white."""
+    image = as_srgb(image)
     if image.mode.startswith("I") or image.mode == "F":
-        # 16 bits per pixel: convert("RGB") would cut everything above 255 to white.
-        values = np.array(image, dtype=np.float64)  # (H, W)
-        # PNG and TIFF of 16 bits hold 0 to 65535; TIFF of floats holds 0 to 1.
-        scale = 257.0 if image.mode != "F" else 1.0 / 255.0
-        grey = np.nan_to_num(values / scale).clip(0, 255).round().astype(np.uint8)
-        image = Image.fromarray(grey)
+        # convert("RGB") would cut everything above 255 to white.
+        image = as_srgb(as_grey(image))
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         image = Image.new("RGBA", layer.size, "white")
         image.alpha_composite(layer)
     return image.convert("RGB")
+
+
+def as_grey(image: Image.Image) -> Image.Image:
+    """Return a picture of one deep channel (modes I;16, I and F) as 8-bit grey.
+
+    Sixteen bits hold 0 to 65535. What 32 bits or floats hold no file says: it is taken for the
+    smallest usual range that holds the brightest pixel.
+    """
+    values = np.array(image)  # (H, W)
+    if image.mode == "I" and values.min(initial=0) < 0:
+        values = values.view(np.uint32)  # Pillow reads unsigned numbers as signed ones
+    finite = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
+    white = 65535.0
+    if image.mode in ("I", "F"):
+        brightest = float(finite.max(initial=0.0))
+        ranges = [2.0**bits - 1 for bits in (8, 16, 31, 32)]
+        white = next((top for top in ranges if brightest <= top), brightest)
+        if image.mode == "F" and brightest <= BRIGHTEST_LIGHT:
+            white = 1.0
+    grey = Image.fromarray((finite / white * 255).clip(0, 255).round().astype(np.uint8))
+    grey.info = dict(image.info)
+    return grey
 
 
 def _orientation(image: Image.Image) -> int:

@@ -17,7 +17,8 @@ def plain_rgb(image: Image.Image) -> Image.Image:
 
     The same object when there is nothing to do, so that its file can be kept as it is.
     """
-    if image.mode in ("RGB", "L") and not image.has_transparency_data and not image.getexif():
+    bare = not image.has_transparency_data and not image.getexif()
+    if image.mode in ("RGB", "L") and bare and not image.info.get("icc_profile"):
         return image
     plain = as_rgb(ImageOps.exif_transpose(image))
     plain.info.clear()  # GPS positions and the like

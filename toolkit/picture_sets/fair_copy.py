@@ -119,9 +119,10 @@ def _copy(facts: Facts, out: Path, names: set[str]) -> Copied:
     notes = []
     data = source.read_bytes()
     kind = facts.header.format
-    with Image.open(source) as image:
-        image.load()
-        plain = kind in SUFFIXES and facts.header.frames == 1 and plain_rgb(image) is image
+    plain = facts.header.plain and kind in SUFFIXES
+    if plain:
+        with Image.open(source) as image:
+            plain = plain_rgb(image) is image  # no EXIF, no profile
     if not plain:
         data, kind = encoded(load_rgb(source), kind)
         notes.append(f"from {facts.header.mode} {facts.header.format} to plain RGB {kind}")

@@ -14,6 +14,7 @@ LAYOUTS: dict[Layout, str] = {
     "images": f"{IMAGES}/ with {CAPTIONS}/",
     "metadata": f"captions in {METADATA}",
     "sidecars": "captions in .txt files beside them",
+    "folders": "captions from the names of the folders",
     "pictures": "no captions",
 }
 MOST_WORDS = 12

@@ -7,9 +7,8 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 from toolkit.core.errors import DataSetError
-from toolkit.images.decode import EXTENSIONS
 
-from .folder import is_junk
+from .folder import is_caption, is_junk, is_list, is_picture
 
 MOST_FILES = 20_000
 MOST_BYTES = 8_000_000_000
@@ -17,7 +16,6 @@ MOST_BYTES_PER_FILE = 200_000_000
 # Pictures hardly shrink; what grows more than this on unpacking is a bomb.
 MOST_GROWTH = 100
 CHUNK_BYTES = 1 << 20
-WANTED = (*EXTENSIONS, ".txt", ".jsonl", ".md")
 
 
 def unpack(archive: Path, folder: Path) -> Path:
@@ -64,21 +62,33 @@ def _checked(opened: zipfile.ZipFile, archive: Path) -> list[zipfile.ZipInfo]:
             raise _refused(archive, f"{name!r} has {member.file_size:,} bytes")
         if member.file_size > MOST_GROWTH * max(member.compress_size, 1000):
             raise _refused(archive, f"{name!r} would grow more than {MOST_GROWTH}-fold")
-    return [m for m in members if PurePosixPath(m.filename).suffix.lower() in WANTED]
+    return members
 
 
 def _write(opened: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> int:
-    """Unpack one member; return its size. Reading stops at the size that its entry promised."""
+    """Unpack one member; return its size. Reading stops at the size that its entry promised.
+
+    What is neither picture nor text stays empty: its name is enough to say that it is not used.
+    """
     target = folder / PurePosixPath(member.filename.replace("\\", "/"))
     if not target.resolve().is_relative_to(folder.resolve()):
         raise OSError(f"{member.filename!r} would be written outside the folder")
     target.parent.mkdir(parents=True, exist_ok=True)
     size = 0
+    if not wanted(target):
+        target.touch()
+        return size
     with opened.open(member) as source, target.open("wb") as file:
         while chunk := source.read(CHUNK_BYTES):
             size += len(chunk)
             file.write(chunk)
     return size
+
+
+def wanted(path: Path) -> bool:
+    """Tell whether the content of a file matters, and not only its name."""
+    is_paper = path.suffix.lower() in (".md", ".jsonl")
+    return not path.suffix or is_paper or is_picture(path) or is_caption(path) or is_list(path)
 
 
 def _refused(archive: Path, reason: str) -> DataSetError:

@@ -30,6 +30,7 @@ class Checkpoint(NamedTuple):
 
     step: int
     state: TrainState
+    identity: dict[str, Any]  # of the run that wrote it
 
 
 class Checkpoints:
@@ -85,9 +86,8 @@ class Checkpoints:
         from toolkit.lora_files.shared import load_tensors
 
         saved = json.loads((folder / VALUES).read_text(encoding="utf-8"))
-        return Checkpoint(
-            saved["step"], TrainState(load_tensors(folder / TENSORS), saved["values"])
-        )
+        state = TrainState(load_tensors(folder / TENSORS), saved["values"])
+        return Checkpoint(saved["step"], state, saved["identity"])
 
     def find(self, identity: dict[str, Any]) -> Path | None:
         """Return the folder of the newest whole checkpoint, or None; imports no torch.
@@ -107,6 +107,13 @@ class Checkpoints:
                     "This folder holds a run with other settings: " + "; ".join(changes) + ".",
                     where=str(self._folder.parent),
                     fix="Type the same settings to go on, --fresh to start over, or another --out.",
+                )
+            if saved["step"] > identity["train.steps"]:
+                raise UsageError(
+                    f"This run has made {saved['step']} steps already, and --steps is "
+                    f"{identity['train.steps']}.",
+                    where=str(self._folder.parent),
+                    fix="Ask for more steps, --fresh to start over, or another --out.",
                 )
             return folder
         return None

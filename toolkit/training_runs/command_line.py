@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from toolkit.core.command_line import exit_code
-from toolkit.core.errors import EnvironmentFault
+from toolkit.core.config_file import expanded
+from toolkit.core.errors import EnvironmentFault, HubError
 from toolkit.core.settings import Settings
 
 from .options import add_options, resolve
+from .own_folder import alone, clear
 from .plan import RunPlan
 
 OUT = Path("runs/reference")
+TABLE = "train"  # of a --config file
 
 # Trains what the plan says on a device and leaves the results in a folder.
 Finetune = Callable[[RunPlan, Path, str], None]
@@ -26,7 +31,12 @@ def parse_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
         description="Fine-tune Stable Diffusion on your pictures with LoRA.",
     )
     add_options(parser)
-    return parser.parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        words = expanded(words, TABLE, parser)
+    except HubError as error:
+        parser.exit(error.exit_code, f"error: {error}\n")
+    return parser.parse_args(words)
 
 
 def main(finetune: Finetune, argv: Sequence[str] | None = None) -> int:
@@ -47,16 +57,20 @@ def train(finetune: Finetune, options: argparse.Namespace) -> None:
         HubError: A folder, base or device is at fault, or memory ran out: then the message says
             what to try.
     """
+    from toolkit.base_models.device import pick_device
+
     from . import memory
-    from .run import clear, pick_device
+    from .run import is_main_process
 
     out: Path = options.out or OUT
     plan = resolve(options, "reference", Settings(), out)
     device = pick_device(options.device)
-    if options.fresh:
-        clear(out)
     try:
-        finetune(plan, out, device)
+        # Of several processes the first one writes.
+        with alone(out) if is_main_process() else contextlib.nullcontext():
+            if options.fresh and is_main_process():
+                clear(out)
+            finetune(plan, out, device)
     except (RuntimeError, MemoryError) as error:
         if not memory.is_out_of_memory(error):
             raise  # a fault of the program: its traceback is wanted

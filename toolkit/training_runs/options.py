@@ -7,14 +7,18 @@ about itself in contribution.toml wins over the preset too: rank 2 may be its wh
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any, get_args
 
 import psutil
 
-from toolkit.base_models.load import is_hub_id
-from toolkit.core.errors import BaseModelError, UsageError
+from toolkit.base_models.device import device_name
+from toolkit.base_models.family import refuse_other_families
+from toolkit.base_models.load import locate
+from toolkit.base_models.timesteps import refuse_steps
+from toolkit.core.config_file import add_config_option
+from toolkit.core.errors import UsageError
+from toolkit.core.native_size import native_size_px
 from toolkit.core.settings import (
     DatasetConfig,
     FastLayers,
@@ -26,24 +30,14 @@ from toolkit.core.settings import (
     Settings,
     TrainConfig,
 )
+from toolkit.lora_files.header import read_header
 from toolkit.picture_sets.preflight import preflight
 
-from .fingerprint import base_fingerprint, data_fingerprint
+from .fields import DATASET_OPTIONS, LORA_OPTIONS, SAMPLING_OPTIONS, TRAIN_OPTIONS
+from .fingerprint import base_fingerprint, picture_digests, sampled
+from .own_folder import claim
 from .plan import RunPlan
 from .presets import PRESETS, TINY_BELOW_PX, TINY_FACTOR, train_settings
-
-SD_NATIVE_PX = 512
-LATENT_PX = 8  # pixels per latent, in every Stable Diffusion
-
-# Option -> field, where they are not called the same.
-TRAIN_OPTIONS = (
-    *("steps", "batch_size", "learning_rate", "text_encoder_learning_rate", "seed", "optimizer"),
-    *("lr_schedule", "lr_warmup_steps", "caption_dropout", "min_snr_gamma", "noise_offset"),
-    *("mixed_precision", "gradient_accumulation_steps", "gradient_checkpointing", "fast_layers"),
-)
-LORA_OPTIONS = ("rank", "alpha", "train_text_encoder")
-DATASET_OPTIONS = ("flip", "repeats", "shuffle_captions", "keep_tokens", "trigger_word", "buckets")
-SAMPLING_OPTIONS = ("num_inference_steps", "guidance_scale", "negative_prompt")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +46,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--data", type=Path, default=Path("src/Dataset"), help="folder of pictures and captions")
     add("--base", default="models/tiny-sd", help="base model: a folder, or a Hugging Face id")
     add("--out", type=Path, help="where the results go")
+    add_config_option(parser)
     add("--resolution", type=int, help="in pixels; left out = the size the base was trained with")
     add("--cache", type=Path, help="folder that keeps latents for later runs")
     add("--flip", action=argparse.BooleanOptionalAction, help="mirror images too")
@@ -68,6 +63,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--batch-size", type=int, help="pictures per step, over all processes")
     add("--learning-rate", type=float, help="of the U-Net's LoRA")
     add("--text-encoder-learning-rate", type=float, help="left out = the same")
+    add("--init", type=Path, metavar="FILE", help="LoRA file to start from, of any trainer")
     add("--rank", type=int, help="inner size of the LoRA matrices")
     add("--alpha", type=float, help="numerator of the scale alpha / rank; left out = rank")
     add("--train-text-encoder", action=argparse.BooleanOptionalAction, help="adapt it too")
@@ -80,7 +76,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, help="of everything random")
 
     add = parser.add_argument_group("speed and memory").add_argument
-    add("--device", help="cpu or cuda; left out = a graphics card when there is one")
+    device = "cpu, cuda, cuda:1 or mps; left out = a graphics card when there is one"
+    add("--device", type=device_name, help=device)
     add("--mixed-precision", choices=get_args(Precision), help="what the base computes in")
     add("--gradient-accumulation-steps", type=int, help="parts a batch is computed in")
     add("--gradient-checkpointing", action=argparse.BooleanOptionalAction, help="half the memory")
@@ -118,17 +115,13 @@ def resolve(options: argparse.Namespace, name: str, settings: Settings, out: Pat
         pydantic.ValidationError: A value is out of its range.
     """
     typed = {key: value for key, value in vars(options).items() if value is not None}
-    if options.resume and not (out / "checkpoints").is_dir():
+    claim(out, options.data)
+    if options.resume and not any([*out.glob("checkpoints"), *out.glob("job-*/checkpoints")]):
         raise UsageError(
             "There is no run to go on with.", where=str(out), fix="Leave --resume out."
         )
-    base = Path(options.base)
-    if not base.exists() and not is_hub_id(options.base):
-        raise BaseModelError(
-            f"There is no base model in {options.base}.",
-            fix="Give the folder of a diffusers model, a .safetensors checkpoint, or a Hugging "
-            "Face id such as CompVis/stable-diffusion-v1-4.",
-        )
+    base = locate(options.base)  # fetched now if it is on the Hub: what it is decides the settings
+    refuse_other_families(base)
     native_px = native_size_px(base)
     resolution = options.resolution or native_px
     preset = PRESETS[options.preset]
@@ -149,17 +142,22 @@ def resolve(options: argparse.Namespace, name: str, settings: Settings, out: Pat
     train = TrainConfig(**(from_preset | own_train | pick(typed, TRAIN_OPTIONS)))
     if "steps" in typed and "lr_warmup_steps" not in {**own_train, **typed}:
         train = train.model_copy(update={"lr_warmup_steps": round(0.05 * train.steps)})
+    started = init_settings(options.init) if options.init else {}
+    lora = LoraConfig(**(preset.lora | own(settings.lora) | started | pick(typed, LORA_OPTIONS)))
+    refuse_idle(typed, dataset, lora, train, options)
     chosen_sampling = settings.generate.model_dump() | pick(typed, SAMPLING_OPTIONS)
+    drawn = GenerateConfig(**chosen_sampling, height=resolution, width=resolution, seed=seed)
+    refuse_steps(drawn, base)
     return RunPlan(
         name=name,
         data_dir=options.data.resolve(),
-        base=str(base.resolve()) if base.exists() else options.base,
+        base=str(base.resolve()) if Path(options.base).exists() else options.base,
         resolution=resolution,
         preset=options.preset,
         dataset=dataset,
-        lora=LoraConfig(**(preset.lora | own(settings.lora) | pick(typed, LORA_OPTIONS))),
+        lora=lora,
         train=train,
-        sampling=GenerateConfig(**chosen_sampling, height=resolution, width=resolution, seed=seed),
+        sampling=drawn,
         prompts=tuple(options.prompt or captions_to_draw(pictures)),
         validation_share=options.validation_share,
         validate_every=options.validate_every,
@@ -168,10 +166,12 @@ def resolve(options: argparse.Namespace, name: str, settings: Settings, out: Pat
         keep_checkpoints=options.keep_checkpoints,
         cache_dir=options.cache.resolve() if options.cache else None,
         tensorboard=options.tensorboard,
+        init=options.init.resolve() if options.init else None,
         fingerprints={
-            "pictures": data_fingerprint(options.data),
-            "base": base_fingerprint(base) if base.exists() else options.base,
+            "base": base_fingerprint(base),
+            "init": sampled(options.init) if options.init else "",
         },
+        pictures=picture_digests(pictures, options.data),
     )
 
 
@@ -185,13 +185,65 @@ def pick(typed: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     return {name: typed[name] for name in names if name in typed}
 
 
-def native_size_px(base: Path) -> int:
-    """Return the size a base was trained with; 512 where only loading it would tell."""
-    try:
-        config = json.loads((base / "unet" / "config.json").read_text(encoding="utf-8"))
-        return int(config["sample_size"]) * LATENT_PX
-    except (OSError, ValueError, KeyError, TypeError):
-        return SD_NATIVE_PX
+def init_settings(file: Path) -> dict[str, Any]:
+    """Return rank and alpha of a LoRA file, as far as its header says them.
+
+    Raises:
+        HubError: It is no LoRA file.
+    """
+    shapes = {name: entry.shape for name, entry in read_header(file).tensors.items()}
+    downs = (".lora_down.weight", ".lora_A.weight", ".lora.down.weight")
+    ranks = {shape[0] for name, shape in shapes.items() if name.endswith(downs)}
+    if not ranks:
+        raise UsageError(
+            "The file is no LoRA, so no training can start from it.",
+            where=str(file),
+            fix="nox -s lora -- inspect FILE says what is in a file.",
+        )
+    return {"rank": ranks.pop()} if len(ranks) == 1 else {}
+
+
+def refuse_idle(
+    typed: dict[str, Any],
+    dataset: DatasetConfig,
+    lora: LoraConfig,
+    train: TrainConfig,
+    options: argparse.Namespace,
+) -> None:
+    """Refuse options that were typed and would have no effect, all of them at once.
+
+    Raises:
+        UsageError: There are some; says what would give them one.
+    """
+    share, warm_up = options.validation_share, train.lr_warmup_steps
+    sampled_away = train.steps and options.sample_every > train.steps
+    faults = {
+        "--text-encoder-learning-rate needs --train-text-encoder": (
+            "text_encoder_learning_rate" in typed and not lora.train_text_encoder
+        ),
+        "--validation-share holds pictures back and needs --validate-every N to use them": (
+            share > 0 and not options.validate_every
+        ),
+        f"a warm-up of {warm_up} steps is not shorter than the run of {train.steps}: the learning "
+        "rate would never be reached": warm_up >= train.steps > 1,
+        "--keep-tokens needs --shuffle-captions": (
+            "keep_tokens" in typed and dataset.keep_tokens > 0 and not dataset.shuffle_captions
+        ),
+        "--negative-prompt needs a --guidance-scale above 1": bool(
+            typed.get("negative_prompt") and typed.get("guidance_scale", 3.0) <= 1
+        ),
+        f"--sample-every {options.sample_every} is more than the {train.steps} steps of the run": (
+            bool(sampled_away)
+        ),
+        f"--validate-every {options.validate_every} is more than the {train.steps} steps of the "
+        "run": options.validate_every > train.steps,
+    }
+    found = [what for what, idle in faults.items() if idle]
+    if found:
+        raise UsageError(
+            "Options without effect: " + "; ".join(found) + ".",
+            fix="Leave them out, or give them what they need.",
+        )
 
 
 def captions_to_draw(pictures: Any) -> list[str]:

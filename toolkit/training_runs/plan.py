@@ -15,6 +15,11 @@ from toolkit.lora_files.training import training_metadata
 # go on with others, for instance after it ran out of memory.
 FREE_TO_CHANGE = ("gradient_accumulation_steps", "gradient_checkpointing", "fast_layers")
 
+# May change too: the steps that are left follow the schedule of the new number of steps.
+OF_THE_SCHEDULE = ("train.steps", "train.lr_warmup_steps")
+PICTURES = "pictures"
+MOST_NAMED = 5
+
 
 class RunPlan(Record):
     """One training run, from pictures to files."""
@@ -36,13 +41,13 @@ class RunPlan(Record):
     keep_checkpoints: int = Field(ge=1, description="older ones are removed")
     cache_dir: Path | None = Field(description="where latents are kept for later runs")
     tensorboard: bool = Field(description="write TensorBoard event files too")
-    fingerprints: dict[str, str] = Field(description="of the pictures and the base, by content")
+    init: Path | None = Field(default=None, description="LoRA file that the training starts from")
+    fingerprints: dict[str, str] = Field(description="of the base and of init, by content")
+    pictures: dict[str, str] = Field(description="name -> digest of a picture and its caption")
 
     def identity(self) -> dict[str, Any]:
         """Return what has to be the same for a checkpoint to be gone on from, flat."""
         train = self.train.model_dump(exclude=set(FREE_TO_CHANGE))
-        if self.train.lr_schedule == "constant":
-            del train["steps"]  # the first steps of a longer run are the same steps
         parts = {
             "dataset": self.dataset.model_dump(),
             "lora": self.lora.model_dump(),
@@ -51,7 +56,7 @@ class RunPlan(Record):
         flat = {f"{part}.{name}": v for part, values in parts.items() for name, v in values.items()}
         flat |= {"name": self.name, "resolution": self.resolution}
         flat |= {"validation_share": self.validation_share}
-        return flat | self.fingerprints
+        return flat | self.fingerprints | {"pictures": self.pictures}
 
     def summary(self) -> str:
         """Return the settings that people look for, in three lines."""
@@ -62,7 +67,7 @@ class RunPlan(Record):
             f"{train.steps} steps of {train.batch_size} pictures; {train.optimizer}, learning rate "
             f"{train.learning_rate:g}, {train.lr_schedule} after {train.lr_warmup_steps} steps of "
             f"warm-up; precision {train.mixed_precision}\n"
-            f"rank {lora.rank}, scale {lora.effective_alpha / lora.rank:g}; all settings: plan.json"
+            f"rank {lora.rank}, scale {lora.effective_alpha / lora.rank:g}; all settings: plan.toml"
         )
 
     def notes(self, pipeline: Any, base_sha256: str, dataset: Any) -> dict[str, str]:
@@ -85,12 +90,43 @@ class RunPlan(Record):
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Say what differs between two identities, one sentence each."""
-    return [
+    """Say what forbids to go on, one sentence each: what differs between two identities."""
+    found = [
         f"{name} was {before.get(name)}, now {now.get(name)}"
         for name in sorted(before.keys() | now.keys())
-        if _plain(before.get(name)) != _plain(now.get(name))
+        if name not in (PICTURES, *OF_THE_SCHEDULE)
+        and _plain(before.get(name)) != _plain(now.get(name))
     ]
+    old, new = before.get(PICTURES) or {}, now.get(PICTURES) or {}
+    for words, names in (
+        ("is new", new.keys() - old.keys()),
+        ("is not used any more", old.keys() - new.keys()),
+        ("or its caption changed", {n for n in new.keys() & old.keys() if new[n] != old[n]}),
+    ):
+        listed = sorted(names)
+        found += [f"{name} {words}" for name in listed[:MOST_NAMED]]
+        if len(listed) > MOST_NAMED:
+            found.append(f"and so for {len(listed) - MOST_NAMED} more")
+    return found
+
+
+def schedule_note(before: dict[str, Any], now: dict[str, Any], done: int) -> str:
+    """Say what going on with another number of steps makes of the schedule; "" if nothing.
+
+    Args:
+        before: Identity of the run as it was begun.
+        now: Identity of the run as it goes on.
+        done: Steps that have been made.
+    """
+    schedule = now["train.lr_schedule"]
+    if schedule == "constant" or all(before.get(n) == now.get(n) for n in OF_THE_SCHEDULE):
+        return ""
+    steps, planned = now["train.steps"], before.get("train.steps")
+    return (
+        f"The run was planned for {planned} steps and now goes to {steps}: from step {done + 1} "
+        f"the learning rate follows the {schedule} schedule of {steps} steps. The first {done} "
+        "steps followed the other one, so the result is not that of one run."
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,13 +18,16 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from toolkit.core import atomic
-from toolkit.core.errors import EnvironmentFault
+from toolkit.core.errors import HubError, UsageError
 from toolkit.core.reporting import TrainState
+from toolkit.lora_files import adapters
 
 from . import memory
 from .checkpoints import Checkpoints
-from .journal import LOG_FILE, Journal
-from .plan import RunPlan
+from .journal import Journal
+from .own_folder import PLAN_FILE, RECIPE_FILE, SHEET_FILE
+from .plan import RunPlan, schedule_note
+from .recipe import as_toml
 from .samples import Draw, Samples
 from .stopping import StopRequest
 from .validation import Validation
@@ -33,12 +35,6 @@ from .validation import Validation
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
 
-PLAN_FILE, SHEET_FILE = "plan.json", "samples.png"
-# What a run leaves in its folder, besides its adapter files.
-OWN_FOLDERS, OWN_FILES = (
-    ("checkpoints", "samples", "tensorboard"),
-    (PLAN_FILE, LOG_FILE, SHEET_FILE),
-)
 HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -87,7 +83,7 @@ class Run:
         self.is_main = is_main_process()  # the one that writes
         self.cache_dir = plan.cache_dir
         self._plan, self._folder, self._display = plan, folder, display
-        self._device = pipeline.unet.device
+        self._device, self._adapter = pipeline.unet.device, adapter
         self._identity = plan.identity()
         self._checkpoints = Checkpoints(folder / "checkpoints", plan.keep_checkpoints, display.say)
         # Looked at before anything is computed: other settings are refused at once.
@@ -109,9 +105,13 @@ class Run:
     def __enter__(self) -> Self:
         if self.is_main:
             atomic.write_text(self._folder / PLAN_FILE, self._plan.model_dump_json(indent=1))
+            atomic.write_text(self._folder / RECIPE_FILE, as_toml(self._plan))
             self._samples.draw_base()
             if self._validation and self._found is None:
                 self._journal.write(0, validation_loss=self._validation.loss())
+        if self._plan.init and self._found is None:
+            start_from(self._adapter, self._plan.init)
+            self._display.say(f"Starting from {self._plan.init.name}.")
         self._stop.__enter__()
         return self
 
@@ -131,6 +131,8 @@ class Run:
         if self._found is None:
             return None
         self._display.say(f"Going on after step {done} of {self._plan.train.steps}.")
+        if note := schedule_note(self._found.identity, self._identity, done):
+            self._display.say(note)
         return self._found.state
 
     def step(self, step: int, loss: float) -> None:
@@ -208,27 +210,18 @@ def announce(
         say(f"That may be too much. If it is, try {advice}.")
 
 
-def clear(folder: Path) -> None:
-    """Remove what an earlier run left in a folder, and nothing else."""
-    for name in OWN_FOLDERS:
-        shutil.rmtree(folder / name, ignore_errors=True)
-    for name in OWN_FILES:
-        (folder / name).unlink(missing_ok=True)
-
-
-def pick_device(wanted: str | None) -> str:
-    """Return the device to compute on; each process of a launch gets a card of its own.
+def start_from(adapter: nn.Module, file: Path) -> None:
+    """Put a LoRA file's weights into an adapter that has not been trained.
 
     Raises:
-        EnvironmentFault: It is not there.
+        UsageError: The adapter is another kind, or has other layers or another rank.
     """
-    has_card = torch.cuda.is_available()
-    device = wanted or ("cuda" if has_card else "cpu")
-    if device.startswith("cuda") and not has_card:
-        raise EnvironmentFault(
-            f"The device {device!r} was asked for, but torch finds no CUDA graphics card.",
-            fix="Leave --device out; `nox -s doctor` shows what torch can compute on.",
-        )
-    if device == "cuda":
-        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
-    return device
+    try:
+        adapters.load_adapter(adapter, file)
+    except (HubError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"The training cannot start from {file.name}: {error}",
+            where=str(file),
+            fix="Choose --rank, and the layers (--train-text-encoder, target_modules), as the file "
+            "has them: nox -s lora -- inspect " + str(file),
+        ) from error

@@ -6,14 +6,18 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from harness import paths
-from harness.protocol.track import Track
+from harness.protocol.track import DEFAULT_TRACK, load_track, track_names
 from harness.runs.folders import newest_adapter
 from harness.worker.jobs import ADAPTER_FILE, DELTA_FILE
 from toolkit.core.errors import HubError, UsageError
+from toolkit.core.settings import LoraConfig
 from toolkit.lora_files.header import read_header
 
 LORA_FILE, PLAN_FILE = "lora.safetensors", "plan.json"
+OWN = "trained"  # below runs/: what `nox -s train` left
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class Source:
         adapter: The adapter's own tensors.
         side_px: Side of the pictures that it was trained on.
         prompts: What to draw to see that a file does the same.
+        settings: What the adapter was made with; None: the contribution's own settings.
     """
 
     name: str
@@ -39,43 +44,56 @@ class Source:
     adapter: Path | None
     side_px: int
     prompts: tuple[str, ...]
+    settings: LoraConfig | None = None
 
 
-def find_source(name: str, track: Track, run: Path | None, base: str | None) -> Source:
+def find_source(name: str, track: str | None, run: Path | None, base: str | None) -> Source:
     """Find what a contribution trained last, or what lies in a folder.
 
     Args:
         name: The contribution.
-        track: Whose newest training is taken when no folder is named.
+        track: Whose newest training is taken when no folder is named; None: the newest of all, on
+            tracks and on somebody's own pictures.
         run: A folder of ``runs/``: of a run, of one of its seeds, or of ``nox -s train``.
         base: Another base than the training says.
 
     Raises:
-        UsageError: There is no training, or it left nothing that can be exported.
+        UsageError: There is no training.
     """
-    folder = newest_training(track, name) if run is None else training_in(run)
+    folder = newest_training(name, track) if run is None else training_in(run)
     plan = read_plan(folder / PLAN_FILE)
+    own_track = load_track(track or track_of(folder) or DEFAULT_TRACK)
     delta, lora, adapter = (
         path if path.is_file() else None
         for path in (folder / DELTA_FILE, folder / LORA_FILE, folder / ADAPTER_FILE)
     )
-    if delta is None and lora is None:
-        raise UsageError(
-            f"What {name} trained is no change of the base's weights, so no file can hold it.",
-            where=str(folder),
-            fix="Draw with it: nox -s generate -- " + name,
-        )
-    prompts = tuple(str(one) for one in _list(plan.get("prompts"))) or track.file.texts
+    prompts = tuple(str(one) for one in _list(plan.get("prompts"))) or own_track.file.texts
     return Source(
         name=name,
         folder=folder,
-        base=base or str(plan.get("base") or track.base_model),
+        base=base or str(plan.get("base") or own_track.base_model),
         delta=delta,
         lora=lora,
         adapter=adapter,
-        side_px=side_of(plan) or track.file.resolution,
+        side_px=side_of(plan) or own_track.file.resolution,
         prompts=prompts[:2],
+        settings=settings_of(plan, folder),
     )
+
+
+def require_change(source: Source) -> None:
+    """Make sure that a training changed the base's weights, which is all that a file can hold.
+
+    Raises:
+        UsageError: It did not.
+    """
+    if source.delta is None and source.lora is None:
+        raise UsageError(
+            f"What {source.name} trained is no change of the base's weights, so no file can hold "
+            "it.",
+            where=str(source.folder),
+            fix="Draw with it: nox -s generate -- " + source.name,
+        )
 
 
 def origins_of(source: Source) -> dict[str, object]:
@@ -93,20 +111,38 @@ def origins_of(source: Source) -> dict[str, object]:
     return {}
 
 
-def newest_training(track: Track, name: str) -> Path:
-    """Return the folder of the newest training on a track.
+def newest_training(name: str, track: str | None) -> Path:
+    """Return the folder of a contribution's newest training, on one track or anywhere.
 
     Raises:
         UsageError: There is none.
     """
-    adapter = newest_adapter(track.file.name, name)
-    if adapter is None:
+    found = trainings(name, track)
+    if not found:
+        where = f" on the track {track}" if track else ""
         raise UsageError(
-            f"{name} has not been trained on the track {track.file.name}.",
-            fix=f"nox -s contribution -- {name} --track {track.file.name}; or name the folder of "
-            f"another training: --run {paths.RUNS.name}/trained/{name}",
+            f"{name} has not been trained{where}.",
+            fix=f"nox -s contribution -- {name} --track {track or DEFAULT_TRACK}; or name the "
+            f"folder of another training: --run {paths.RUNS.name}/trained/{name}",
         )
-    return adapter.parent
+    return max(found, key=lambda path: path.stat().st_mtime).parent
+
+
+def trainings(name: str, track: str | None = None) -> list[Path]:
+    """Return the adapter files of a contribution's newest training on each track, and its own."""
+    tracks = [track] if track else track_names()
+    found = [path for one in tracks if (path := newest_adapter(one, name)) is not None]
+    own = paths.RUNS / OWN / name / ADAPTER_FILE
+    return [*found, own] if track is None and own.is_file() else found
+
+
+def track_of(folder: Path) -> str | None:
+    """Return the track below whose folder of ``runs/`` a training lies, if it does."""
+    place = folder.resolve()
+    if not place.is_relative_to(paths.RUNS):
+        return None
+    first = place.relative_to(paths.RUNS).parts[:1]
+    return first[0] if first and first[0] in track_names() else None
 
 
 def training_in(run: Path) -> Path:
@@ -117,10 +153,10 @@ def training_in(run: Path) -> Path:
     """
     candidates = [run, *sorted(run.glob("train/seed-*")), *sorted(run.glob("seed-*"))]
     for folder in candidates:
-        if any((folder / file).is_file() for file in (DELTA_FILE, LORA_FILE)):
+        if any((folder / file).is_file() for file in (DELTA_FILE, LORA_FILE, ADAPTER_FILE)):
             return folder
     raise UsageError(
-        f"There is no {DELTA_FILE} and no {LORA_FILE} in this folder or in its seeds.",
+        f"There is no {DELTA_FILE}, {LORA_FILE} or {ADAPTER_FILE} in this folder or its seeds.",
         where=str(run),
         fix="Name a folder such as runs/robot/Example1/<key> or runs/trained/Example1.",
     )
@@ -143,6 +179,21 @@ def read_plan(path: Path) -> dict[str, object]:
         raise UsageError(f"The plan of this training is damaged: {error}", where=str(path)) from (
             error
         )
+
+
+def settings_of(plan: dict[str, object], folder: Path) -> LoraConfig | None:
+    """Return what the adapter of a long training was made with.
+
+    Raises:
+        UsageError: The plan is damaged.
+    """
+    if "lora" not in plan:
+        return None
+    try:
+        return LoraConfig.model_validate_json(json.dumps(plan["lora"]))
+    except ValidationError as error:
+        what = f"The plan of this training is damaged: {error.errors()[0]['msg']}"
+        raise UsageError(what, where=str(folder / PLAN_FILE)) from error
 
 
 def _list(value: object) -> list[object]:

@@ -1,0 +1,18 @@
+"""All situations, in the order of the page."""
+
+from tests.situations.tables import (
+    bases,
+    captions,
+    colours,
+    files,
+    imports,
+    options,
+    runs,
+    steps,
+)
+
+SITUATIONS = [
+    case
+    for table in (captions, files, imports, colours, runs, bases, options, steps)
+    for case in table.CASES
+]
