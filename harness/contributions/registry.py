@@ -60,11 +60,12 @@ def find_folder(name: str) -> Path:
     if as_path.is_dir() and as_path.is_relative_to(paths.ROOT) and as_path != paths.ROOT:
         return as_path
     near = difflib.get_close_matches(name, contribution_names(), n=3, cutoff=0.5)
-    known = ", ".join(near or contribution_names()) or "none yet"
+    names = contribution_names()
+    hint = f"Did you mean: {', '.join(near)}?" if near else f"nox -s list shows all {len(names)}."
     raise UsageError(
         f"There is no contribution named {name!r}.",
         where="CONTRIBUTIONS/",
-        fix=f"Did you mean: {known}? To start a new one: nox -s new -- {name or 'MyIdea'}",
+        fix=f"{hint} To start a new one: nox -s new -- {name or 'MyIdea'}",
     )
 
 

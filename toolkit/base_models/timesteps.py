@@ -42,7 +42,8 @@ def first_timestep(steps: int, scheduler: SchedulerName | None, base: Path) -> i
         return None
     one_more = scheduler in ONE_MORE if scheduler else kind in ONE_MORE_CLASSES
     parts = steps + one_more
-    apart = int(config.get("num_train_timesteps", 1000)) // parts
+    # More parts than timesteps cannot be apart at all: then it begins beyond the last one.
+    apart = max(1, int(config.get("num_train_timesteps", 1000)) // parts)
     return (parts - 1) * apart + int(config.get("steps_offset", 0))
 
 

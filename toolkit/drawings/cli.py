@@ -174,10 +174,9 @@ def draw_again(options: argparse.Namespace, generate: Generate) -> list[Path]:
             fix=f"That one's weights have the SHA-256 {drawing.base_sha256}.",
         )
     picture = draw(generate, pipeline, drawing.prompts, drawing.config)[drawing.place]
-    path = options.out / picture_name(drawing)
+    path = free_name(options.out / picture_name(drawing), drawing)
     if path.resolve() == options.again.resolve():
         raise UsageError("The new picture would replace the old one.", fix="Name another --out.")
-    path = free_name(path, drawing)
     save_picture(picture, path, drawing.model_copy(update={"versions": package_versions()}))
     return [path]
 

@@ -12,7 +12,7 @@ from .problems import Problem, shown
 
 LAYOUTS: dict[Layout, str] = {
     "images": f"{IMAGES}/ with {CAPTIONS}/",
-    "metadata": f"captions in {METADATA}",
+    "metadata": f"captions in a list ({METADATA} or its kind)",
     "sidecars": "captions in .txt files beside them",
     "folders": "captions from the names of the folders",
     "pictures": "no captions",

@@ -147,9 +147,9 @@ def test_pictures_in_deeper_folders_are_not_used_without_a_word(tmp_path):
 
 def test_an_empty_folder_says_where_the_pictures_are(tmp_path):
     assert kinds(read_folder(tmp_path)) == [("error", "no-pictures")]
-    fill(tmp_path / "10_robot", {"b.png": "two"})
+    fill(tmp_path / "reg" / "10_robot", {"b.png": "two"})
     found = read_folder(tmp_path)
-    assert str(tmp_path / "10_robot") in found.problems[-1].fix
+    assert str(tmp_path / "reg" / "10_robot") in found.problems[-1].fix
 
 
 def test_a_folder_that_is_not_there(tmp_path):
