@@ -39,7 +39,7 @@ from toolkit.picture_sets.layouts import read_folder
 from toolkit.training_runs.checkpoints import Checkpoints, damage
 from toolkit.training_runs.options import add_options, resolve
 from toolkit.training_runs.own_folder import RESULTS, alone, clear
-from toolkit.training_runs.plan import RunPlan
+from toolkit.training_runs.plan import RunPlan, schedule_note
 from toolkit.training_runs.presets import TINY_BELOW_PX
 from toolkit.training_runs.stopping import StopRequest
 
@@ -198,8 +198,14 @@ def attempts(out: Path, plan: RunPlan, console: Console) -> tuple[Path | None, P
         def say(sentence: str) -> None:
             console.print(sentence, markup=False, soft_wrap=True)
 
-        Checkpoints(previous / "checkpoints", plan.keep_checkpoints, say).find(plan.identity())
-        console.print(f"Continuing the run in {out}.", markup=False, soft_wrap=True)
+        checkpoints = Checkpoints(previous / "checkpoints", plan.keep_checkpoints, say)
+        newest = checkpoints.find(plan.identity())
+        say(f"Continuing the run in {out}.")
+        if newest is not None:
+            done, before = checkpoints.begun(newest)
+            say(f"Going on after step {done} of {plan.train.steps}.")
+            if note := schedule_note(before, plan.identity(), done):
+                say(note)
     last = int(previous.name.removeprefix("job-")) if previous else 0
     return previous, out / f"job-{last + 1:04d}"
 

@@ -22,7 +22,7 @@ import pytest
 from harness.sandbox.allowance import allowance
 from harness.sandbox.child import Child
 from harness.sandbox.files import JOB_FILE, LOG_FILE
-from harness.sandbox.limits import Usage
+from harness.sandbox.limits import Limits, Usage
 from harness.sandbox.outcome import Ending
 from harness.sandbox.phase_clock import Meter
 from harness.sandbox.tidy import remove_tree
@@ -45,6 +45,7 @@ class ForkedChild(Child[Any]):
         out: Path,
         timeout_s: float,
         read_answer: Callable[[bytes], Any],
+        limits: Limits | None = None,
     ) -> None:
         self.label, self.out, self.outcome = label, out, None
         self.meter = Meter()
@@ -88,6 +89,11 @@ class ForkedChild(Child[Any]):
             self.outcome = self._ending.outcome(code, None, Usage())
             remove_tree(self.out / "tmp")
         return True
+
+    def ended(self) -> Any:
+        """Return how the fork ended."""
+        assert self.outcome is not None
+        return self.outcome
 
     def kill(self) -> None:
         """End the fork."""

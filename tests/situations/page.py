@@ -11,11 +11,15 @@ PAGE = paths.ROOT / "docs" / "situations.md"
 HEAD = """\
 # What people come with, and what happens
 
-{count} situations with pictures, captions, bases and options as people have them. Each is a test: the command ends as it stands here, without a
-traceback; no file that was there before is changed; and what is not used is named. `python -m tests.situations` writes this page.
+{count} situations with pictures, captions, bases and options as people have them.
+Each is a test: the command ends as it stands here, without a traceback; no file
+that was there before is changed; and what is not used is named.
+`python -m tests.situations` writes this page.
 
-"ends with" is the exit code: 0 fine, 1 something is wrong with files, 2 with the call. The words behind `nox -s` are those of the
-[README](../README.md); `draw` is `python -m src.generate`.
+"ends with" is the exit code: 0 fine, 1 something is wrong with files, 2 with the
+call. In front of the words stands `nox -s`, and `--` behind the first of them
+(see the [README](../README.md)); `draw` is `python -m src.generate`, and
+`reference` is `python -m src.main`.
 """
 
 

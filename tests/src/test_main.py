@@ -104,7 +104,7 @@ def test_a_base_in_half_precision_is_trained_in_float32(base_dir):
         (["--rank", "0"], 2, "rank: Input should be greater"),
         (["--resolution", "60"], 2, "height: Input should be a multiple of 8"),
         (["--resume"], 2, "no run to go on with"),
-        (["--validation-share", "0.9"], 1, "leaves none to train on"),
+        (["--validation-share", "0.9", "--validate-every", "1"], 1, "leaves none to train on"),
         (["--mixed-precision", "fp16"], 1, "cannot train in fp16"),
         (["--device", "cuda"], 1, "no CUDA graphics card"),
         (["--optimizer", "adamw8bit"], 1, "python -m pip install bitsandbytes"),

@@ -37,10 +37,9 @@ def pick_device(wanted: str | None) -> str:
     device = wanted or ("cuda" if cards else "cpu")
     number = int(device.partition(":")[2] or 0)
     if device.startswith("cuda") and number >= cards:
-        found = f"{cards} CUDA graphics card{'' if cards == 1 else 's'}" if cards else "none"
+        found = f"{cards} CUDA graphics cards, from cuda:0" if cards else "no CUDA graphics card"
         raise EnvironmentFault(
-            f"The device {device!r} was asked for, but torch finds no such CUDA graphics card "
-            f"({found}).",
+            f"The device {device!r} was asked for, but torch finds {found}.",
             fix="Leave --device out; `nox -s doctor` shows what torch can compute on.",
         )
     if device == "mps" and not torch.backends.mps.is_available():

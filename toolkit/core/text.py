@@ -8,7 +8,7 @@ MOST_NAMES = 10
 
 
 def suggestion(word: str, known: tuple[str, ...]) -> str:
-    """Return "Did you mean ...?" for a near name, otherwise the known ones, or the first of many."""
+    """Return "Did you mean ...?" for a near name, otherwise the known ones, the first of many."""
     by_small = {name.casefold(): name for name in known}
     near = difflib.get_close_matches(word.casefold(), by_small, n=1, cutoff=0.6)
     if near:

@@ -11,10 +11,13 @@ from pydantic import ValidationError
 
 from toolkit.core.command_line import exit_code
 from toolkit.core.errors import UsageError
+from toolkit.core.native_size import native_size_px
 from toolkit.core.settings import DatasetConfig
 
-PREVIEW = "preview.html"
+PREVIEWS = Path("runs/preview")
+EMBEDDED = Path("models/tiny-sd")
 THUMBNAIL_PX = 192
+MARK = b"picture_sets preview"  # in the head of templates/preview.html
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -29,9 +32,8 @@ def build_parser() -> argparse.ArgumentParser:
     check = _command(commands, "check", "list everything that is wrong with a folder")
     check.add_argument("--json", action="store_true", help="print JSON instead of text")
     preview = _command(commands, "preview", "write one HTML page with pictures, captions, problems")
-    preview.add_argument(
-        "--out", type=Path, default=Path(PREVIEW), help="the page (default: %(default)s)"
-    )
+    out = "the page (default: runs/preview/ and the name of the folder)"
+    preview.add_argument("--out", type=Path, help=out)
     _add_writers(commands)
     return parser
 
@@ -65,8 +67,10 @@ def _command(
         name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="the pictures, in any layout")
+    base = "the base that will be trained, a folder: its size counts (default: %(default)s)"
+    parser.add_argument("--base", type=Path, default=EMBEDDED, help=base)
     parser.add_argument(
-        "--resolution", type=int, default=512, help="what training will use, in pixels (512)"
+        "--resolution", type=int, help="what training will use, in pixels, if not the base's size"
     )
     # The fields of [settings.dataset], under the same names.
     parser.add_argument("--repeats", type=int, help="items made of each picture")
@@ -94,6 +98,8 @@ def config_of(parsed: argparse.Namespace) -> DatasetConfig:
     except ValidationError as error:
         faults = [f"--{str(f['loc'][0]).replace('_', '-')}: {f['msg']}" for f in error.errors()]
         raise UsageError("; ".join(faults), fix="See --help.") from error
+    if parsed.resolution is None:
+        parsed.resolution = native_size_px(parsed.base)
     if parsed.resolution < 16 or parsed.resolution % 8:
         raise UsageError(
             f"--resolution {parsed.resolution} is not a multiple of 8 from 16.",
@@ -116,9 +122,8 @@ def _check(parsed: argparse.Namespace) -> int:
     from .preflight import check_folder
     from .render import as_json, as_text
 
-    report = check_folder(
-        parsed.folder, parsed.resolution, config_of(parsed), progress=_show_progress
-    )
+    config = config_of(parsed)
+    report = check_folder(parsed.folder, parsed.resolution, config, progress=_show_progress)
     print(as_json(report) if parsed.json else as_text(report))
     return 1 if report.errors else 0
 
@@ -127,12 +132,24 @@ def _preview(parsed: argparse.Namespace) -> int:
     from .page import write_page
     from .preflight import check_folder
 
-    report = check_folder(
-        parsed.folder, parsed.resolution, config_of(parsed), THUMBNAIL_PX, _show_progress
-    )
-    write_page(report, parsed.out)
-    print(parsed.out)
+    config = config_of(parsed)
+    report = check_folder(parsed.folder, parsed.resolution, config, THUMBNAIL_PX, _show_progress)
+    out = parsed.out or PREVIEWS / f"{parsed.folder.resolve().name}.html"
+    refuse_strangers_page(out)
+    write_page(report, out)
+    print(out)
     return 1 if report.errors else 0
+
+
+def refuse_strangers_page(out: Path) -> None:
+    """Refuse to replace a file that ``preview`` did not write.
+
+    Raises:
+        UsageError: There is one.
+    """
+    if out.exists() and (out.is_dir() or MARK not in out.read_bytes()[:4096]):
+        fix = "Name another --out."
+        raise UsageError("--out is there, and no page of preview.", where=str(out), fix=fix)
 
 
 def _show_progress(done: int, total: int) -> None:

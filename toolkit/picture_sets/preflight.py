@@ -134,6 +134,8 @@ def about_one(
         yield as_problem("shape", path, name=name, cut=cut, or_buckets=more, **size)
     if header.frames > 1:
         yield as_problem("animated", path, name=name, frames=header.frames)
+    if header.profile_fault:
+        yield as_problem("profile", path, name=name, fault=header.profile_fault)
     if facts.blank:
         yield as_problem("blank", path, name=name)
     caption = with_trigger(facts.picture.caption, config.trigger_word)

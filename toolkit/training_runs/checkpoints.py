@@ -89,6 +89,11 @@ class Checkpoints:
         state = TrainState(load_tensors(folder / TENSORS), saved["values"])
         return Checkpoint(saved["step"], state, saved["identity"])
 
+    def begun(self, folder: Path) -> tuple[int, dict[str, Any]]:
+        """Return after which step a whole checkpoint was taken, and the identity of its run."""
+        saved = json.loads((folder / VALUES).read_text(encoding="utf-8"))
+        return saved["step"], saved["identity"]
+
     def find(self, identity: dict[str, Any]) -> Path | None:
         """Return the folder of the newest whole checkpoint, or None; imports no torch.
 

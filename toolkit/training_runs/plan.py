@@ -61,13 +61,14 @@ class RunPlan(Record):
     def summary(self) -> str:
         """Return the settings that people look for, in three lines."""
         train, lora = self.train, self.lora
+        init = f"; starting from {self.init}" if self.init else ""
         return (
             f"{self.name}: {self.data_dir} on {self.base} at {self.resolution} px, preset "
             f"{self.preset}, seed {train.seed}\n"
             f"{train.steps} steps of {train.batch_size} pictures; {train.optimizer}, learning rate "
             f"{train.learning_rate:g}, {train.lr_schedule} after {train.lr_warmup_steps} steps of "
             f"warm-up; precision {train.mixed_precision}\n"
-            f"rank {lora.rank}, scale {lora.effective_alpha / lora.rank:g}; all settings: plan.toml"
+            f"rank {lora.rank}, scale {lora.effective_alpha / lora.rank:g}; all settings: plan.toml{init}"
         )
 
     def notes(self, pipeline: Any, base_sha256: str, dataset: Any) -> dict[str, str]:

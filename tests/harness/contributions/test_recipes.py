@@ -132,6 +132,7 @@ def test_the_sandbox_shows_the_folders_of_the_parts_and_of_nobody_else(hub, tmp_
         base_model="x",
         out=tmp_path / "out",
         adapter=tmp_path / "a",
+        lora={},
         prompts=("x",),
         config={},
     )

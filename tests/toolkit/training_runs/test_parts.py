@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from src.dataset import make_dataset
 from src.generate import generate
@@ -16,22 +18,24 @@ from src.lora import make_lora
 from src.train import train
 from tests.src.support import Steps, open_dataset
 from toolkit.core.errors import EnvironmentFault, UsageError
+from toolkit.core.native_size import native_size_px
 from toolkit.core.reporting import TrainState
 from toolkit.core.settings import GenerateConfig, LoraConfig, Settings, TrainConfig
 from toolkit.training_runs import memory
 from toolkit.training_runs.checkpoints import Checkpoints
 from toolkit.training_runs.command_line import parse_options
+from toolkit.training_runs.fingerprint import base_fingerprint
 from toolkit.training_runs.journal import Journal
 from toolkit.training_runs.line import Line
-from toolkit.training_runs.options import native_size_px, resolve
-from toolkit.training_runs.plan import FREE_TO_CHANGE
+from toolkit.training_runs.options import resolve
+from toolkit.training_runs.own_folder import clear
+from toolkit.training_runs.plan import FREE_TO_CHANGE, differences, schedule_note
 from toolkit.training_runs.presets import PRESETS, clamp, fast_layers_for
-from toolkit.training_runs.run import clear
 from toolkit.training_runs.samples import Samples, undisturbed
 from toolkit.training_runs.stopping import StopRequest
 from toolkit.training_runs.validation import Validation, split_dataset
 
-IDENTITY = {"train.seed": 1, "lora.target_modules": ("to_q",)}
+IDENTITY = {"train.seed": 1, "train.steps": 9, "lora.target_modules": ("to_q",)}
 
 
 def state_of(number):
@@ -329,7 +333,9 @@ def test_a_tiny_base_is_trained_faster_and_shorter_than_sd(data_dir, base_dir, t
     assert scaled.train.learning_rate == pytest.approx(2e-4)
 
 
-def test_every_option_reaches_the_plan(data_dir, base_dir):
+def test_every_option_reaches_the_plan(data_dir, base_dir, tmp_path):
+    init = tmp_path / "init.safetensors"
+    save_file({"lora_unet_x.lora_down.weight": torch.zeros(6, 4)}, init)
     given = {
         "--steps": "7", "--batch-size": "3", "--learning-rate": "0.01", "--seed": "9",
         "--text-encoder-learning-rate": "0.02", "--optimizer": "adafactor", "--alpha": "3",
@@ -337,10 +343,11 @@ def test_every_option_reaches_the_plan(data_dir, base_dir):
         "--min-snr-gamma": "5", "--noise-offset": "0.05", "--mixed-precision": "bf16",
         "--gradient-accumulation-steps": "2", "--rank": "6", "--repeats": "2",
         "--keep-tokens": "1", "--trigger-word": "zyx", "--num-inference-steps": "11",
-        "--guidance-scale": "2.5", "--negative-prompt": "bad", "--sample-every": "21",
-        "--validate-every": "22", "--validation-share": "0.25", "--checkpoint-every": "23",
+        "--guidance-scale": "2.5", "--negative-prompt": "bad", "--sample-every": "2",
+        "--validate-every": "3", "--validation-share": "0.25", "--checkpoint-every": "23",
         "--keep-checkpoints": "4", "--resolution": "128", "--prompt": "draw this",
         "--cache": str(data_dir / "kept"), "--preset": "style", "--fast-layers": "all",
+        "--init": str(init),
     }  # fmt: skip
     flags = (
         *("--train-text-encoder", "--gradient-checkpointing", "--flip", "--buckets"),
@@ -357,28 +364,57 @@ def test_every_option_reaches_the_plan(data_dir, base_dir):
         field = other_names.get(field, field)
         assert flat[field] != before[field], option
     # Options of the command, not of the plan.
-    rest = {"data", "base", "out", "device", "resume", "fresh"}
+    rest = {"data", "base", "out", "device", "resume", "fresh", "config"}
     declared = {name for name in vars(parse_options([])) if name not in rest}
     assert declared == {o.removeprefix("--").replace("-", "_") for o in (*given, *flags)}
 
 
 def test_the_identity_leaves_out_what_changes_nothing(data_dir, base_dir):
-    plan = plan_of(data_dir, base_dir, "--lr-schedule", "constant")
-    longer = plan_of(
-        data_dir, base_dir, "--lr-schedule", "constant", "--steps", "999",
-        "--lr-warmup-steps", str(plan.train.lr_warmup_steps), "--gradient-checkpointing",
-    )  # fmt: skip
-    assert plan.identity() == longer.identity()
+    plan = plan_of(data_dir, base_dir).identity()
+    longer = plan_of(data_dir, base_dir, "--steps", "999", "--gradient-checkpointing").identity()
+    assert differences(plan, longer) == []
+    assert "planned for 125 steps and now goes to 999" in schedule_note(plan, longer, 7)
+    assert schedule_note(plan, plan, 7) == ""
     assert set(FREE_TO_CHANGE) <= set(TrainConfig.model_fields)
-    assert plan.identity() != plan_of(data_dir, base_dir).identity()
+    other = plan_of(data_dir, base_dir, "--lr-schedule", "constant").identity()
+    assert differences(plan, other) == ["train.lr_schedule was cosine, now constant"]
+
+
+def test_a_base_is_known_by_what_is_in_it(base_dir, tmp_path):
+    before = base_fingerprint(base_dir)
+    moved = shutil.copytree(base_dir, tmp_path / "moved")
+    (moved / "README.md").write_text("x")
+    assert base_fingerprint(moved) == before
+    file, renamed = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    weights = {"unet": torch.zeros(1 << 20), "vae": torch.zeros(1 << 18)}
+    save_file(weights, file)
+    save_file(weights, renamed)
+    assert base_fingerprint(file) == base_fingerprint(renamed)
+    save_file(weights | {"vae": torch.ones(1 << 18)}, renamed)  # the head and the size stay
+    assert base_fingerprint(file) != base_fingerprint(renamed)
+
+
+def test_pictures_that_differ_are_named(data_dir, base_dir):
+    plan = plan_of(data_dir, base_dir).identity()
+    names = sorted(plan["pictures"])
+    now = {**dict.fromkeys(names[1:], "x"), "new.png": "y"}
+    said = differences(plan, plan | {"pictures": now})
+    assert said[:2] == ["new.png is new", f"{names[0]} is not used any more"]
+    assert all(name in " ".join(said) for name in names)
 
 
 def test_fresh_removes_what_a_run_left_and_nothing_else(tmp_path):
-    (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "log.jsonl").touch()
-    (tmp_path / "holiday.jpg").touch()
+    mine = ["checkpoints/best.pt", "samples/me.png", "holiday.jpg", "tensorboard/notes.txt"]
+    left = ["checkpoints/step-000001/a", "samples/base-0.png", "samples/step-000001.png"]
+    left += ["log.jsonl", "tensorboard/events.out.tfevents.1", "job-0001/job.json"]
+    for name in (*mine, *left):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
     clear(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["holiday.jpg"]
+    found = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
+    assert found == set(mine)
+    clear(tmp_path)  # no run's folder any more
+    assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == len(mine)
 
 
 def test_frozen_models_leave_the_device_while_training(pipeline, adapter, data_dir):
