@@ -17,7 +17,8 @@ from .problems import refuse_errors, shown
 
 # Faults of a list: which picture has which caption is not known until they are mended.
 LISTS = ("metadata-line", "metadata-twice")
-UNREAD = "caption-unreadable"
+# Whose caption that is, or what it says, is not known.
+UNREAD = ("caption-unreadable", "same-stem")
 # What the copy itself answers, picture by picture.
 ANSWERED = (*LISTS, "captions-none", "caption-missing", "repeats", "caption-empty")
 # Folders whose names are no label of what they hold.
@@ -61,7 +62,9 @@ def _from_csv(source: Path, out: Path, rest: list[str]) -> int:
 def _copy(source: Path, out: Path, caption: str, progress: Progress, name: Path) -> int:
     found = read_folder(source, trigger_word=caption)
     refuse_errors([p for p in found.problems if p.kind in LISTS], name)
-    unread = {path: p.message for p in found.problems if p.kind == UNREAD for path in p.others}
+    unread = {
+        path: p.message for p in found.problems if p.kind in UNREAD for path in (p.path, *p.others)
+    }
     labels = {} if caption or found.layout != "pictures" else _labels(found, source)
     kept, left_out = [], []
     for picture in found.pictures:
@@ -82,7 +85,7 @@ def _copy(source: Path, out: Path, caption: str, progress: Progress, name: Path)
     ]
     print(_report([*copied, *left_out], source, out, name))
     for problem in found.problems:
-        if problem.kind not in (UNREAD, *ANSWERED):
+        if problem.kind not in (*UNREAD, *ANSWERED):
             print(f"  {problem.message}")
     return 0
 

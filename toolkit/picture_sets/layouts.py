@@ -58,7 +58,9 @@ def read_folder(data_dir: Path, trigger_word: str = "") -> PictureSet:
     tree = scan(data_dir)
     problems = tree.problems
     lines = read_lists(tree.lists, tree.pictures, data_dir, problems)
-    home = data_dir / IMAGES if (data_dir / IMAGES).is_dir() else data_dir
+    home = data_dir / IMAGES
+    if not any(home in path.parents for path in tree.pictures):
+        home = data_dir
     paths = used(tree, home, lines)
     problems += unused(tree, set(paths), home, data_dir)
     files = matches(paths, tree.captions, data_dir)
@@ -121,11 +123,12 @@ def used(tree: Tree, home: Path, lines: dict[Path, Line]) -> list[Path]:
 def unused(tree: Tree, paths: set[Path], home: Path, folder: Path) -> Iterator[Problem]:
     """Yield what is said about pictures that are not used, and about a folder without any."""
     deeper = Counter(path.parent for path in tree.pictures if path not in paths)
+    for place, count in deeper.items():
+        name = shown(place, folder)
+        yield as_problem("nested", place, count=count, name=name, home=shown(home, folder))
     if paths:
-        for place, count in deeper.items():
-            name = shown(place, folder)
-            yield as_problem("nested", place, count=count, name=name, home=shown(home, folder))
-    elif not tree.lists or deeper:
+        return
+    if not tree.lists or deeper:
         likely = max(deeper, key=lambda path: deeper[path], default=None)
         fix = f"There are some in {likely}: name that folder." if likely else None
         extensions = ", ".join(EXTENSIONS)

@@ -3,6 +3,9 @@
     command_line.py the command line of `python -m src.main`
     options.py      its options, which `nox -s train` shares
     presets.py      settings by goal: subject, style, smoke
+    fields.py       which options are fields of which settings
+    recipe.py       plan.toml: the settings as options
+    own_folder.py   a run's folder: no file of a person is replaced or removed
     plan.py         the resolved settings of a run, and which of them may change on resuming
     fingerprint.py  digests of the pictures and the base
     loop.py         device, precision, optimiser, going on and reports: all that the loop calls
@@ -20,5 +23,6 @@
     stopping.py     Ctrl-C: finish the step, save it, say how to continue
     line.py         the progress line
 
-command_line, options, presets, plan, fingerprint, targets and stopping import no torch.
+command_line, fields, recipe, own_folder, options, presets, plan, fingerprint, targets and stopping
+import no torch.
 """

@@ -68,7 +68,8 @@ class RunPlan(Record):
             f"{train.steps} steps of {train.batch_size} pictures; {train.optimizer}, learning rate "
             f"{train.learning_rate:g}, {train.lr_schedule} after {train.lr_warmup_steps} steps of "
             f"warm-up; precision {train.mixed_precision}\n"
-            f"rank {lora.rank}, scale {lora.effective_alpha / lora.rank:g}; all settings: plan.toml{init}"
+            f"rank {lora.rank}, scale {lora.effective_alpha / lora.rank:g}; all settings: "
+            f"plan.toml{init}"
         )
 
     def notes(self, pipeline: Any, base_sha256: str, dataset: Any) -> dict[str, str]:

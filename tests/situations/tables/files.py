@@ -181,6 +181,27 @@ CASES = [
         code=1,
     ),
     row(
+        "`Images/` that is empty, pictures elsewhere",
+        "those are used",
+        {**good(folder="photos/cups"), "photos/Images/Thumbs.db": b"x"},
+        [READY, "5 pictures"],
+    ),
+    row(
+        "a preview over a file of one's own",
+        "refused: it is no page of preview",
+        {**good(), "mine.html": "mine"},
+        ["no page of preview"],
+        code=2,
+        typed="dataset preview photos --out mine.html",
+    ),
+    row(
+        "the embedded base's pictures of 80 pixels",
+        "judged at the base's 64 pixels, not at 512",
+        good(),
+        [READY, "squares at 64 px"],
+        typed="dataset check photos",
+    ),
+    row(
         "a zip where a folder belongs",
         "refused: the command that unpacks it is said",
         {"photos.zip": {"a.png": 1}},

@@ -223,6 +223,13 @@ CASES = [
         code=1,
     ),
     row(
+        "`a.png` and `a.jpg` with one `a.txt`",
+        "both are left out with the reason: whose it is cannot be known",
+        {**good(1), "photos/a.png": 1, "photos/a.jpg": 2, "photos/a.txt": "a mug"},
+        ["a.png -> left out: a.jpg, a.png would share one caption"],
+        then=captions("new", **{"0": "a sks mug, view 0"}),
+    ),
+    row(
         "two nearly equal pictures",
         "the larger stays, and that is said",
         {

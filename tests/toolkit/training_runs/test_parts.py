@@ -287,7 +287,7 @@ def test_the_next_thing_to_try_goes_from_harmless_to_harmful():
 
 def plan_of(data_dir, base_dir, *typed, settings=None):
     options = parse_options(["--data", str(data_dir), "--base", str(base_dir), *typed])
-    return resolve(options, "Foo", settings or Settings(), data_dir / "none")
+    return resolve(options, "Foo", settings or Settings(), data_dir.parent / "none")
 
 
 def test_steps_come_from_the_number_of_pictures():
