@@ -6,6 +6,7 @@ Only the command that was typed imports torch; `--help` and wrong calls answer a
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -20,12 +21,17 @@ from .layout import Layout, read_layout
 
 if TYPE_CHECKING:
     from .memory import Lora
+    from .report import Report
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code."""
     parsed = build_parser().parse_args(argv)
     return exit_code(lambda: COMMANDS[parsed.command](parsed), faults=())
+
+
+# Of this hub; elsewhere there is none.
+EMBEDDED = Path(__file__).resolve().parents[2] / "models" / "tiny-sd"
 
 
 def _layout(parsed: argparse.Namespace) -> Layout | None:
@@ -62,10 +68,30 @@ def _inspect(parsed: argparse.Namespace) -> None:
     from .report import inspect_lora
 
     reports = [inspect_lora(path, _layout(parsed)) for path in parsed.file]
+    if parsed.base is None and EMBEDDED.is_dir():
+        reports = [
+            _for_embedded(report, path) for report, path in zip(reports, parsed.file, strict=True)
+        ]
     if parsed.json:
         print("[" + ",\n".join(report.to_json() for report in reports) + "]")
     else:
         print("\n\n".join(map(render, reports)))
+
+
+def _for_embedded(report: Report, path: Path) -> Report:
+    """Return a report on a file of the hub's embedded base as such; others stay as they are."""
+    from .report import OTHER_BASE, inspect_lora
+
+    if OTHER_BASE not in report.loads_in.values():
+        return report
+    with contextlib.suppress(HubError):  # it has layers that the embedded base has not
+        found = inspect_lora(path, read_layout(EMBEDDED))
+        if OTHER_BASE not in found.loads_in.values():
+            found.warnings.append(
+                "It was made for the hub's embedded base, models/tiny-sd, and fits that alone."
+            )
+            return found
+    return report
 
 
 def _convert(parsed: argparse.Namespace) -> None:

@@ -59,6 +59,9 @@ class Report:
         return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
 
 
+OTHER_BASE = "no: it was made for another base model"
+
+
 def inspect_lora(path: Path, layout: Layout | None = None) -> Report:
     """Examine a file or folder.
 
@@ -153,8 +156,7 @@ def _block(layer: str) -> str:
 def _verdicts(tensors: dict[str, Entry], lora: Lora, layout: Layout) -> dict[str, str]:
     keys = sorted(tensors)
     if misfit(lora, layout):
-        text = "no: it was made for another base model"
-        return {"ComfyUI": text, "A1111": text, "diffusers": text}
+        return dict.fromkeys(("ComfyUI", "A1111", "diffusers"), OTHER_BASE)
     verdicts = {}
     for program, accepts in (("ComfyUI", accepted_by_comfyui), ("A1111", accepted_by_a1111)):
         count = sum(map(accepts, keys))

@@ -69,6 +69,7 @@ def export(source: Source, wish: Wish, say: Callable[[str], None]) -> dict[str, 
         "base": Path(source.base).name,
         "base_sha256": base_hash(base),
         "format": wish.form,
+        "resolution": source.side_px,
         **origins_of(source),
     }
     if wish.form == "merged":

@@ -72,7 +72,9 @@ def write_export(
     lora: Lora, path: Path, form: ExportFormat, dtype: DtypeName, note: dict[str, object]
 ) -> None:
     """Write a LoRA with a note about how it was made in its header, and beside a PEFT folder."""
-    noted = Lora(lora.layers, {**lora.metadata, NOTE: json.dumps(note)})
+    size = f"{note['resolution']}x{note['resolution']}"
+    about = {"modelspec.resolution": size, NOTE: json.dumps(note)}
+    noted = Lora(lora.layers, {**lora.metadata, **about})
     if form == "peft":
         if path.exists():
             remove_tree(path)  # a draft of ours; PEFT folders are only ever written anew

@@ -12,6 +12,7 @@ from harness import paths
 from harness.commands.cli import main
 from tests.harness.forked import fork_children
 from tests.situations.situation import good, write
+from toolkit.lora_files.cli import main as lora
 
 SHORT = ("--num-inference-steps", "1", "--batch-size", "1", "--prompt", "a mug")
 
@@ -62,6 +63,12 @@ def test_what_was_trained_last_is_drawn_and_exported(here, capsys):
     assert main(["export", "Example1", "--no-pictures", "--out", str(out)]) == 0
     with safe_open(out, "pt") as file:
         assert any(name.endswith("lora_up.weight") for name in file.keys())  # noqa: SIM118
+        assert file.metadata()["modelspec.resolution"] == "64x64"
+    capsys.readouterr()
+    assert lora(["inspect", str(out)]) == 0
+    shown = capsys.readouterr().out
+    assert "the hub's embedded base, models/tiny-sd" in shown
+    assert "another base model" not in shown
 
 
 def test_a_run_goes_on_with_more_steps_and_with_rubbish_beside_its_pictures(here, capsys):
