@@ -51,11 +51,16 @@ KNOW = """
   multiplier the network was made with. The table merges module by module, which obeys it.
 - **LyCORIS' DyLoRA** divides by the number of blocks in training, and files are read as divided by
   the rank: they act at 1 / `block_size` of what was trained (4 unless told). Train with
-  `block_size=1`. Its own `merge_to` draws a rank by lot.
+  `block_size=1`. Its own `merge_to` draws a rank by lot, and a DyLoRA network that is to train on
+  from such a file starts from nothing.
 - **LyCORIS' preset `ia3`** finds no layer of SD 1.x (4.1.3), and the file is empty.
 - **LyCORIS 4.1.3 stops on SD 1.x with its preset `full`**, the one that it takes unless told: it
   finds the two layers of `time_embedding` by class and by name (`duplicated lora name`). Loading
   a file through `lycoris.kohya` stops there, too. Apply `attn-mlp` first, or take version 3.2.
+- **diffusers 0.42.1 draws with the dropout of the training** if the file's
+  `lora_adapter_metadata` names one, until `pipe.unet.eval()`. What the hub writes there names none.
+- **diffusers' `fuse_qkv_projections`** leaves a LoRA out of the layers that it fuses, whichever
+  comes first. Take it back before you load a file.
 - **ComfyUI** knows attention layers with dots only in the spelling of diffusers before 0.20. Of a
   file in diffusers' format it takes the rest. Give it kohya's format.
 - **The text encoder** is called `lora_te_text_model_...` everywhere. With transformers 5.6 or
