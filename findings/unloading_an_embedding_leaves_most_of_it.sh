@@ -9,9 +9,9 @@
 #           unloaded (an error: not there). The table itself is a new one whose weights require
 #           gradients, though the text encoder was frozen. Unloading without names removes all
 #           vectors, and unfreezes the table as well. The unloading says nothing.
-# Matters:  embeddings usually have more than one vector. And whoever previews an embedding before
-#           making an optimiser from all trainable weights trains 49408 tokens of CLIP along with
-#           the LoRA. Unload without names, and freeze again.
+# Matters:  embeddings usually have more than one vector. And a user who previews an embedding
+#           before making an optimizer from all trainable weights trains all tokens of CLIP along
+#           with the LoRA. Unload without names, and freeze again.
 . "$(dirname "$0")/_environment.sh"
 environment torch==2.13.0 diffusers==0.42.1 transformers==5.23.0 numpy==2.4.6
 "$PYTHON" - <<'EOF'
