@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from harness import paths
 from harness.protocol.track import DEFAULT_TRACK, load_track
 from harness.worker.jobs import DELTA_FILE, seed_folder
-from recipes.fit_for_purpose import __main__ as fit
+from tests.proofs.fit_for_purpose import __main__ as fit
 
 BASE = 0.4
 

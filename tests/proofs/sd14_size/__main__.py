@@ -1,6 +1,6 @@
 """Train, save, load and draw at SD 1.4's size: ``nox -s sd14``.
 
-python -m recipes.sd14_size --resolution 64 --out recipes/sd14_size/result.json
+python -m tests.proofs.sd14_size --resolution 64 --out tests/proofs/sd14_size/result.json
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 
 from harness import paths
-from recipes.sd14_size.each import BOOK, tried
+from tests.proofs.sd14_size.each import BOOK, tried
 from toolkit.core import atomic
 
 GIB = 2**30
@@ -28,7 +28,7 @@ GIB = 2**30
 
 def main() -> int:
     """Run once and write what it took."""
-    parser = argparse.ArgumentParser(prog="python -m recipes.sd14_size", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.proofs.sd14_size", description=__doc__)
     parser.add_argument("--resolution", type=int, default=64, help="in pixels (default: 64)")
     parser.add_argument("--steps", type=int, default=2, help="of training (default: 2)")
     parser.add_argument("--threads", type=int, default=1, help="of torch (default: 1)")
@@ -54,11 +54,11 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     """
     import torch
 
-    from recipes.sd14_size.models import build_pipeline
     from src.dataset import make_dataset
     from src.generate import generate
     from src.lora import make_lora
     from src.train import train
+    from tests.proofs.sd14_size.models import build_pipeline
     from toolkit.core.settings import DatasetConfig, GenerateConfig, LoraConfig, TrainConfig
     from toolkit.lora_files.adapters import load_adapter, save_adapter
     from toolkit.training_runs import memory

@@ -7,7 +7,7 @@ from toolkit.core import atomic
 
 from .results import Consumed, Elsewhere, Produced, Ran
 
-RESULT = paths.ROOT / "recipes" / "elsewhere" / "result.json"
+RESULT = paths.ROOT / "tests" / "proofs" / "elsewhere" / "result.json"
 PAGE = paths.ROOT / "docs" / "elsewhere.md"
 
 HEAD = """# Your files elsewhere

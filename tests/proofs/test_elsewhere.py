@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from recipes.elsewhere import page
-from recipes.elsewhere.programs import MARKS, found_in, importable
-from recipes.elsewhere.results import Elsewhere
+from tests.proofs.elsewhere import page
+from tests.proofs.elsewhere.programs import MARKS, found_in, importable
+from tests.proofs.elsewhere.results import Elsewhere
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.contributions import registry
-from recipes.exports import __main__ as exports
+from tests.proofs.exports import __main__ as exports
 from toolkit.core.settings import REFERENCE_NAME
 
 

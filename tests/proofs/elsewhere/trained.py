@@ -11,7 +11,7 @@ from typing import Final
 
 from harness import paths
 from harness.contributions import registry
-from recipes.each_contribution import first_fault, hub
+from tests.proofs.each_contribution import first_fault, hub
 
 FOLDER: Final = paths.RUNS / "elsewhere"
 # Format -> name of the file or folder.

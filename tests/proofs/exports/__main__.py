@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from harness import paths
 from harness.contributions.record import Contribution
-from recipes.each_contribution import Hashes, Outcomes, Tried, first_fault, hub
+from tests.proofs.each_contribution import Hashes, Outcomes, Tried, first_fault, hub
 from toolkit.core.record import Record
 from toolkit.lora_files.header import read_header
 

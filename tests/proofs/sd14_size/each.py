@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness import paths
 from harness.contributions.record import Contribution
-from recipes.each_contribution import Hashes, Outcomes, Tried, first_fault, hub
+from tests.proofs.each_contribution import Hashes, Outcomes, Tried, first_fault, hub
 from toolkit.lora_files.header import read_header
 
 FOLDER = paths.ROOT / "runs" / "sd14_size"
@@ -35,7 +35,7 @@ def tried(one: Contribution, hashes: Hashes) -> Size:
     """Train and draw with one contribution."""
     name, out, base = one.file.name, FOLDER / one.file.name, FOLDER / "base"
     if not (base / "model_index.json").is_file():  # made once, 4 GB
-        from recipes.sd14_size.models import build_pipeline
+        from tests.proofs.sd14_size.models import build_pipeline
 
         build_pipeline(0).save_pretrained(base)
     size = ("--resolution", "64", "--steps", "1", "--batch-size", "1", "--fresh")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from harness.contributions import registry
-from recipes.sd14_size import each
-from recipes.sd14_size.each import BOOK
+from tests.proofs.sd14_size import each
+from tests.proofs.sd14_size.each import BOOK
 from toolkit.core.settings import REFERENCE_NAME
 
 
