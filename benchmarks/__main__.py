@@ -21,8 +21,6 @@ PROGRAMS: dict[str, tuple[tuple[str, ...], ...]] = {
     "parts": ((),),
     "profile": ((),),
     "sandbox": ((),),
-    "site": ((),),
-    "scaling": (("hub",), ("cache",)),
 }
 
 

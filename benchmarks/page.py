@@ -123,7 +123,7 @@ def paper_plan(costs: dict[str, Any], scaling: dict[str, Any], usd: float, cores
 
     Args:
         costs: What ``benchmarks.board_costs`` found.
-        scaling: What ``benchmarks.scaling hub`` found.
+        scaling: What ``tests.proofs.scaling hub`` found.
         usd: Price of one core for an hour.
         cores: Of the cluster.
     """

@@ -1,6 +1,7 @@
 """The sums behind docs/scale.md, on figures that can be reckoned in one's head."""
 
-from benchmarks import page, scaling
+from benchmarks import page
+from tests.proofs import scaling
 
 COSTS = {
     "runs": 4,
