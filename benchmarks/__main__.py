@@ -20,7 +20,6 @@ PROGRAMS: dict[str, tuple[tuple[str, ...], ...]] = {
     "commands": ((),),
     "parts": ((),),
     "profile": ((),),
-    "sandbox": ((),),
 }
 
 

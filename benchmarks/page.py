@@ -122,7 +122,7 @@ def paper_plan(costs: dict[str, Any], scaling: dict[str, Any], usd: float, cores
     """Return what ten thousand contributions would cost, as a table.
 
     Args:
-        costs: What ``benchmarks.board_costs`` found.
+        costs: What ``tests.proofs.board_costs`` found.
         scaling: What ``tests.proofs.scaling hub`` found.
         usd: Price of one core for an hour.
         cores: Of the cluster.
