@@ -16,7 +16,7 @@ from .composite import Placement, compose, to_tensor
 from .corpus import Corpus
 from .models import build_vae
 from .pictures import save_grid
-from .settings import RESOLUTION_PX, Recipe
+from .settings import Recipe
 from .training import Schedule, TrainState, train
 from .vocabulary import BACKGROUNDS, STYLES
 from .whiten import whiten_latents
@@ -58,7 +58,7 @@ def vae_loss(
     return loss + kl_weight * kl
 
 
-def held_out_pictures(corpus: Corpus, count: int, side_px: int = RESOLUTION_PX) -> torch.Tensor:
+def held_out_pictures(corpus: Corpus, count: int) -> torch.Tensor:
     """Compose emoji of held-out names at usual size, (B, 3, H, W): always the same ones."""
     rng = random.Random("vae/held-out")
     indices = [
@@ -70,7 +70,7 @@ def held_out_pictures(corpus: Corpus, count: int, side_px: int = RESOLUTION_PX) 
     colours = list(BACKGROUNDS.values())
     return to_tensor(
         [
-            compose(corpus.pixels[i], rng.choice(colours), Placement(0.8, None, 0.5, 0.5), side_px)
+            compose(corpus.pixels[i], rng.choice(colours), Placement(0.8, None, 0.5, 0.5))
             for i in chosen
         ]
     )
@@ -113,21 +113,18 @@ def train_vae(corpus: Corpus, recipe: Recipe, run: Path) -> None:
         return vae_loss(vae, pixel_values, settings.kl_weight, settings.l1_weight)
 
     def preview(step: int) -> dict[str, float]:
-        reconstruction = reconstruct(vae, probe)
-        pairs = torch.stack([probe[:32], reconstruction[:32]], 1).flatten(0, 1)  # (2B, 3, H, W)
-        save_grid(pairs, run / "previews" / f"vae-{step:06d}.png", columns=8)
-        return {"held_out_psnr_db": float(psnr(probe, reconstruction).mean())}
+        return save_preview(vae, probe, run / "previews" / f"vae-{step:06d}.png")
 
-    schedule = Schedule(
-        train_steps=settings.train_steps,
-        decay_steps=settings.decay_steps,
-        learning_rate=settings.learning_rate,
-        ema_decay=settings.ema_decay,
-        seed=settings.seed,
-        checkpoint_every=recipe.checkpoint_every,
-        preview_every=recipe.preview_every,
-    )
+    schedule = Schedule.of(recipe, settings)
     train(state, loss_of, schedule, run / "vae.safetensors", preview, recipe.share_cpu)
+
+
+def save_preview(vae: AutoencoderKL, probe: torch.Tensor, path: Path) -> dict[str, float]:
+    """Draw pictures beside their reconstructions; return how near these are, for the log."""
+    reconstruction = reconstruct(vae, probe)
+    pairs = torch.stack([probe[:32], reconstruction[:32]], 1).flatten(0, 1)  # (2B, 3, H, W)
+    save_grid(pairs, path, columns=8)
+    return {"held_out_psnr_db": float(psnr(probe, reconstruction).mean())}
 
 
 @torch.no_grad()
