@@ -80,7 +80,7 @@ def load_pipeline(folder: Path, device: str = "cpu") -> StableDiffusionPipeline:
         pipeline = load_folder(folder)
     except BaseModelError as error:
         raise BaseModelError(
-            error.what,
+            f"The track's base cannot be loaded: {error.what}",
             where=str(folder),
             fix=f"Restore the folder. {how_to_get(folder)}",
         ) from error
