@@ -20,6 +20,9 @@ PROGRAMS: dict[str, tuple[tuple[str, ...], ...]] = {
     "commands": ((),),
     "parts": ((),),
     "profile": ((),),
+    "sandbox": ((),),
+    "site": ((),),
+    "scaling": (("hub",), ("cache",)),
 }
 
 

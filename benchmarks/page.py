@@ -122,8 +122,8 @@ def paper_plan(costs: dict[str, Any], scaling: dict[str, Any], usd: float, cores
     """Return what ten thousand contributions would cost, as a table.
 
     Args:
-        costs: What ``tests.proofs.board_costs`` found.
-        scaling: What ``tests.proofs.scaling hub`` found.
+        costs: What ``benchmarks.board_costs`` found.
+        scaling: What ``benchmarks.scaling hub`` found.
         usd: Price of one core for an hour.
         cores: Of the cluster.
     """

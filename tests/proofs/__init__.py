@@ -1,6 +1,5 @@
-"""Slow proofs and one-off measurements of the hub; their results are committed.
+"""Slow proofs over every contribution, at SD 1.4's size and in other programs.
 
-No part of ``nox -s tests``. ``nox -s elsewhere``, ``nox -s exports`` and ``nox -s sd14`` run some
-of them; the others say in their first lines how they are started. The documentation's screenshots
-are taken here, too.
+No part of ``nox -s tests``: ``nox -s elsewhere``, ``exports``, ``sd14`` and ``base_model -- --fit``
+run them. Their results are committed, and tests here hold the pages to them.
 """

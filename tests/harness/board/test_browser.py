@@ -8,12 +8,12 @@ import time
 import pytest
 from PIL import Image
 
+from benchmarks import screenshots
 from harness import paths
 from harness.board.collect import collect
 from harness.board.site import build
 from tests.harness.board.browser import browser, find_browser
 from tests.harness.board.synthetic_hub import make_row, make_sheet, record
-from tests.proofs import screenshots
 from toolkit.core.settings import HOOK_NAMES
 
 pytestmark = pytest.mark.skipif(

@@ -1,6 +1,6 @@
 """The README's first picture: the page of a run, made from Example1's stored row.
 
-``python -m tests.proofs.screenshots`` takes it with the documentation's other pictures. The page is
+``python -m benchmarks.screenshots`` takes it with the documentation's other pictures. The page is
 the one that every run writes; its table is cut down to this row and the reference's, so that
 another contribution's row does not change the picture. A file beside it keeps the digests of
 what it was made from; a test compares them with the files of today.

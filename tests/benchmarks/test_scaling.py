@@ -1,7 +1,6 @@
 """The sums behind docs/scale.md, on figures that can be reckoned in one's head."""
 
-from benchmarks import page
-from tests.proofs import scaling
+from benchmarks import page, scaling
 
 COSTS = {
     "runs": 4,

@@ -3,7 +3,7 @@
 For training processor time is compared, not wall time, so that a busy machine does not decide; for
 starting, the quickest of several. The layers take turns. Writes results/sandbox.json.
 
-    python -m tests.proofs.sandbox_cost
+    python -m benchmarks.sandbox
 """
 
 from __future__ import annotations

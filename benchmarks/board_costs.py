@@ -1,6 +1,6 @@
 """What runs of the board cost, from what they left; the paper plan of docs/scale.md multiplies it.
 
-    python -m tests.proofs.board_costs --runs runs      (after `nox -s contribution -- --all`)
+    python -m benchmarks.board_costs --runs runs      (after `nox -s contribution -- --all`)
 
 Each finished run left its processor seconds, from the kernel's books, and its bytes on disk.
 """

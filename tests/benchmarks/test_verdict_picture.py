@@ -7,9 +7,9 @@ import json
 import pytest
 from PIL import Image
 
+from benchmarks import screenshots, verdict_picture
 from harness import paths
 from tests.harness.board.browser import find_browser
-from tests.proofs import screenshots, verdict_picture
 
 IMAGES = paths.ROOT / "docs" / "images"
 
@@ -20,7 +20,7 @@ def test_the_picture_was_made_from_todays_rows_and_page():
     changed = sorted(name for name in today if noted.get(name) != today[name])
     assert not changed, (
         f"{', '.join(changed)} changed since docs/images/{verdict_picture.PICTURE} was made. Make "
-        f"it again: python -m tests.proofs.screenshots --only {verdict_picture.PICTURE}"
+        f"it again: python -m benchmarks.screenshots --only {verdict_picture.PICTURE}"
     )
 
 

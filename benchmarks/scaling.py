@@ -1,7 +1,7 @@
 """What a thousand contributions, and thousands of pictures, cost: one each, and whether that grows.
 
-    python -m tests.proofs.scaling hub [--counts 10,100]
-    python -m tests.proofs.scaling cache [--counts 500,1000,2000]
+    python -m benchmarks.scaling hub [--counts 10,100]
+    python -m benchmarks.scaling cache [--counts 500,1000,2000]
 
 Each size is measured in a process of its own, by the processor's time, so that a busy machine does
 not distort it. ``hub`` builds made-up contributions and rows with the real records; ``cache`` makes
@@ -126,7 +126,7 @@ COUNTS = {"hub": (10, 100, 1000), "cache": (1000, 10_000, 100_000)}
 
 def measured(what: str, count: int) -> dict[str, float]:
     """Measure one size in a process of its own."""
-    command = [sys.executable, "-m", "tests.proofs.scaling", what, "--one", str(count)]
+    command = [sys.executable, "-m", "benchmarks.scaling", what, "--one", str(count)]
     found: dict[str, float] = json.loads(use(command, f"{what} {count}").output.splitlines()[-1])
     return found
 

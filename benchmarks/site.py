@@ -1,6 +1,6 @@
 """How long a large board takes: build it, then open its largest page in a browser.
 
-    python -m tests.proofs.site [--contributions 500] [--tracks 3]
+    python -m benchmarks.site [--contributions 500] [--tracks 3]
 
 Times are of the processor for the build (what a busy machine cannot distort) and of the page's own
 clock for the first view. Fails when a limit is exceeded. Other sizes write no result.

@@ -1,7 +1,7 @@
 """Photograph the board's site, and the page of a run, for the documentation: all in one go.
 
     nox -s leaderboard
-    python -m tests.proofs.screenshots [--site runs/site] [--track robot] [--out docs/images]
+    python -m benchmarks.screenshots [--site runs/site] [--track robot] [--out docs/images]
 
 Needs Chromium. A page that complains (an error in its console, a request that fails) stops it. The
 contribution shown is the track's best one unless ``--name`` says another.
@@ -20,8 +20,8 @@ from typing import Any
 
 from PIL import Image
 
+from benchmarks import verdict_picture
 from harness import paths
-from tests.proofs import verdict_picture
 from toolkit.core import atomic
 
 QUALITY = 82
