@@ -18,8 +18,9 @@ from .variations import recolour, vary
 class AutoencoderPictures:
     """One to four drawings, varied, on any backdrop."""
 
-    def __init__(self, corpus: Corpus) -> None:
+    def __init__(self, corpus: Corpus, side_px: int = RESOLUTION_PX) -> None:
         """Sort the corpus's trainable icons into those of concepts and all others."""
+        self._side_px = side_px
         trainable = [i for i, icon in enumerate(corpus.entries) if not icon.held_out]
         self._corpus = corpus
         self._concepts = [i for i in trainable if corpus.entries[i].concept]
@@ -31,7 +32,7 @@ class AutoencoderPictures:
 
     def draw(self, rng: random.Random) -> Image.Image:
         """Draw one RGB picture."""
-        picture = draw_backdrop(RESOLUTION_PX, rng)
+        picture = draw_backdrop(self._side_px, rng)
         for _ in range(rng.choice((1, 1, 1, 1, 1, 1, 2, 2, 3, 4))):
             paste_icon(picture, self._icon(rng), _any_placement(rng))
         return picture

@@ -70,9 +70,14 @@ def paste_icon(picture: Image.Image, icon: npt.NDArray[np.uint8], placement: Pla
     picture.paste(drawing, corner, drawing)
 
 
-def compose(icon: npt.NDArray[np.uint8], background: Colour, placement: Placement) -> Image.Image:
-    """Make one RGB picture of 64 x 64 pixels."""
-    picture = Image.new("RGB", (RESOLUTION_PX, RESOLUTION_PX), background)
+def compose(
+    icon: npt.NDArray[np.uint8],
+    background: Colour,
+    placement: Placement,
+    side_px: int = RESOLUTION_PX,
+) -> Image.Image:
+    """Make one RGB picture of `side_px` squared."""
+    picture = Image.new("RGB", (side_px, side_px), background)
     paste_icon(picture, icon, placement)
     return picture
 

@@ -16,7 +16,7 @@ from .composite import Placement, compose, to_tensor
 from .corpus import Corpus
 from .models import build_vae
 from .pictures import save_grid
-from .settings import Recipe
+from .settings import RESOLUTION_PX, Recipe
 from .training import Schedule, TrainState, train
 from .vocabulary import BACKGROUNDS, STYLES
 from .whiten import whiten_latents
@@ -58,7 +58,7 @@ def vae_loss(
     return loss + kl_weight * kl
 
 
-def held_out_pictures(corpus: Corpus, count: int) -> torch.Tensor:
+def held_out_pictures(corpus: Corpus, count: int, side_px: int = RESOLUTION_PX) -> torch.Tensor:
     """Compose emoji of held-out names at usual size, (B, 3, H, W): always the same ones."""
     rng = random.Random("vae/held-out")
     indices = [
@@ -70,7 +70,7 @@ def held_out_pictures(corpus: Corpus, count: int) -> torch.Tensor:
     colours = list(BACKGROUNDS.values())
     return to_tensor(
         [
-            compose(corpus.pixels[i], rng.choice(colours), Placement(0.8, None, 0.5, 0.5))
+            compose(corpus.pixels[i], rng.choice(colours), Placement(0.8, None, 0.5, 0.5), side_px)
             for i in chosen
         ]
     )
