@@ -73,15 +73,15 @@ PROGRAMS = {
         "Inspect or change a LoRA file from any trainer: nox -s lora -- inspect FILE.",
     ),
     "sd14": (
-        "recipes.sd14_size",
+        "tests.proofs.sd14_size",
         "Train, save, load, draw at SD 1.4's size (--each: each contribution). Slow, 8 GB.",
     ),
     "exports": (
-        "recipes.exports",
+        "tests.proofs.exports",
         "Train, export and draw with the file, for every contribution: ten minutes.",
     ),
     "elsewhere": (
-        "recipes.elsewhere",
+        "tests.proofs.elsewhere",
         "Run other programs on the hub's files and the hub on theirs: -- --programs FOLDER.",
     ),
     "bench": (
@@ -129,7 +129,7 @@ def base_model(session: nox.Session) -> None:
     """Measure the embedded base model (--evaluate, --fit), or make it again (its stages)."""
     if "--fit" in session.posargs:
         rest = [argument for argument in session.posargs if argument != "--fit"]
-        python(session, "-m", "recipes.fit_for_purpose", *rest)
+        python(session, "-m", "tests.proofs.fit_for_purpose", *rest)
         return
     arguments = ["evaluate" if a == "--evaluate" else a for a in session.posargs]
     python(session, "-m", "recipes.tiny_sd", *arguments)

@@ -56,8 +56,8 @@ class ResizeAndCrop:
     def __call__(self, image: Image.Image) -> Tensor:
         """Return ``image`` as pixel_values (3, H, W)."""
         size = target_of(image.size, self.resolution, self.buckets)  # (W, H), the square or bucket
-        # Scaled until it covers `size`, then what sticks out is cut at both ends: a circle stays a
-        # circle. Lanczos averages over the pixels that become one, so nothing aliases.
+        # Scale the picture until it covers `size`, then crop the longer side equally at both ends:
+        # a circle stays a circle. Lanczos averages the pixels that become one, so nothing aliases.
         cropped = ImageOps.fit(image, size, Image.Resampling.LANCZOS)
         bytes_hwc = torch.from_numpy(np.array(cropped))  # (H, W, 3) uint8
         pixel_values = bytes_hwc.permute(2, 0, 1).float()  # (3, H, W), 0 to 255

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit.drawings import cli
 
 if __name__ == "__main__":
-    cli.parse_options()  # The imports below wake torch, which takes seconds.
+    cli.parse_options()  # The imports below load torch, which takes seconds.
 
 import torch
 from torch import Tensor, nn
@@ -105,8 +105,8 @@ def starting_noise(
 def scaled(adapter: nn.Module, lora_scale: float) -> Iterator[None]:
     """Let an adapter act with another strength inside the block, then with its own again.
 
-    It works on any adapter whose layers have an attribute ``lora_scale``, also on one that somebody
-    else's ``make_lora`` built.
+    It works on any adapter whose layers have an attribute ``lora_scale``, whichever ``make_lora``
+    built it.
 
     Args:
         adapter: What ``make_lora`` returned.

@@ -38,8 +38,8 @@ class LoRALayer(nn.Module):
         in_features: Width of the layer's input.
         out_features: Width of the layer's output.
         rank: Inner width r; the correction has ``r * (in + out)`` parameters.
-        alpha: The correction is multiplied by ``alpha / rank``, so that changing the rank does not
-            ask for another learning rate.
+        alpha: The correction is multiplied by ``alpha / rank``, so that one learning rate suits
+            every rank.
         dropout: Share of the input's numbers that training hides from the correction, 0 to 1.
     """
 
@@ -188,7 +188,7 @@ def make_lora(pipeline: StableDiffusionPipeline, config: LoraConfig) -> nn.Modul
 
     By default the layers are "attention+mlp", every linear layer (or 1x1 convolution) in the
     Transformer blocks of the U-Net: to_q, to_k, to_v, to_out.0 of its self- and cross-attention,
-    the two of the MLP behind them, proj_in and proj_out. They are 192 in SD 1.4.
+    the two of the MLP behind them, proj_in and proj_out. SD 1.4 has 192 of them.
 
     Args:
         pipeline: The base model; it is changed in place.

@@ -2,8 +2,7 @@
 
     python -m src.main --data src/Dataset --prompt "a sks robot on a beach"
 
-The way of one run is the body of `finetune` below; each of its steps has a file of its own, here in
-the order to read them:
+`finetune` below is one whole run. Each of its steps has a file of its own. Read them in this order:
 
     dataset.py   pictures and captions  ->  tensors
     lora.py      the small trainable correction beside chosen layers of the frozen model
@@ -12,8 +11,8 @@ the order to read them:
     utils.py     seeds
     scraping.py  where pictures can come from
 
-What stands around the idea (command line, checkpoints, logs, caches, devices, file formats) is in
-the folder `toolkit`; a comment beside each call says what it does, so nobody needs to look there.
+Everything else (command line, checkpoints, logs, caches, devices, file formats) is in the folder
+`toolkit`. A comment beside each call says what it does, so you do not need to look there.
 
 The hub runs the same four steps itself; for it, this module only has to know the four hooks.
 """
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 if __name__ == "__main__":
-    # The imports below wake torch, which takes seconds: --help and misspelt options come first.
+    # The imports below load torch, which takes seconds, so --help and typing errors come first.
     command_line.parse_options()
 
 from toolkit.base_models.identity import base_hash
@@ -75,7 +74,8 @@ def finetune(plan: RunPlan, out: Path, device: str) -> None:
     pipeline.to(device)
     dataset = make_dataset(data_dir=plan.data_dir, resolution=plan.resolution, config=plan.dataset)
     adapter = make_lora(pipeline=pipeline, config=plan.lora)
-    # `seen` is trained on, `grid` validated on; both are all pictures unless some are held back.
+    # We train on `seen` and validate on `grid`. Both are the whole dataset, unless the plan holds
+    # some pictures back.
     seen, grid = split_dataset(dataset, plan.validation_share, plan.train.seed)
 
     def draw(prompts: Sequence[str], config: GenerateConfig) -> list[Image]:
@@ -85,7 +85,7 @@ def finetune(plan: RunPlan, out: Path, device: str) -> None:
     if is_main_process():
         line.say(plan.summary())
         announce(plan, pipeline, adapter, line.say)  # how much is trained, how much memory it needs
-    # The run hears of each step: log, samples, validation and checkpoints are its work.
+    # `train` reports each step to `run`, which writes log, samples, validation and checkpoints.
     with Run(plan, out, pipeline, adapter, grid, draw, line) as run:
         train(pipeline=pipeline, dataset=seen, adapter=adapter, config=plan.train, reporter=run)
         if run.is_main:

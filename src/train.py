@@ -3,7 +3,7 @@
 Ho et al. 2020, "Denoising Diffusion Probabilistic Models", arXiv:2006.11239, algorithm 1, in the
 latent space of Rombach et al. 2022, arXiv:2112.10752.
 
-Read ``diffusion_loss`` first, then ``train_loop``: the shortest loop that is right. ``train`` is
+Read ``diffusion_loss`` first, then ``train_loop``: the shortest correct loop. ``train`` is
 the same loop with what a long run needs around it, each a call into the toolkit.
 
 Shapes in comments: B batch, N pictures, H W pixels, h w = H/8 W/8, S tokens (77), D text width (768
@@ -87,7 +87,7 @@ def train_loop(
     device: torch.device | str,
     num_epochs: int,
 ) -> None:
-    """Train for some epochs: the shortest loop that is right. ``train`` is the one to use.
+    """Train for some epochs: the shortest correct loop. To train for real, use ``train``.
 
     Args:
         dataloader: Batches of ``(pixel_values (B, 3, H, W) in [-1, 1], input_ids (B, S))``.
@@ -172,7 +172,8 @@ def draw_step(
         noise_scheduler.config.num_train_timesteps, (config.batch_size,), generator=generator
     )
     if config.noise_offset:
-        # The base never sees a picture that is dark or bright all over, and so never draws one.
+        # Plain noise hardly changes a picture's mean, so the base learns to keep it: it cannot draw
+        # very dark or very bright pictures. Shifting each channel's noise as a whole mends that.
         # https://www.crosslabs.org/blog/diffusion-with-offset-noise
         offset = torch.randn((*batch_shape[:2], 1, 1), generator=generator)  # (B, 4, 1, 1)
         noise = noise + config.noise_offset * offset  # (B, 4, h, w)
@@ -214,7 +215,8 @@ def train(
     pictures = encode_pictures(pipeline.vae, dataset, loop.cache_dir)
     texts = EncodedCaptions(pipeline, pictures.captions, loop.cache_dir)
 
-    # Goes on where an earlier run stopped; may compute `add_lora` in a faster form.
+    # Continues where an earlier run stopped. It may replace `add_lora`, the plain form of a LoRA
+    # layer, by one that computes the same faster.
     with loop.training(add_lora, trains_text=texts.is_trained):
         for step in loop.steps():  # from 1 to config.steps, each with its learning rate
             # Choose pictures, their noise and how much of it; now and then hide a caption.

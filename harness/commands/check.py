@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from pathlib import Path
 
 from harness import paths
@@ -34,7 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Check the chosen folders; return 1 when there is an error, hints are fine."""
     folders = _chosen(args)
-    mended = [finding for folder in folders for finding in _mend(folder)] if args.fix else []
+    mended = (
+        [finding for folder in folders for finding in fix_folder(folder, root=paths.ROOT)]
+        if args.fix
+        else []
+    )
     results = [(folder, check_folder(folder, root=paths.ROOT)) for folder in folders]
     findings = [finding for _, found in results for finding in found]
     if args.format == "json":
@@ -71,49 +76,30 @@ def _chosen(args: argparse.Namespace) -> list[Path]:
 
 
 def _changed_names(ref: str) -> set[str]:
-    """Return the contributions that differ from ``ref``, in commits or in the working tree."""
-    commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
-    if commit is None:
-        raise UsageError(
-            f"git knows no commit or branch {ref!r}.",
-            fix="Fetch it first (git fetch origin main), or name another commit.",
-        )
-    # From where the branches parted: what others did on main since is not this change.
-    base = _git("merge-base", commit.strip(), "HEAD") or commit  # unrelated histories have none
-    where = paths.CONTRIBUTIONS.relative_to(paths.ROOT).as_posix()
-    changed = _listing("diff", "--name-only", "--no-renames", "-z", base.strip(), "--", where)
-    untracked = _listing("ls-files", "--others", "--exclude-standard", "-z", "--", where)
-    files = [*changed.split("\0"), *untracked.split("\0")]
-    return {parts[1] for file in files if len(parts := file.split("/")) > 2}
-
-
-def _listing(*arguments: str) -> str:
-    """Return git's list of files.
+    """Return the contributions that differ from ``ref``, in commits or in the working tree.
 
     Raises:
+        UsageError: git knows no such commit.
         EnvironmentFault: git failed. An empty list would say that nothing changed.
     """
-    listed = _git(*arguments)
-    if listed is None:
-        raise EnvironmentFault(
-            f"git {arguments[0]} failed, so the changed folders are unknown.",
-            where=str(paths.ROOT),
-            fix=f"Run it yourself to see why (git {' '.join(arguments)}), or check by name.",
-        )
-    return listed
-
-
-def _git(*arguments: str) -> str | None:
-    """Ask git about the repository; return its answer, or None when it says no."""
-    # REF is verified with --end-of-options before any other use.
+    repository = Repository(paths.ROOT)
+    base = repository.commit(ref)
+    # From where the branches parted: what others did on main since is not this change.
+    with contextlib.suppress(UsageError):  # unrelated histories have no such place
+        base = repository.merge_base(base, "HEAD")
+    where = paths.CONTRIBUTIONS.relative_to(paths.ROOT).as_posix()
     try:
-        return Repository(paths.ROOT).run(*arguments).decode("utf-8", "replace")
-    except UsageError:
-        return None
-
-
-def _mend(folder: Path) -> list[Finding]:
-    return fix_folder(folder, root=paths.ROOT)
+        changed = repository.run("diff", "--name-only", "--no-renames", "-z", base, "--", where)
+        listed = ("ls-files", "--others", "--exclude-standard", "-z", "--", where)
+        untracked = repository.run(*listed)
+    except UsageError as error:
+        raise EnvironmentFault(
+            f"{error.what}\nSo the changed folders are unknown.",
+            where=error.where,
+            fix="Mend the repository, or check by name.",
+        ) from error
+    files = (changed + untracked).decode("utf-8", "replace").split("\0")
+    return {parts[1] for file in files if len(parts := file.split("/")) > 2}
 
 
 def _print_text(results: list[tuple[Path, list[Finding]]], mended: list[Finding]) -> None:

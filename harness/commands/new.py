@@ -8,7 +8,6 @@ import json
 import keyword
 import shutil
 import string
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +19,8 @@ from harness.contributions import registry
 from harness.contributions.copying import first_file, source_of, write_copy
 from harness.contributions.record import NAME_PATTERN
 from harness.contributions.registry import parse
-from toolkit.core.errors import UsageError
+from toolkit.core.errors import HubError, UsageError
+from toolkit.core.git import Repository
 from toolkit.core.settings import REFERENCE_NAME, HookName, TrainSettings
 
 SCAFFOLDS = {
@@ -158,13 +158,7 @@ def write_folder(
 def guess_author() -> str:
     """Take the author's name from git, or else from the login."""
     try:
-        result = subprocess.run(
-            ["git", "config", "user.name"],  # noqa: S607  # git, from the user's own PATH
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=paths.ROOT,
-        )
-    except OSError:
-        return getpass.getuser()
-    return result.stdout.strip() or getpass.getuser()
+        name = Repository(paths.ROOT).run("config", "user.name").decode("utf-8", "replace")
+    except HubError:  # no git, or no name in it
+        name = ""
+    return name.strip() or getpass.getuser()

@@ -172,7 +172,7 @@ def load_reference() -> Contribution:
     file = ContributionFile(
         name=REFERENCE_NAME,
         authors=("the hub",),
-        summary="The reference: plain LoRA on the attention layers.",
+        summary="The reference: plain LoRA on the attention and MLP layers.",
         hooks=HOOK_NAMES,
     )
     return Contribution(

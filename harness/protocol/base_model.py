@@ -66,41 +66,25 @@ def how_to_get(folder: Path) -> str:
 
 
 def load_pipeline(folder: Path, device: str = "cpu") -> StableDiffusionPipeline:
-    """Load a Stable Diffusion pipeline in float32 and eval mode, from safetensors, offline.
+    """Load the base of a track in float32 and eval mode, from safetensors, offline.
 
     Raises:
         BaseModelError: The folder is missing, incomplete or damaged.
         EnvironmentFault: There is no such device.
     """
     check_folder(folder)
-    import torch
-    from diffusers import StableDiffusionPipeline
-    from diffusers.utils import logging as diffusers_logging
-    from safetensors import SafetensorError
-    from transformers.utils import logging as transformers_logging
+    from toolkit.base_models.load import load_folder
 
-    # Two bars for five small files tell nobody anything; the hub shows its own progress.
-    diffusers_logging.disable_progress_bar()
-    transformers_logging.disable_progress_bar()
     check_device(device)
     try:
-        pipeline = StableDiffusionPipeline.from_pretrained(
-            str(folder),
-            dtype=torch.float32,
-            use_safetensors=True,
-            local_files_only=True,
-        )
-    except (OSError, ValueError, SafetensorError) as error:
+        pipeline = load_folder(folder)
+    except BaseModelError as error:
         raise BaseModelError(
-            f"The base model cannot be loaded: {error}",
+            f"The track's base cannot be loaded: {error.what}",
             where=str(folder),
             fix=f"Restore the folder. {how_to_get(folder)}",
         ) from error
-    pipeline.set_progress_bar_config(disable=True)
-    pipeline = pipeline.to(device)
-    for part in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
-        part.eval()
-    return pipeline
+    return pipeline.to(device)
 
 
 def check_device(device: str) -> None:

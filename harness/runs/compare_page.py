@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageChops
+from PIL import ImageChops
 
 from harness.protocol.figure_table import figure_lines
 from harness.protocol.pair import compare_pair
 from harness.protocol.row import Row
 from harness.protocol.track import Track
-from harness.runs.page import CURVE_HEIGHT, CURVE_WIDTH, data_url, polyline, ratio
+from harness.runs.page import CURVE_HEIGHT, CURVE_WIDTH, data_url, image_url, polyline, ratio
 from toolkit.core import atomic
 from toolkit.core.templates import render
 from toolkit.images.alike import mean_difference
@@ -75,10 +73,3 @@ def difference_url(one: Path, other: Path) -> str:
     a, b = open_picture(one), open_picture(other)
     difference = ImageChops.difference(a, b).point(lambda level: min(255, AMPLIFIED * level))
     return image_url(difference)
-
-
-def image_url(picture: Image.Image) -> str:
-    """Return a picture as a data URL."""
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

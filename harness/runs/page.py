@@ -7,8 +7,11 @@ security policy): names, captions, errors and logs come from strangers.
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Sequence
 from pathlib import Path
+
+from PIL import Image
 
 from harness.errors import Finding
 from harness.gate.records import GateReport
@@ -96,10 +99,13 @@ def neighbours(row: Row) -> list[tuple[bool, Row]]:
 
 def data_url(path: Path) -> str:
     """Return a picture as a data URL, decoded and encoded anew so that no metadata travels."""
-    import io
+    return image_url(open_picture(path))
 
+
+def image_url(picture: Image.Image) -> str:
+    """Return a picture as a data URL."""
     buffer = io.BytesIO()
-    open_picture(path).save(buffer, "PNG", optimize=True)
+    picture.save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

@@ -16,6 +16,9 @@ from harness.sandbox.limits import Usage
 # What lies deeper than this is not counted, so nothing may: a limit of its own says so.
 DEEPEST = 32
 
+# Files without a disk: what the kernel calls memory that processes share.
+SHARED_MEMORY = ("/dev/zero", "/memfd:", "/dev/shm/", "/SYSV")  # noqa: S108 - names, not files
+
 # Asking the kernel how pages are shared takes a while; more processes than this are told by number.
 ASKED = 64
 
@@ -70,7 +73,9 @@ class Watch:
             cpu_s += times.user + times.system
             cpu_s += getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
             count += 1
-        memory += largest_shared
+        # Memory that was written and is mapped somewhere stays, in whomever's account it stands: a
+        # process that wrote it and ended, or dropped its own view, is charged for it no more.
+        memory += max(largest_shared, shared_memory_bytes(processes))
         if memory <= self._memory_bytes < resident and count <= ASKED:
             memory = max(memory, proportional(processes))
         disk, files, depth = folder_size(self._out)
@@ -105,6 +110,27 @@ def proportional(processes: list[psutil.Process]) -> int:
             told = process.memory_full_info()
             total += getattr(told, "pss", 0)
     return total
+
+
+def shared_memory_bytes(processes: list[psutil.Process]) -> int:
+    """Return the bytes of all memory that processes can share, each piece counted once.
+
+    Linux tells how much of a piece was ever written; where it does not let us ask, each piece
+    counts in full.
+    """
+    pieces: dict[tuple[str, str], int] = {}
+    for process in processes:
+        with contextlib.suppress(OSError):
+            for line in Path(f"/proc/{process.pid}/maps").read_text(errors="replace").splitlines():
+                place, mode, _, device, inode, *name = line.split(maxsplit=5)
+                if "s" not in mode or not name or not name[0].startswith(SHARED_MEMORY):
+                    continue
+                first, last = (int(end, 16) for end in place.split("-"))
+                size = last - first
+                with contextlib.suppress(OSError):
+                    size = Path(f"/proc/{process.pid}/map_files/{place}").stat().st_blocks * 512
+                pieces[device, inode] = max(size, pieces.get((device, inode), 0))
+    return sum(pieces.values())
 
 
 def nameless_bytes(processes: list[psutil.Process]) -> int:

@@ -7,6 +7,7 @@ old one at any time, also after the U-Net was trained.
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -15,10 +16,9 @@ from diffusers import AutoencoderKL
 from .autoencoder_pictures import AutoencoderPictures
 from .corpus import Corpus
 from .files import read_json, write_json
-from .pictures import save_grid
 from .settings import SCALING_FACTOR, Recipe
 from .training import Schedule, TrainState, train
-from .vae import device_of_choice, held_out_pictures, psnr, reconstruct
+from .vae import device_of_choice, held_out_pictures, save_preview
 
 # A little noise on the latents, in units of their std: what a U-Net makes is never exactly a code.
 LATENT_NOISE = 0.03
@@ -49,19 +49,14 @@ def train_decoder(corpus: Corpus, recipe: Recipe, run: Path) -> None:
         return difference.square().mean() + L1_WEIGHT * difference.abs().mean()
 
     def preview(step: int) -> dict[str, float]:
-        reconstruction = reconstruct(vae, probe)
-        pairs = torch.stack([probe[:32], reconstruction[:32]], 1).flatten(0, 1)  # (2B, 3, H, W)
-        save_grid(pairs, run / "previews" / f"decoder-{step:06d}.png", columns=8)
-        return {"held_out_psnr_db": float(psnr(probe, reconstruction).mean())}
+        return save_preview(vae, probe, run / "previews" / f"decoder-{step:06d}.png")
 
-    schedule = Schedule(
+    schedule = replace(
+        Schedule.of(recipe, settings),
         train_steps=recipe.decoder_steps,
         decay_steps=recipe.decoder_steps // 4,
         learning_rate=settings.learning_rate / 2,
-        ema_decay=settings.ema_decay,
         seed=settings.seed + 100,
-        checkpoint_every=recipe.checkpoint_every,
-        preview_every=recipe.preview_every,
     )
     state = TrainState(dict(parts))
     train(state, loss_of, schedule, run / "decoder.safetensors", preview, recipe.share_cpu)

@@ -12,6 +12,8 @@ from typing import Any, Final
 import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline
 
+from toolkit.base_models.load import load_pipeline
+
 from .captions import caption
 from .files import write_json
 from .judge import Judge
@@ -170,13 +172,6 @@ def chance_levels(reference: Reference) -> dict[str, float]:
     }
 
 
-def load_pipeline(folder: Path) -> StableDiffusionPipeline:
-    """Load the shipped model in float32."""
-    pipeline = StableDiffusionPipeline.from_pretrained(folder, dtype=torch.float32)
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline.to(device_of_choice())
-
-
 def measure_autoencoder(
     pipeline: StableDiffusionPipeline, reference: Reference, pictures: Path
 ) -> dict[str, Any]:
@@ -252,7 +247,8 @@ def evaluate(folder: Path, reference: Reference, prompts: int) -> dict[str, Any]
     Returns:
         What is written to ``evaluation.json``.
     """
-    pipeline, judge = load_pipeline(folder), Judge(device_of_choice())
+    device = device_of_choice()
+    pipeline, judge = load_pipeline(folder).to(device), Judge(device)
     pictures, asked = folder / "pictures", evaluation_prompts(reference, prompts)
     references = embed_references(reference, judge)
     real = real_pictures(pipeline, reference, asked)  # (B, 3, 64, 64)

@@ -4,34 +4,14 @@ from __future__ import annotations
 
 import torch
 
+from harness.scoring.colours import border_colour, nearest
+
 from .vocabulary import BACKGROUNDS
-
-BORDER_PX = 2
-
-
-def border_colour(pixel_values: torch.Tensor) -> torch.Tensor:
-    """Return the median colour of the outermost pixels.
-
-    The median, because the drawing may touch the border somewhere.
-
-    Args:
-        pixel_values: (B, 3, H, W) in [-1, 1].
-
-    Returns:
-        (B, 3) sRGB in 0 to 255.
-    """
-    inside = torch.zeros(pixel_values.shape[-2:], dtype=torch.bool)
-    inside[BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX] = True
-    ring = pixel_values[:, :, ~inside]  # (B, 3, pixels)
-    return (ring.median(dim=2).values + 1) * 127.5
 
 
 def background_names(pixel_values: torch.Tensor) -> list[str]:
-    """Name the background of each picture by the nearest colour of the table."""
-    table = torch.tensor(list(BACKGROUNDS.values()), dtype=torch.float32)  # (colours, 3)
-    nearest = torch.cdist(border_colour(pixel_values), table).argmin(1)  # (B,)
-    names = list(BACKGROUNDS)
-    return [names[index] for index in nearest.tolist()]
+    """Name the background of each picture by the nearest colour of the table, as tracks do."""
+    return [nearest(border_colour(picture), BACKGROUNDS) for picture in pixel_values]
 
 
 def concept_ranks(

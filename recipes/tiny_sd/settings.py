@@ -29,11 +29,11 @@ class VaeSettings:
     resolution_px: int = RESOLUTION_PX
     norm_groups: int = 2
     batch_size: int = 16
-    train_steps: int = 40_000
-    decay_steps: int = 4000
+    train_steps: int = 4500
+    decay_steps: int = 1500
     learning_rate: float = 1e-3
     # After so many steps the latents are whitened: by then they say something.
-    whiten_at: tuple[int, ...] = (2000, 6000)
+    whiten_at: tuple[int, ...] = (2000,)
     kl_weight: float = 2e-6
     l1_weight: float = 0.1
     ema_decay: float = 0.999

@@ -13,6 +13,8 @@ import torch
 from diffusers import StableDiffusionPipeline
 from peft import LoraConfig
 
+from toolkit.base_models.load import load_pipeline
+
 from .models import training_scheduler
 from .sampling import RECOMMENDED
 from .unet import noise_loss
@@ -44,9 +46,7 @@ def measure_speed(folder: Path) -> dict[str, Any]:
     Returns:
         Seconds, and what machine they were measured on.
     """
-    pipeline = StableDiffusionPipeline.from_pretrained(folder, dtype=torch.float32)
-    pipeline.set_progress_bar_config(disable=True)
-    pipeline.to(device_of_choice())
+    pipeline = load_pipeline(folder).to(device_of_choice())
     prompts = ["a red apple on a blue background"] * 8
 
     def sample() -> object:

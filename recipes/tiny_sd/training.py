@@ -20,6 +20,7 @@ from toolkit.core.atomic import write_bytes
 from .files import append_jsonl
 from .muon import Muon, is_matrix
 from .progress import progress
+from .settings import Recipe, UnetSettings, VaeSettings
 from .threads import ThreadChooser
 
 # What the optimisers remember of a parameter; Muon has the first one only.
@@ -42,6 +43,19 @@ class Schedule:
     seed: int = 0
     checkpoint_every: int = 250
     preview_every: int = 500
+
+    @classmethod
+    def of(cls, recipe: Recipe, settings: VaeSettings | UnetSettings) -> Schedule:
+        """Return the schedule that a stage's settings ask for."""
+        return cls(
+            train_steps=settings.train_steps,
+            decay_steps=settings.decay_steps,
+            learning_rate=settings.learning_rate,
+            ema_decay=settings.ema_decay,
+            seed=settings.seed,
+            checkpoint_every=recipe.checkpoint_every,
+            preview_every=recipe.preview_every,
+        )
 
     def rate(self, step: int) -> float:
         """Return the rate of `step`: constant, then linear to 2 % over `decay_steps`."""

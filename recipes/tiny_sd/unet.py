@@ -193,15 +193,7 @@ def train_unet(recipe: Recipe, run: Path) -> None:
         _save_preview(run, step, unet, text_encoder, tokenizer)
         return {"held_out_loss": probe.loss(unet, text_encoder, scheduler)}
 
-    schedule = Schedule(
-        train_steps=settings.train_steps,
-        decay_steps=settings.decay_steps,
-        learning_rate=settings.learning_rate,
-        ema_decay=settings.ema_decay,
-        seed=settings.seed,
-        checkpoint_every=recipe.checkpoint_every,
-        preview_every=recipe.preview_every,
-    )
+    schedule = Schedule.of(recipe, settings)
     state = TrainState({"unet": unet, "text_encoder": text_encoder})
     train(state, loss_of, schedule, run / "unet.safetensors", preview, recipe.share_cpu)
 

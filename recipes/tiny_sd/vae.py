@@ -113,21 +113,18 @@ def train_vae(corpus: Corpus, recipe: Recipe, run: Path) -> None:
         return vae_loss(vae, pixel_values, settings.kl_weight, settings.l1_weight)
 
     def preview(step: int) -> dict[str, float]:
-        reconstruction = reconstruct(vae, probe)
-        pairs = torch.stack([probe[:32], reconstruction[:32]], 1).flatten(0, 1)  # (2B, 3, H, W)
-        save_grid(pairs, run / "previews" / f"vae-{step:06d}.png", columns=8)
-        return {"held_out_psnr_db": float(psnr(probe, reconstruction).mean())}
+        return save_preview(vae, probe, run / "previews" / f"vae-{step:06d}.png")
 
-    schedule = Schedule(
-        train_steps=settings.train_steps,
-        decay_steps=settings.decay_steps,
-        learning_rate=settings.learning_rate,
-        ema_decay=settings.ema_decay,
-        seed=settings.seed,
-        checkpoint_every=recipe.checkpoint_every,
-        preview_every=recipe.preview_every,
-    )
+    schedule = Schedule.of(recipe, settings)
     train(state, loss_of, schedule, run / "vae.safetensors", preview, recipe.share_cpu)
+
+
+def save_preview(vae: AutoencoderKL, probe: torch.Tensor, path: Path) -> dict[str, float]:
+    """Draw pictures beside their reconstructions; return how near these are, for the log."""
+    reconstruction = reconstruct(vae, probe)
+    pairs = torch.stack([probe[:32], reconstruction[:32]], 1).flatten(0, 1)  # (2B, 3, H, W)
+    save_grid(pairs, path, columns=8)
+    return {"held_out_psnr_db": float(psnr(probe, reconstruction).mean())}
 
 
 @torch.no_grad()

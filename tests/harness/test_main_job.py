@@ -118,7 +118,7 @@ def test_generate_uses_the_newest_adapter_and_trains_first_when_there_is_none(hu
     arguments = ["--prompt", "a sks robot", "--count", "2", "--steps", "3", "--seed", "5"]
     result = harness(hub, "generate", "Example1", *arguments, "--out", str(out))
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "training it first" in result.stdout
+    assert "so it trains first" in result.stdout
     names = sorted(path.name for path in out.iterdir())
     assert names == ["a-sks-robot-5.png", "a-sks-robot-6.png", "grid.png"]
     first = (out / names[0]).read_bytes()
@@ -141,7 +141,7 @@ def test_generate_uses_the_newest_adapter_and_trains_first_when_there_is_none(hu
         hub, "generate", "Example1", *arguments, "--scale", "0", "--out", str(hub / "base")
     )
     assert base.returncode == 0
-    assert "training it first" not in base.stdout
+    assert "trains first" not in base.stdout
     assert (hub / "base" / names[0]).read_bytes() != first
 
     # A LoRA file of anybody's, beside the contribution's own adapter.

@@ -11,7 +11,6 @@ from diffusers import DDIMScheduler, StableDiffusionPipeline
 from safetensors import safe_open
 
 from recipes.tiny_sd.captions import caption
-from recipes.tiny_sd.evaluate import load_pipeline
 from recipes.tiny_sd.export import PROVENANCE, file_hashes
 from recipes.tiny_sd.files import read_json
 from recipes.tiny_sd.measures import background_names
@@ -19,6 +18,7 @@ from recipes.tiny_sd.reference import load_reference
 from recipes.tiny_sd.sampling import sample_pictures
 from recipes.tiny_sd.settings import SCALING_FACTOR
 from recipes.tiny_sd.vae import psnr, reconstruct
+from toolkit.base_models.load import load_pipeline
 
 MODEL = Path(__file__).parents[2] / "models" / "tiny-sd"
 MIB = 1_000_000

@@ -11,6 +11,7 @@ from diffusers import UNet2DConditionModel
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
+from harness import paths
 from src.lora import (
     TEXT_ENCODER_TARGETS,
     LoRALayer,
@@ -100,6 +101,16 @@ def test_the_preset_all_leaves_four_layers_of_the_unet_out(sd14):
         "time_embedding.linear_2",
         "conv_out",
     ]
+
+
+@pytest.mark.parametrize(("rank", "percent"), [(4, 28), (8, 7), (16, 0)])
+def test_how_much_of_a_lora_adamw8bit_leaves_in_float32(sd14, rank, percent):
+    """bitsandbytes keeps the moments of a tensor under 4,096 numbers as they are."""
+    unet = apply_lora_to_model(copy.deepcopy(sd14[0]), rank, target_modules=["attention+mlp"])
+    sizes = [p.numel() for layer in lora_layers(unet) for p in layer.parameters()]
+    assert int(100 * sum(size for size in sizes if size < 4096) / sum(sizes)) == percent
+    page = (paths.ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    assert f"{percent} % at rank {rank}" in page or not percent
 
 
 def test_the_text_encoder_of_sd14_has_72_layers(sd14):

@@ -13,11 +13,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from toolkit.core.clip_tokens import CLIP_TOKENS
 from toolkit.core.errors import BaseModelError, HubError
 from toolkit.lora_files.header import Header, read_header
 from toolkit.lora_files.layout import SD1_UNET
 
-from .clip import TOKENS, VOCABULARY_SIZE, clip_tokenizer
+from .clip import VOCABULARY_SIZE, clip_tokenizer
 from .complete import check_names
 from .family import refuse_other_families
 
@@ -199,7 +200,7 @@ def read_configs(header: Header, path: Path) -> dict[str, dict[str, Any]]:
             "intermediate_size": inner_width,
             "num_hidden_layers": layers,
             "num_attention_heads": max(1, text_width // 64),
-            "max_position_embeddings": TOKENS,
+            "max_position_embeddings": CLIP_TOKENS,
             "hidden_act": "quick_gelu",
             "bos_token_id": VOCABULARY_SIZE - 2,
             "eos_token_id": VOCABULARY_SIZE - 1,

@@ -27,19 +27,29 @@ def count(text: str) -> int:
     return len(_tokenizer().encode(text.strip()).ids) + 2
 
 
+def vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """Return CLIP's words with their numbers, and the merges that they follow from.
+
+    The 256 bytes, the same at a word's end, one word per merge, start and end.
+    """
+    from tokenizers import pre_tokenizers
+
+    lines = gzip.decompress(MERGES.read_bytes()).decode("utf-8").splitlines()
+    merges = [(first, second) for first, second in (line.split() for line in lines)]
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())  # one printable letter for each byte
+    words = [*letters, *(f"{letter}</w>" for letter in letters)]
+    words += [first + second for first, second in merges]
+    return {word: number for number, word in enumerate([*words, _START, _END])}, merges
+
+
 @cache
 def _tokenizer() -> Tokenizer:
     # Imported here: only a caption that may be too long is worth 100 ms.
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
-    lines = gzip.decompress(MERGES.read_bytes()).decode("utf-8").splitlines()
-    merges = [(first, second) for first, second in (line.split() for line in lines)]
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    words = [*letters, *(f"{letter}</w>" for letter in letters)]
-    words += [first + second for first, second in merges]
-    vocabulary = {word: number for number, word in enumerate([*words, _START, _END])}
+    words, merges = vocabulary()
     tokenizer = Tokenizer(
-        models.BPE(vocabulary, merges, unk_token=_END, end_of_word_suffix="</w>", fuse_unk=False)
+        models.BPE(words, merges, unk_token=_END, end_of_word_suffix="</w>", fuse_unk=False)
     )
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]

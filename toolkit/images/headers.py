@@ -43,12 +43,7 @@ class Picture:
     @cached_property
     def real_format(self) -> str | None:
         """The format by its first bytes, whatever the extension says."""
-        for name, magic in _MAGIC.items():
-            if self.data.startswith(magic):
-                return name
-        if self.data[:4] == b"RIFF" and self.data[8:12] == b"WEBP":
-            return "WEBP"
-        return None
+        return kind_of(self.data)
 
     @property
     def header(self) -> Header | None:
@@ -96,6 +91,14 @@ class Picture:
                 # ValueError, ...); for us it all means: this picture is not one.
                 return None, f"Pillow says: {str(error)[:120] or type(error).__name__}"
         return header, fault
+
+
+def kind_of(head: bytes) -> str | None:
+    """Return the format by a file's first 12 bytes, whatever it is called."""
+    for name, magic in _MAGIC.items():
+        if head.startswith(magic):
+            return name
+    return "WEBP" if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else None
 
 
 def declared_size(kind: str, data: bytes) -> tuple[int, int]:

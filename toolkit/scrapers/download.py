@@ -12,9 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
+from toolkit.images.headers import kind_of
 from toolkit.scrapers.errors import Dropped, ScrapeError, Stopped
 from toolkit.scrapers.hits import ImageHit
-from toolkit.scrapers.pictures.look import HEAD_BYTES, Picture, PictureRules, examine, kind_of
+from toolkit.scrapers.pictures.look import HEAD_BYTES, Picture, PictureRules, examine
 from toolkit.scrapers.web.client import Client, Response
 from toolkit.scrapers.web.robots import refusal
 

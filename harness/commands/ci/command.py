@@ -1,4 +1,4 @@
-"""``ci check|run|changed|accept|push|canary|verdict``: the hub's CI, on any machine."""
+"""``ci check|run|changed|accept|push|verdict``: the hub's CI, on any machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from harness import paths
 from harness.commands.ci.summary import publish, refused_section, row_section, set_output
 from toolkit.core.errors import UsageError
 from toolkit.core.git import Repository
-from toolkit.core.settings import REFERENCE_NAME
 
 if TYPE_CHECKING:
     from harness.protocol.row import Row
@@ -51,8 +50,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kinds.add_parser("push", help="commit and push what `accept` recorded (TOKEN, REPOSITORY)")
     verdict = kinds.add_parser("verdict", help="one result for several jobs")
     verdict.add_argument("results", nargs="+", metavar="RESULT", help="in GitHub's words")
-    canary = kinds.add_parser("canary", help="run the reference again and look for drift")
-    canary.add_argument("--track", help="which track")
 
 
 def _commits(parser: argparse.ArgumentParser) -> None:
@@ -68,7 +65,6 @@ def run(args: argparse.Namespace) -> int:
         "run": run_run,
         "changed": run_changed,
         "accept": run_accept,
-        "canary": run_canary,
         "push": run_push,
         "verdict": run_verdict,
     }
@@ -207,26 +203,3 @@ def run_verdict(args: argparse.Namespace) -> int:
         else f"Not all jobs succeeded: {', '.join(results)}. Look at the jobs."
     )
     return 0 if fine else 1
-
-
-def run_canary(args: argparse.Namespace) -> int:
-    """Run the reference afresh and compare it with its recorded row."""
-    from rich.console import Console
-
-    from harness.commands.ci.canary import compare
-    from harness.contributions import registry
-    from harness.protocol import row_files as results
-    from harness.protocol.track import DEFAULT_TRACK, load_track
-    from harness.runs.pipeline import Options, run_contribution
-    from toolkit.core.progress import create_progress
-
-    track = load_track(args.track or DEFAULT_TRACK)
-    recorded_file = paths.RESULTS / track.file.name / f"{REFERENCE_NAME}.json"
-    recorded = results.read_row(recorded_file)
-    with create_progress(Console(highlight=False)) as progress:
-        options = Options(seeds=tuple(score.seed for score in recorded.scores), fresh=True)
-        finished = run_contribution(registry.load_reference(), track, options, progress)
-    sighting = compare(recorded, finished.row)
-    print(sighting.sentence())
-    publish(f"## Canary\n\n{sighting.sentence()}")
-    return 0 if sighting.alive else 1

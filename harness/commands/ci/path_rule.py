@@ -11,6 +11,7 @@ from harness.check.file_kinds import steers_git
 from harness.contributions.record import NAME_PATTERN
 from harness.errors import Finding
 from toolkit.core.git import SUBMODULE, SYMLINK, Blob, Change
+from toolkit.core.text import neutral
 
 FOLDER = "CONTRIBUTIONS"
 
@@ -100,7 +101,7 @@ def _folder_of(path: str) -> str | None:
 def _too_wide(touched: Sequence[str], outside: Sequence[Change]) -> list[Finding]:
     findings = []
     if len(touched) > 1:
-        listed = ", ".join(_shown(name) for name in touched[:5])
+        listed = ", ".join(neutral(name) for name in touched[:5])
         findings.append(
             _error(
                 "CI001",
@@ -117,11 +118,11 @@ def _too_wide(touched: Sequence[str], outside: Sequence[Change]) -> list[Finding
                 "CI003",
                 path,
                 "This file is written by the hub on main.",
-                f"Take it back: git checkout main -- {_shown(path)}",
+                f"Take it back: git checkout main -- {neutral(path)}",
             )
         )
     if touched and others:
-        listed = ", ".join(_shown(path) for path in others[:5])
+        listed = ", ".join(neutral(path) for path in others[:5])
         more = f" and {len(others) - 5} more" if len(others) > 5 else ""
         findings.append(
             _error(
@@ -147,7 +148,7 @@ def _bad_name(name: str) -> Finding:
     return _error(
         "CI004",
         f"{FOLDER}/{name}",
-        f"{_shown(name)!r} cannot be the name of a contribution.",
+        f"{neutral(name)!r} cannot be the name of a contribution.",
         "Use 2 to 39 letters, digits and _, starting with a letter.",
     )
 
@@ -162,20 +163,15 @@ def _special(change: Change) -> list[Finding]:
         # Python makes these anew on every machine, so neither a check nor the content hash looks at
         # them. In a commit they would be code and data that nobody has seen.
         what = "This is Python's own cache, which no check looks at."
-        return [_error("CI007", change.path, what, f"git rm --cached {_shown(change.path)}")]
+        return [_error("CI007", change.path, what, f"git rm --cached {neutral(change.path)}")]
     if not change.deleted and parts[0] == FOLDER and any(map(steers_git, parts)):
         # git obeys them in any folder: code could be shown as binary in a review, or be changed at
         # the checkout of whoever runs it.
         what = "git, or the site that hosts it, takes orders from this file."
-        return [_error("CI008", change.path, what, f"git rm --cached {_shown(change.path)}")]
+        return [_error("CI008", change.path, what, f"git rm --cached {neutral(change.path)}")]
     return []
 
 
 def _error(rule: str, path: str, message: str, fix: str = "Remove what is not needed.") -> Finding:
     # A path that is not UTF-8 comes as lone surrogates, which no output can hold.
-    return Finding(rule=rule, severity="error", message=message, path=_shown(path), fix=fix)
-
-
-def _shown(text: str) -> str:
-    plain = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in plain)
+    return Finding(rule=rule, severity="error", message=message, path=neutral(path), fix=fix)

@@ -319,7 +319,8 @@ def test_the_pictures_of_the_documentation_are_taken_in_one_go(built, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == shots | {"verdict.json"}
     for path in sorted(tmp_path.glob("*.webp")):
         with Image.open(path) as picture:
-            assert picture.width in {390, 1280}
+            # A page has the width of a window; the verdict's is cut to its content.
+            assert picture.width in {390, 1280} or path.stem == "verdict"
             assert len(picture.getcolors(1 << 24)) > 50  # not an empty page
         assert path.stat().st_size < 200_000
     page = (paths.ROOT / "docs" / "leaderboard.md").read_text(encoding="utf-8")

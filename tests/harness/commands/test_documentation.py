@@ -42,7 +42,7 @@ def test_the_pages_about_imports_name_all_that_the_check_lets_through():
         assert f"`{name.rpartition('.')[2]}`" in agents, name
         assert f"`{name.rpartition('.')[2]}`" in inner, name
     for library in paths.LIBRARIES:
-        assert f"`{library}`" in agents
+        assert f"`toolkit.{library}`" in agents
         assert f"`toolkit.{library}`" in packages
 
 

@@ -15,9 +15,10 @@ from PIL import Image
 
 from harness import paths
 from tests.toolkit.scrapers.server import picture_bytes
+from toolkit.images.headers import kind_of
 from toolkit.scrapers.errors import Dropped, WrongOptions
 from toolkit.scrapers.pictures.hashing import Seen, perceptual_hash, small_grey
-from toolkit.scrapers.pictures.look import PictureRules, examine, kind_of
+from toolkit.scrapers.pictures.look import PictureRules, examine
 from toolkit.scrapers.pictures.nsfw import NsfwFilter
 
 RULES = PictureRules(min_side=16)

@@ -13,12 +13,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from toolkit.images.headers import declared_size
+from toolkit.images.headers import declared_size, kind_of
 from toolkit.images.normalise import SUFFIXES, encoded, plain_rgb
 from toolkit.scrapers.errors import Dropped
 from toolkit.scrapers.pictures.hashing import perceptual_hash, small_grey
 
-MAGIC = {"PNG": b"\x89PNG\r\n\x1a\n", "JPEG": b"\xff\xd8\xff"}
 # Enough for every format's signature, and for the size in a WEBP header.
 HEAD_BYTES = 32
 
@@ -63,14 +62,6 @@ class Picture:
     width: int
     height: int
     size_bytes: int
-
-
-def kind_of(head: bytes) -> str | None:
-    """Return the format by the first ``HEAD_BYTES`` bytes, whatever a server called it."""
-    for name, magic in MAGIC.items():
-        if head.startswith(magic):
-            return name
-    return "WEBP" if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else None
 
 
 def examine(path: Path, download_sha256: str, rules: PictureRules) -> Picture:

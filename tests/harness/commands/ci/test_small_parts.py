@@ -1,4 +1,4 @@
-"""Substance, summary, canary."""
+"""Substance and summary."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import shutil
 import pytest
 
 from harness import paths
-from harness.commands.ci import canary
 from harness.commands.ci.substance import nearest
 from harness.commands.ci.summary import plain, row_section, set_output
 from tests.harness.support import example_row
@@ -82,38 +81,3 @@ def test_one_output_cannot_set_another(tmp_path, monkeypatch):
         set_output("names", "[]\nevil=1")
     set_output("names", "[]")
     assert (tmp_path / "output").read_text() == "names=[]\n"
-
-
-# --- canary ---
-
-
-def reference_row(gains, **changes):
-    first = example_row().scores[0].model_dump()
-    scores = [_with_gain(first, seed, gain) for seed, gain in enumerate(gains)]
-    return example_row(contribution="reference", scores=scores, **changes)
-
-
-def _with_gain(score, seed, gain):
-    if "gain" in score:
-        return score | {"seed": seed, "gain": gain}
-    return score | {"seed": seed, "own": score["own"] | {"gain": gain}}
-
-
-def test_the_canary_lives_within_three_standard_errors_and_dies_beyond():
-    recorded = reference_row([0.30, 0.31, 0.32])  # sd 0.01, so 3 errors are 0.0173
-    assert canary.compare(recorded, reference_row([0.31, 0.32, 0.33])).alive
-    dead = canary.compare(recorded, reference_row([0.33, 0.34, 0.35]))
-    assert not dead.alive
-    assert "beyond" in dead.sentence()
-    assert dead.tolerance == pytest.approx(0.01732, abs=1e-5)
-
-
-def test_the_canary_refuses_to_compare_apples_with_pears():
-    recorded = reference_row([0.30, 0.31, 0.32])
-    with pytest.raises(UsageError, match="protocol_hash"):
-        canary.compare(recorded, reference_row([0.3], protocol_hash="sha256:other"))
-    with pytest.raises(UsageError, match="1 recorded seeds"):
-        canary.compare(reference_row([0.3]), recorded)
-    error = {"kind": "HookError", "what": "bang"}
-    with pytest.raises(UsageError, match="bang"):
-        canary.compare(recorded, reference_row([], status="failed", error=error, verdict=None))

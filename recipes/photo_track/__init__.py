@@ -1,0 +1,1 @@
+"""The photograph track's pictures, rendered: one mug on many tables."""

@@ -1,0 +1,80 @@
+"""What a watch counts, on real processes."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+
+from harness.sandbox.watch import Watch
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
+MEGABYTE = 1 << 20
+
+
+@contextmanager
+def program(code: str):
+    """Start Python on some code, wait for its word, and end it with all that it started."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stdout.readline() == "ready\n"
+    try:
+        yield process
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+
+
+def memory_of(process: subprocess.Popen[str], folder) -> float:
+    """Return what the watch counts, in megabytes."""
+    return Watch(process.pid, folder, memory_bytes=1 << 40).usage(0).memory_bytes / MEGABYTE
+
+
+@LINUX
+@pytest.mark.parametrize("kind", ["mmap.mmap(-1, SIZE)", "file(SIZE)"])
+def test_shared_memory_counts_though_no_process_is_charged_for_it(tmp_path, kind):
+    """Written by a child that has ended; the one that still maps it has never touched it."""
+    code = (
+        "import mmap, os, time\n"
+        "SIZE = 100 << 20\n"
+        "def file(size):\n"
+        "    handle = os.memfd_create('x'); os.truncate(handle, size)\n"
+        "    return mmap.mmap(handle, size)\n"
+        f"pieces = [{kind} for _ in range(2)]\n"
+        "if os.fork() == 0:\n"
+        "    for piece in pieces: piece.write(b'x' * SIZE)\n"
+        "    os._exit(0)\n"
+        "os.wait(); print('ready', flush=True); time.sleep(60)\n"
+    )
+    with program(code) as process:
+        assert 200 <= memory_of(process, tmp_path) < 260
+
+
+@LINUX
+def test_a_piece_that_several_processes_map_counts_once(tmp_path):
+    code = (
+        "import mmap, os, time\n"
+        "piece = mmap.mmap(-1, 100 << 20); piece.write(b'x' * (100 << 20))\n"
+        "for _ in range(3):\n"
+        "    if os.fork() == 0: piece[::4096]; time.sleep(60)\n"
+        "print('ready', flush=True); time.sleep(60)\n"
+    )
+    with program(code) as process:
+        assert 100 <= memory_of(process, tmp_path) < 200
+
+
+@LINUX
+def test_shared_memory_that_was_never_written_does_not_count(tmp_path):
+    code = (
+        "import mmap, time\n"
+        "piece = mmap.mmap(-1, 1 << 30)\n"
+        "print('ready', flush=True); time.sleep(60)\n"
+    )
+    if not os.access("/proc/self/map_files", os.X_OK) or os.geteuid():
+        pytest.skip("only root may ask Linux how much of a piece was written")
+    with program(code) as process:
+        assert memory_of(process, tmp_path) < 60
