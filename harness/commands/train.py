@@ -34,7 +34,7 @@ from toolkit.base_models.load import locate
 from toolkit.core.command_line import INTERRUPTED
 from toolkit.core.errors import UsageError
 from toolkit.core.progress import Progress, create_progress
-from toolkit.picture_sets.contract import contract_folder
+from toolkit.picture_sets.lay_out import lay_out
 from toolkit.picture_sets.layouts import read_folder
 from toolkit.training_runs.checkpoints import Checkpoints, damage
 from toolkit.training_runs.options import add_options, resolve
@@ -95,7 +95,7 @@ def train(
         clear(out)
     previous, folder = attempts(out, plan, console)
     found = read_folder(plan.data_dir, plan.dataset.trigger_word)
-    contract_folder(found.pictures, plan.dataset, out / PICTURES)
+    lay_out(found.pictures, plan.dataset, out / PICTURES)
     job = FinetuneJob(
         contribution=contribution,
         reference=registry.load_reference(),

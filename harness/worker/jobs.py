@@ -90,7 +90,7 @@ class FinetuneJob(Job):
 
     kind: Literal["finetune"] = "finetune"
     plan: RunPlan
-    pictures: Path = Field(description="the pictures in the layout of the contract, absolute")
+    pictures: Path = Field(description="pictures in the layout that hooks are promised, absolute")
     device_typed: bool = Field(
         description="False: the device is a guess of the parent, which does not import torch"
     )

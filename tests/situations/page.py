@@ -27,7 +27,7 @@ def page() -> str:
     """Return the page."""
     lines = [HEAD.format(count=len(SITUATIONS))]
     for part, cases in groupby(SITUATIONS, key=lambda case: case.part):
-        lines += [f"## {part}", "", "| somebody has or does | types | ends with | what happens |"]
+        lines += [f"## {part}", "", "| the user has or does | types | ends with | what happens |"]
         lines += ["|---|---|---|---|"]
         lines += [
             f"| {cell(c.title)} | `{cell(c.typed)}` | {c.code} | {cell(c.happens)} |" for c in cases

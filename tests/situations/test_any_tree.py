@@ -20,8 +20,8 @@ from tests.toolkit.picture_sets.zoo import scene
 from toolkit.core.settings import DatasetConfig
 from toolkit.images.decode import load_rgb
 from toolkit.picture_sets.cli import main
-from toolkit.picture_sets.contract import contract_folder
 from toolkit.picture_sets.folder import REGULARISATION
+from toolkit.picture_sets.lay_out import lay_out
 from toolkit.picture_sets.layouts import read_folder
 
 FOLDERS = ("", "Images", "images", "10_cup", "3_red mug", "2024-05-01", "DCIM/100CANON", "train")
@@ -172,7 +172,7 @@ def test_a_contribution_is_handed_the_same_pictures_with_the_same_captions(tmp_p
     build(tree, root / "set")
     found = read_folder(root / "set", trigger_word="sks cup")
     whole = [one for one in found.pictures if one.path.stat().st_size > 100]
-    out = contract_folder(whole, DatasetConfig(trigger_word="sks cup"), root / "handed")
+    out = lay_out(whole, DatasetConfig(trigger_word="sks cup"), root / "handed")
     pictures = {path.stem: path for path in (out / "Images").iterdir()}
     texts = {path.stem: path.read_text() for path in (out / "ImageCaptions").iterdir()}
     assert pictures.keys() == texts.keys()

@@ -3,7 +3,7 @@
     layouts.py        which picture belongs to which caption, in the layouts that people have
     metadata.py       lists of captions: metadata.jsonl, .csv, meta_cap.json, ...
     folder.py         which files are pictures, captions, lists or neither
-    contract.py       any set in the layout that contributions are promised
+    lay_out.py        any set in the layout that the hooks are promised
     problems.py       what can be wrong; problems.toml has the words
     captions.py       caption files and their variations: trigger word, shuffled tags
     buckets.py        sizes for aspect-ratio buckets

@@ -35,7 +35,7 @@ OTHER_SPLITS = frozenset({"test", "val", "valid", "validation"})
 # What systems and programs leave behind. Hidden files are passed over anyway: .DS_Store, macOS'
 # ._robot.png (which is no picture), .ipynb_checkpoints.
 JUNK = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir"})
-# What says where a set comes from: no picture, no caption, and nobody misses it in a training.
+# What says where a set comes from: no picture, no caption, and a training does not miss it.
 PAPERS = re.compile(r"(?i)^(readme|license|licence|notice|attribution)(\.\w+)?$|^sources\.jsonl$")
 # Pictures to a person, but not to Pillow: phones, cameras, editors.
 UNREADABLE = frozenset(

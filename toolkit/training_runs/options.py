@@ -144,6 +144,12 @@ def resolve(options: argparse.Namespace, name: str, settings: Settings, out: Pat
         train = train.model_copy(update={"lr_warmup_steps": round(0.05 * train.steps)})
     started = init_settings(options.init) if options.init else {}
     lora = LoraConfig(**(preset.lora | own(settings.lora) | started | pick(typed, LORA_OPTIONS)))
+    if started.get("rank", lora.rank) != lora.rank:
+        raise UsageError(
+            f"{options.init.name} has rank {started['rank']}, and --rank is {lora.rank}.",
+            where=str(options.init),
+            fix="Leave --rank out; `nox -s lora -- resize` makes a file of another rank.",
+        )
     refuse_idle(typed, dataset, lora, train, options)
     chosen_sampling = settings.generate.model_dump() | pick(typed, SAMPLING_OPTIONS)
     drawn = GenerateConfig(**chosen_sampling, height=resolution, width=resolution, seed=seed)

@@ -53,7 +53,7 @@ def find_source(name: str, track: str | None, run: Path | None, base: str | None
     Args:
         name: The contribution.
         track: Whose newest training is taken when no folder is named; None: the newest of all, on
-            tracks and on somebody's own pictures.
+            tracks and on the user's own pictures.
         run: A folder of ``runs/``: of a run, of one of its seeds, or of ``nox -s train``.
         base: Another base than the training says.
 

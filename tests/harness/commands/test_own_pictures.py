@@ -102,7 +102,7 @@ def test_a_training_starts_from_a_lora_file(here, capsys):
         for name in one.keys():  # noqa: SIM118
             assert (one.get_tensor(name) - two.get_tensor(name)).abs().max() < 1e-3
     train("Rank16", "--steps", "1", "--init", file, "--rank", "5", "--out", "third", code=2)
-    assert "has rank 3, this adapter 5" in capsys.readouterr().err
+    assert "has rank 3, and --rank is 5" in capsys.readouterr().err
 
 
 def test_two_starts_at_once_are_one_run_and_one_refusal(here, capsys):

@@ -83,7 +83,7 @@ CASES = [
         ("Stable Diffusion 3",),
     ),
     row(
-        "a pipeline that nobody here knows, with a transformer",
+        "a pipeline that the hub does not know, with a transformer",
         "refused: a transformer",
         folder("NewPipeline", {"transformer": ["diffusers", "NewTransformer"]}),
         ("NewPipeline: it is a transformer",),

@@ -125,7 +125,7 @@ CASES = [
     ),
     Situation(
         IDLE,
-        "a contribution that nobody wrote",
+        "a contribution that does not exist",
         "refused: where they are listed",
         good(),
         "train Zzyzx --data photos",

@@ -1,4 +1,4 @@
-"""The layout of the contract, whatever somebody has: Images/<name> and ImageCaptions/<name>.txt.
+"""The layout that the hooks are promised: Images/<name> and ImageCaptions/<name>.txt.
 
 A contribution's ``make_dataset`` is promised that layout, PNG, JPEG and WebP, upright and in sRGB;
 often it reads nothing else.
@@ -20,8 +20,8 @@ from .fair_copy import unique
 from .folder import CAPTIONS, IMAGES, Picture
 
 
-def contract_folder(pictures: Sequence[Picture], config: DatasetConfig, out: Path) -> Path:
-    """Lay pictures and captions out as the contract says, in place of an older folder.
+def lay_out(pictures: Sequence[Picture], config: DatasetConfig, out: Path) -> Path:
+    """Lay pictures and captions out as the hooks expect them, in place of an older folder.
 
     Args:
         pictures: With their captions; their files are not changed.
