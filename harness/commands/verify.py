@@ -49,6 +49,13 @@ def run(args: argparse.Namespace) -> int:
     path = Path(args.row)
     if path.suffix != ".json":
         path = paths.RESULTS / (args.track or DEFAULT_TRACK) / f"{args.row}.json"
+    if not path.is_file():
+        raise UsageError(
+            f"There is no recorded row {path.stem} on the track {path.parent.name}.",
+            where=str(path),
+            fix=f"nox -s contribution -- {path.stem} runs it; LEADERBOARD.md lists what is "
+            "recorded.",
+        )
     row = read_row(path)
     track = load_track(row.track)
     contribution = find(row)

@@ -132,6 +132,15 @@ CASES = [
         2,
         ("nox -s list shows all",),
     ),
+    Situation(
+        IDLE,
+        "`verify` of what has no recorded row",
+        "refused: where the rows are listed",
+        {},
+        "verify Nobody",
+        2,
+        ("There is no recorded row Nobody on the track robot", "LEADERBOARD.md"),
+    ),
     draws(
         "`<lora:mug:0.8>` in a prompt",
         "refused: --lora says the same",

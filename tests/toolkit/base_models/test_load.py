@@ -112,6 +112,28 @@ def test_a_text_encoder_saved_with_its_older_names_is_read(own_folder, original)
     assert_same_model(load_pipeline(own_folder), original)
 
 
+def test_a_text_encoder_without_the_older_part_of_its_names_is_read_from_a_file(
+    original, checkpoint, tmp_path
+):
+    tensors = {n.replace(".text_model.", "."): t for n, t in load_file(checkpoint).items()}
+    save_file(tensors, tmp_path / "bare.safetensors")
+    assert_same_model(load_pipeline(tmp_path / "bare.safetensors"), original)
+    del tensors["cond_stage_model.transformer.final_layer_norm.weight"]
+    save_file(tensors, tmp_path / "bare.safetensors")
+    with pytest.raises(BaseModelError, match="weights of the text_encoder are not in its file"):
+        load_pipeline(tmp_path / "bare.safetensors")
+
+
+def test_a_base_that_would_draw_black_is_refused(own_folder):
+    file = own_folder / "text_encoder/model.safetensors"
+    tensors = load_file(file)
+    name = next(iter(tensors))
+    tensors[name][0] = float("nan")
+    save_file(tensors, file, metadata={"format": "pt"})
+    with pytest.raises(BaseModelError, match=r"text_encoder has weights that are not finite"):
+        load_pipeline(own_folder)
+
+
 @pytest.mark.parametrize("lost", ["encoder.layers.1.", "embeddings.token", "final_layer_norm"])
 def test_a_missing_weight_is_an_error_and_never_random(own_folder, lost):
     file = own_folder / "text_encoder/model.safetensors"

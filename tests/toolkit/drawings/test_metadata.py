@@ -20,6 +20,7 @@ from toolkit.drawings.metadata import (
     Drawing,
     LoraUse,
     a1111_parameters,
+    free_name,
     picture_name,
     read_drawing,
     save_picture,
@@ -72,6 +73,20 @@ def test_any_prompt_comes_back_and_makes_a_file_name(tmp_path_factory, prompts, 
     path = tmp_path_factory.mktemp("any") / picture_name(drawing)
     save_picture(Image.new("RGB", (8, 8)), path, drawing)
     assert read_drawing(path) == drawing
+
+
+def test_other_pictures_get_other_names(tmp_path):
+    cyrillic = [DRAWING.model_copy(update={"prompts": (p,)}) for p in ("кружка", "чашка")]
+    assert len({picture_name(one) for one in cyrillic}) == 2
+    long = [DRAWING.model_copy(update={"prompts": ("я" * 300 + end,)}) for end in ("a", "b")]
+    paths = []
+    for drawing in (*long, long[0]):
+        paths.append(free_name(tmp_path / picture_name(drawing), drawing))
+        assert len(paths[-1].name.encode()) < 255
+        save_picture(Image.new("RGB", (8, 8)), paths[-1], drawing)
+    assert paths[0] == paths[2] != paths[1]  # the same picture may replace itself
+    Image.new("RGB", (8, 8)).save(paths[1])  # retouched: no longer what was drawn
+    assert free_name(paths[0].with_name(picture_name(long[1])), long[1]) not in paths
 
 
 def test_other_pictures_are_refused_with_the_reason(tmp_path):
