@@ -75,7 +75,8 @@ class Watch:
             count += 1
         # Memory that was written and is mapped somewhere stays, in whomever's account it stands: a
         # process that wrote it and ended, or dropped its own view, is charged for it no more.
-        memory += max(largest_shared, shared_memory_bytes(processes))
+        pieces = shared_memory_bytes(processes) if count <= ASKED else 0
+        memory += max(largest_shared, pieces)
         if memory <= self._memory_bytes < resident and count <= ASKED:
             memory = max(memory, proportional(processes))
         disk, files, depth = folder_size(self._out)
