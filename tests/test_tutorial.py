@@ -13,7 +13,7 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
-FEWER = ("--steps", "3", "--num-inference-steps", "1", "--fresh")
+FEWER = ("--steps", "3", "--sample-every", "2", "--num-inference-steps", "1", "--fresh")
 
 
 def commands() -> list[str]:

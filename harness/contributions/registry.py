@@ -59,8 +59,10 @@ def find_folder(name: str) -> Path:
     as_path = (paths.ROOT / name).resolve()
     if as_path.is_dir() and as_path.is_relative_to(paths.ROOT) and as_path != paths.ROOT:
         return as_path
-    near = difflib.get_close_matches(name, contribution_names(), n=3, cutoff=0.5)
     names = contribution_names()
+    by_letters = {one.casefold(): one for one in names}
+    close = difflib.get_close_matches(name.casefold(), by_letters, n=3, cutoff=0.6)
+    near = [by_letters[one] for one in close]
     hint = f"Did you mean: {', '.join(near)}?" if near else f"nox -s list shows all {len(names)}."
     raise UsageError(
         f"There is no contribution named {name!r}.",

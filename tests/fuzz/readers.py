@@ -34,7 +34,7 @@ from toolkit.images.sheet import open_picture
 from toolkit.lora_files.header import read_header
 from toolkit.lora_files.read import read_lora
 from toolkit.picture_sets.captions import read_caption
-from toolkit.picture_sets.metadata import read_metadata
+from toolkit.picture_sets.metadata import read_lists
 
 Reader = Callable[[bytes], object]
 
@@ -133,8 +133,7 @@ def caption(data: bytes) -> object:
 
 def picture_list(data: bytes) -> object:
     """A metadata.jsonl that says which picture has which caption."""
-    _file("metadata.jsonl", data)
-    return read_metadata(_folder)
+    return read_lists([_file("metadata.jsonl", data)], [], _folder, [])
 
 
 def image_header(data: bytes) -> object:

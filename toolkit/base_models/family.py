@@ -94,6 +94,7 @@ def family_of_folder(folder: Path) -> Family | None:
         if pipeline.startswith(start):
             return BY_PIPELINE[start]
     channels = unet.get("in_channels", LATENT_CHANNELS)
+    own = read_config(folder / "vae/config.json").get("latent_channels", LATENT_CHANNELS)
     if "text_encoder_2" in index or unet.get("addition_embed_type"):
         return OTHER_SIZE
     if "transformer" in index:
@@ -102,7 +103,7 @@ def family_of_folder(folder: Path) -> Family | None:
         return BY_PIPELINE["StableUnCLIP"]
     if unet.get("time_cond_proj_dim"):
         return Family("a latent consistency model", "its U-Net also reads the guidance scale")
-    return of_channels(channels)
+    return of_channels(channels, own)
 
 
 def family_of_file(path: Path) -> Family | None:
@@ -122,9 +123,14 @@ def family_of_file(path: Path) -> Family | None:
     return of_channels(first[1]) if len(first) > 1 else None
 
 
-def of_channels(channels: Any) -> Family | None:
-    """Return the family whose U-Net reads so many channels."""
-    if channels == LATENT_CHANNELS:
+def of_channels(channels: Any, latent_channels: Any = LATENT_CHANNELS) -> Family | None:
+    """Return the family whose U-Net reads so many channels.
+
+    Args:
+        channels: That the U-Net reads.
+        latent_channels: That its own VAE writes; a U-Net that reads no more is an ordinary one.
+    """
+    if channels == latent_channels:
         return None
     other = Family(f"a model of {channels} input channels", "Stable Diffusion 1.x has four")
     return BY_CHANNELS.get(channels, other)

@@ -6,7 +6,7 @@ import pytest
 
 from harness.commands.cli import build_parser
 from harness.protocol.next_step import draw_command, run_command, verify_command
-from harness.protocol.track import load_track, track_names
+from harness.protocol.track import DEFAULT_TRACK, load_track, track_names
 
 
 @pytest.mark.parametrize("track", track_names())
@@ -17,9 +17,13 @@ def test_what_is_proposed_names_the_track_and_a_prompt_of_it(track):
         assert words[:2] == ["nox", "-s"]
         assert words[3] == "--"
         args = build_parser(words[2]).parse_args([words[2], *words[4:]])
-        assert (args.name, args.track) == ("Foo", track)
+        assert args.name == "Foo"
         if words[2] == "generate":
+            # Without a track it draws with the newest training, which may be on one's own pictures.
+            assert args.track == (None if track == DEFAULT_TRACK else track)
             assert args.prompt[0] in file.texts
+        else:
+            assert args.track == track
 
 
 def test_a_style_is_not_asked_for_with_the_word_of_a_subject():

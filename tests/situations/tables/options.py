@@ -137,9 +137,9 @@ CASES = [
         "`verify` of what has no recorded row",
         "refused: where the rows are listed",
         {},
-        "verify Nobody",
+        "verify Unknown",
         2,
-        ("There is no recorded row Nobody on the track robot", "LEADERBOARD.md"),
+        ("There is no recorded row Unknown on the track robot", "LEADERBOARD.md"),
     ),
     draws(
         "`<lora:mug:0.8>` in a prompt",

@@ -17,6 +17,7 @@ BASE = paths.ROOT / "models" / "tiny-sd"
 WITHOUT_SCIPY = sorted(set(SCHEDULERS) - {"lms"})
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of diffusers
 @pytest.mark.parametrize("name", WITHOUT_SCIPY)
 @pytest.mark.parametrize("steps", [1, 2, 7, 30, 333, 334, 500, 501, 998])
 def test_drawing_begins_where_it_is_said_to(name, steps):
