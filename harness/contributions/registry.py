@@ -6,7 +6,6 @@ requests never edit the same file by hand.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
@@ -24,7 +23,7 @@ from toolkit.core import atomic
 from toolkit.core.errors import UsageError
 from toolkit.core.hashing import IGNORED_NAMES, content_hash
 from toolkit.core.settings import HOOK_NAMES, REFERENCE_NAME, HookName
-from toolkit.core.text import suggestion
+from toolkit.core.text import near_names, suggestion
 
 
 def contribution_names() -> list[str]:
@@ -60,9 +59,7 @@ def find_folder(name: str) -> Path:
     if as_path.is_dir() and as_path.is_relative_to(paths.ROOT) and as_path != paths.ROOT:
         return as_path
     names = contribution_names()
-    by_letters = {one.casefold(): one for one in names}
-    close = difflib.get_close_matches(name.casefold(), by_letters, n=3, cutoff=0.6)
-    near = [by_letters[one] for one in close]
+    near = near_names(name, names, most=3)
     hint = f"Did you mean: {', '.join(near)}?" if near else f"nox -s list shows all {len(names)}."
     raise UsageError(
         f"There is no contribution named {name!r}.",
