@@ -48,7 +48,7 @@ def main() -> int:
         for name in args.names or ATTACKS:
             report = attack_once(name, layer)
             held = not report.possible
-            as_expected = report.ending == ATTACKS[name].ends
+            as_expected = ATTACKS[name].ended_well(report.ending)
             escaped += layer != "process" and not (held and as_expected)
             shown = "held" if held else f"NOT HELD: {'; '.join(report.possible)}"
             shown += "" if as_expected else f"  ENDED OTHERWISE: {report.said[:150]}"

@@ -49,6 +49,7 @@ class Attack:
         does: What it tries, in a few words.
         code: The body of its main.py.
         ends: How its run has to end, as "status kind".
+        or_ends: Another end that is as right, where two guards race for the same attack.
         limits: Changes to the usual limits, so that reaching them takes a moment.
         hooks: Which hooks it declares.
         slow: Left to ``nox -s hostile``.
@@ -60,6 +61,11 @@ class Attack:
     limits: dict[str, float] = field(default_factory=dict)
     hooks: tuple[str, ...] = ("make_lora",)
     slow: bool = False
+    or_ends: str = ""
+
+    def ended_well(self, ending: str) -> bool:
+        """Whether a run with this attack may end so."""
+        return ending in {self.ends, self.or_ends}
 
 
 def tries(*attempts: tuple[str, str]) -> str:
@@ -129,9 +135,10 @@ RESOURCES = {
         "writes one huge file",
         "f = open('../huge', 'wb', buffering=0)\n"
         "try:\n    while True: f.write(b'x' * 1000000)\n"
-        "finally: os.truncate('../huge', 0)",  # or the hub, which looks now and then, is first
-        "failed PluginError",
+        "finally: os.truncate('../huge', 0)",
+        "failed PluginError",  # the kernel refuses the write that passes the limit
         {"disk_bytes": 60 << 20},
+        or_ends="limit WorkerDisk",  # or the hub looks just before the file is cut again
     ),
     "ManyEmptyFiles": Attack(
         "makes a million empty files",
