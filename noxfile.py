@@ -84,6 +84,10 @@ PROGRAMS = {
         "tests.proofs.elsewhere",
         "Run other programs on the hub's files and the hub on theirs: -- --programs FOLDER.",
     ),
+    "second-calls": (
+        "tests.proofs.second_calls",
+        "Walk all pairs of calls on one live pipeline, and 2,000 threes: an hour.",
+    ),
     "bench": (
         "benchmarks",
         "Measure speed, an hour: nox -s bench, or nox -s bench -- training_step; writes results.",

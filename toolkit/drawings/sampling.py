@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 @contextmanager
 def sampling(pipeline: StableDiffusionPipeline, config: GenerateConfig) -> Iterator[None]:
     """Take the sampler asked for, switch dropout and progress bar off; all back afterwards."""
-    modules = [pipeline.unet, pipeline.vae, pipeline.text_encoder]
-    were_training = [module.training for module in modules]
+    models = (pipeline.unet, pipeline.vae, pipeline.text_encoder)
+    # Of each module by itself: a new adapter trains inside models that do not.
+    were_training = [(module, module.training) for model in models for module in model.modules()]
     bar = getattr(pipeline, "_progress_bar_config", {})
     own_scheduler = pipeline.scheduler
     pipeline.set_progress_bar_config(**{**bar, "disable": True})
@@ -30,12 +31,12 @@ def sampling(pipeline: StableDiffusionPipeline, config: GenerateConfig) -> Itera
         settings = {**own_scheduler.config, "clip_sample": False}
         settings.pop("_use_default_values", None)  # its list of what to forget
         pipeline.scheduler = getattr(diffusers, SCHEDULERS[config.scheduler]).from_config(settings)
-    for module in modules:
-        module.eval()
+    for model in models:
+        model.eval()
     try:
         yield
     finally:
-        for module, was_training in zip(modules, were_training, strict=True):
-            module.train(was_training)
+        for module, was_training in were_training:
+            module.training = was_training
         pipeline.scheduler = own_scheduler
         pipeline.set_progress_bar_config(**bar)

@@ -105,6 +105,9 @@ def switch_checkpointing(model: Any, *, on: bool) -> None:
         (model.enable_gradient_checkpointing if on else model.disable_gradient_checkpointing)()
     elif on:
         model.activation_checkpointing_enable({"use_reentrant": False})
+        # transformers makes the embeddings ask for gradients, which this kind does not need, and
+        # would leave them so when checkpointing is switched off.
+        model.disable_input_require_grads()
     else:
         model.activation_checkpointing_disable()
 
