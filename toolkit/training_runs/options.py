@@ -232,6 +232,9 @@ def refuse_idle(
         ),
         f"a warm-up of {warm_up} steps is not shorter than the run of {train.steps}: the learning "
         "rate would never be reached": warm_up >= train.steps > 1,
+        f"--fast-layers {train.fast_layers} needs --mixed-precision no: they are float32": (
+            typed.get("fast_layers", "off") != "off" and train.mixed_precision != "no"
+        ),
         "--keep-tokens needs --shuffle-captions": (
             "keep_tokens" in typed and dataset.keep_tokens > 0 and not dataset.shuffle_captions
         ),
