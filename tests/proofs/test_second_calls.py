@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 from diffusers import DDIMScheduler
@@ -78,3 +80,19 @@ def test_walks_hold_every_pair():
     walks = list(walker.walks(threes=7, seed=0))
     assert len(walks) == len(OPERATIONS) + len(OPERATIONS) ** 2 + 7
     assert len({walk for walk in walks if len(walk) == 2}) == len(OPERATIONS) ** 2
+
+
+def test_walks_go_on_after_a_kill(tmp_path):
+    file = tmp_path / "notes.jsonl"
+    assert walker.walked(file) == {}
+    file.write_text('{"walk": ["draw"], "faults": []}\n{"walk": ["dr', encoding="utf-8")
+    assert walker.walked(file) == {("draw",): []}
+    assert file.read_text(encoding="utf-8").endswith("\n")
+
+
+def test_the_committed_walks_are_all_pairs_of_today_and_found_nothing():
+    result = json.loads(walker.RESULT.read_text(encoding="utf-8"))
+    assert result["operations"] == list(OPERATIONS)
+    assert result["pairs"] == len(OPERATIONS) ** 2 >= 400
+    assert result["threes"] >= 2000
+    assert result["faulty"] == []

@@ -1,21 +1,38 @@
-"""Walk all pairs of operations and random threes on one live pipeline: ``nox -s second-calls``."""
+"""Walk all pairs of operations and random threes on one live pipeline: ``nox -s second-calls``.
+
+Stopped, it goes on where it was, as long as neither ``src/`` nor ``toolkit/`` nor the operations
+have changed.
+"""
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import itertools
+import json
 import random
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from tqdm import tqdm
+
+from harness import paths
 from tests.proofs.second_calls.operations import OPERATIONS
 from tests.proofs.second_calls.state import State, differences, prepared, seen
+from toolkit.core import atomic
+from toolkit.core.hashing import content_hash
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
+
+HERE: Final = Path(__file__).parent
+RESULT: Final = HERE / "result.json"
+# On what a walk depends.
+FOLDERS: Final = (paths.ROOT / "src", paths.ROOT / "toolkit")
+FILES: Final = (HERE / "operations.py", HERE / "state.py")
 
 Walk = tuple[str, ...]
 
@@ -42,7 +59,7 @@ def quiet(state: State) -> dict[str, object]:
     return left
 
 
-def walks(threes: int, seed: int) -> Iterable[Walk]:
+def walks(threes: int, seed: int) -> Iterator[Walk]:
     """Return each operation alone, all pairs, and random threes."""
     names = list(OPERATIONS)
     yield from ((name,) for name in names)
@@ -51,24 +68,53 @@ def walks(threes: int, seed: int) -> Iterable[Walk]:
     yield from (tuple(rng.choices(names, k=3)) for _ in range(threes))
 
 
+def progress_file() -> Path:
+    """Return where walks of exactly this code are noted, one line each."""
+    digest = hashlib.sha256("".join(map(content_hash, FOLDERS)).encode())
+    for file in FILES:
+        digest.update(file.read_bytes())
+    return paths.RUNS / f"second-calls-{digest.hexdigest()[:12]}.jsonl"
+
+
+def walked(file: Path) -> dict[Walk, list[str]]:
+    """Return what is known of walks: their faults. A line that a kill cut off is taken away."""
+    if not file.is_file():
+        return {}
+    whole, newline, _ = file.read_text(encoding="utf-8").rpartition("\n")
+    atomic.write_text(file, whole + newline)
+    known = [json.loads(line) for line in whole.splitlines()]
+    return {tuple(one["walk"]): one["faults"] for one in known}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Walk; print every fault; return 1 if there is one."""
+    """Walk; print every fault; write the result; return 1 if there is a fault."""
     parser = argparse.ArgumentParser(prog="nox -s second-calls --", description=__doc__)
     parser.add_argument("--threes", type=int, default=2000, help="(default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the threes (default: %(default)s)")
-    parser.add_argument("--first", type=int, help="only so many walks")
     parsed = parser.parse_args(argv)
-    faulty = total = 0
-    with tempfile.TemporaryDirectory(prefix="second-calls-") as temporary:
+    todo, file = list(walks(parsed.threes, parsed.seed)), progress_file()
+    known = walked(file)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="second-calls-") as temporary, file.open("a") as notes:
         pristine = prepared(Path(temporary))
-        for walk in itertools.islice(walks(parsed.threes, parsed.seed), parsed.first):
-            total += 1
+        for walk in tqdm([walk for walk in dict.fromkeys(todo) if walk not in known]):
             found = faults_of(walk, pristine, Path(temporary))
+            known[walk] = found
+            notes.write(json.dumps({"walk": walk, "faults": found[:9]}) + "\n")
+            notes.flush()
             if found:
-                faulty += 1
-                print(f"{', then '.join(walk)}: {'; '.join(found[:3])}", flush=True)
-    print(f"{total} walks, {faulty} with a fault.")
-    return int(faulty > 0)
+                tqdm.write(f"{', then '.join(walk)}: {'; '.join(found[:3])}")
+    faulty = [", then ".join(walk) for walk in dict.fromkeys(todo) if known[walk]]
+    result = {
+        "operations": list(OPERATIONS),
+        "pairs": len(OPERATIONS) ** 2,
+        "threes": parsed.threes,
+        "seed": parsed.seed,
+        "faulty": faulty,
+    }
+    atomic.write_text(RESULT, json.dumps(result, indent=1) + "\n")
+    print(f"{len(todo)} walks, {len(faulty)} with a fault.")
+    return int(bool(faulty))
 
 
 if __name__ == "__main__":
