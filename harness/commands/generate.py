@@ -46,6 +46,15 @@ from toolkit.drawings.prompts import prompt_notes, refuse_tags
 from toolkit.images.sheet import open_picture
 from toolkit.lora_files.header import read_header
 
+# Field of GenerateConfig -> option, of those that only somebody who types them asks for.
+SAMPLING_OPTIONS = {
+    "num_inference_steps": "steps",
+    "guidance_scale": "guidance",
+    "lora_scale": "scale",
+    "negative_prompt": "negative",
+    "scheduler": "scheduler",
+}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options; what is left out comes from the contribution's own settings."""
@@ -116,10 +125,13 @@ def run(args: argparse.Namespace) -> int:
             lora=source.settings or contribution.file.settings.lora,
             prompts=prompts,
             config=config,
+            typed=typed_options(args),
             loras=tuple(use.model_copy(update={"file": use.file.resolve()}) for use in uses),
         )
         wall_s = track.file.timeout_s * (1 if args.base is None else len(prompts) + 1)
-        drawn_with = draw(job, chosen_limits(args, allowance(job, wall_s)), progress)
+        drawn_with, notes = draw(job, chosen_limits(args, allowance(job, wall_s)), progress)
+    for note in notes:
+        console.print(note, markup=False, soft_wrap=True)
     drawing = Drawing(
         prompts=prompts,
         place=0,
@@ -218,17 +230,10 @@ def sampling_config(
     Raises:
         UsageError: An option is out of its range.
     """
-    typed = {
-        "num_inference_steps": args.steps,
-        "guidance_scale": args.guidance,
-        "lora_scale": args.scale,
-        "negative_prompt": args.negative,
-        "seed": args.seed,
-        "scheduler": args.scheduler,
-        "height": args.height or args.width or side_px,
-        "width": args.width or side_px,
-    }
-    chosen = {name: value for name, value in typed.items() if value is not None}
+    typed = {field: getattr(args, option) for field, option in SAMPLING_OPTIONS.items()}
+    chosen = {field: value for field, value in typed.items() if value is not None}
+    width = args.width or side_px
+    chosen |= {"seed": args.seed, "width": width, "height": args.height or width}
     try:
         return GenerateConfig(**(contribution.file.settings.generate.model_dump() | chosen))
     except ValidationError as error:
@@ -237,6 +242,15 @@ def sampling_config(
             f"These options are not valid: {faults}.",
             fix="python -m harness generate --help lists them.",
         ) from error
+
+
+def typed_options(args: argparse.Namespace) -> dict[str, str]:
+    """Return the fields whose options somebody typed."""
+    return {
+        field: f"--{option}"
+        for field, option in SAMPLING_OPTIONS.items()
+        if getattr(args, option) is not None
+    }
 
 
 def positive(text: str) -> int:
@@ -252,8 +266,11 @@ def expanded(prompts: list[str], count: int) -> tuple[str, ...]:
     return tuple(prompt for prompt in prompts for _ in range(count))
 
 
-def draw(job: GenerateJob, limits: Limits, progress: Progress) -> DrawnWith:
+def draw(job: GenerateJob, limits: Limits, progress: Progress) -> tuple[DrawnWith, tuple[str, ...]]:
     """Run the ``generate`` hook in a worker; its pictures are in the job's folder then.
+
+    Returns:
+        What they were drawn with, and what a person should know.
 
     Raises:
         HubError: The worker failed; the message says in what.
@@ -271,4 +288,4 @@ def draw(job: GenerateJob, limits: Limits, progress: Progress) -> DrawnWith:
     outcome = child.outcome
     if outcome is None or outcome.answer is None or outcome.answer.drawn_with is None:
         raise fault_of(outcome)
-    return outcome.answer.drawn_with
+    return outcome.answer.drawn_with, outcome.answer.notes

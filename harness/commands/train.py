@@ -34,9 +34,11 @@ from toolkit.base_models.load import locate
 from toolkit.core.command_line import INTERRUPTED
 from toolkit.core.errors import UsageError
 from toolkit.core.progress import Progress, create_progress
+from toolkit.core.settings import HookName
 from toolkit.picture_sets.lay_out import lay_out
 from toolkit.picture_sets.layouts import read_folder
 from toolkit.training_runs.checkpoints import Checkpoints, damage
+from toolkit.training_runs.fields import DATASET_OPTIONS, LORA_OPTIONS, TRAIN_OPTIONS
 from toolkit.training_runs.options import add_options, resolve
 from toolkit.training_runs.own_folder import RESULTS, alone, clear
 from toolkit.training_runs.plan import RunPlan, schedule_note
@@ -108,6 +110,7 @@ def train(
         out=folder,
         plan=plan,
         previous=previous,
+        typed=typed_options(args),
     )
     try:
         with create_progress(console) as progress:
@@ -125,6 +128,24 @@ def train(
     line = f"Draw with it: nox -s generate -- {contribution.name}{where} --prompt ..."
     console.print(line, markup=False, soft_wrap=True)
     return 0
+
+
+def typed_options(args: argparse.Namespace) -> dict[HookName, dict[str, str]]:
+    """Return which options somebody typed, by the hook whose settings they are."""
+    fields: dict[HookName, tuple[str, ...]] = {
+        "make_dataset": DATASET_OPTIONS,
+        "make_lora": LORA_OPTIONS,
+        "train": TRAIN_OPTIONS,
+    }
+    return {
+        hook: {name: f"--{name.replace('_', '-')}" for name in names if typed(args, name)}
+        for hook, names in fields.items()
+    }
+
+
+def typed(args: argparse.Namespace, name: str) -> bool:
+    """Tell whether an option was typed."""
+    return getattr(args, name) is not None
 
 
 def likely_device() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import nn
@@ -14,13 +14,14 @@ from harness.sandbox.events import EventWriter
 from harness.worker.fresh_copy import seed_everything
 from harness.worker.hooks import Hooks, load_hooks
 from harness.worker.jobs import ADAPTER_FILE, DELTA_FILE, Answer, FinetuneJob
+from harness.worker.noting import noting, unread
 from harness.worker.returned import check_adapter, check_dataset, check_pictures, check_train_result
 from harness.worker.save_adapter import find_deltas, save_adapter
 from toolkit.base_models.device import pick_device
 from toolkit.base_models.identity import base_hash
 from toolkit.base_models.load import load_pipeline
 from toolkit.core.errors import EnvironmentFault, HubError
-from toolkit.core.settings import GenerateConfig
+from toolkit.core.settings import GenerateConfig, HookName
 from toolkit.deltas.file import write_delta
 from toolkit.lora_files import adapters
 from toolkit.training_runs import memory
@@ -29,14 +30,22 @@ from toolkit.training_runs.run import Run, Stopped, announce
 from toolkit.training_runs.validation import split_dataset
 
 LORA_FILE = "lora.safetensors"
+EARLY = 2  # steps after which somebody is told of options that nothing has read
 
 
 class EventDisplay:
-    """Shows a run's progress to the parent, and keeps every sentence in the log."""
+    """Shows a run's progress to the parent, and keeps every sentence in the log.
 
-    def __init__(self, events: EventWriter, steps: int) -> None:
+    Args:
+        events: To the parent.
+        steps: Of the whole run.
+        idle: What to say, after the first steps, about options that nothing has read.
+    """
+
+    def __init__(self, events: EventWriter, steps: int, idle: Callable[[], Sequence[str]]) -> None:
         self._events, self._steps, self._done = events, steps, 0
         self._line = Line(steps)
+        self._idle, self._shown = idle, 0
 
     def start(self, done: int) -> None:
         """Hear how many steps were done before."""
@@ -47,6 +56,10 @@ class EventDisplay:
         """Send a finished step."""
         self._done = step
         self._events.phase(self._line.text(step, loss, memory), step / self._steps)
+        self._shown += 1
+        if self._shown == EARLY:  # by now whatever a step reads has been read
+            for sentence in self._idle():
+                self.say(sentence)
 
     def say(self, sentence: str) -> None:
         """Send a sentence."""
@@ -69,13 +82,21 @@ def run_finetune_job(job: FinetuneJob, events: EventWriter) -> Answer:
     pipeline = load_pipeline(job.base_model)
     base_sha256 = base_hash(pipeline)
     pipeline.to(device)
+    settings: dict[HookName, tuple[Any, set[str]]] = {
+        "make_dataset": noting(plan.dataset),
+        "make_lora": noting(plan.lora),
+        "train": noting(plan.train),
+    }
     dataset = hooks.call(
-        "make_dataset", data_dir=job.pictures, resolution=plan.resolution, config=plan.dataset
+        "make_dataset",
+        data_dir=job.pictures,
+        resolution=plan.resolution,
+        config=settings["make_dataset"][0],
     )
     where = hooks.origins["make_dataset"].path
     with hooks.blaming("make_dataset"):
         check_dataset(dataset, plan.resolution, plan.dataset.buckets, where)
-    adapter = hooks.call("make_lora", pipeline=pipeline, config=plan.lora)
+    adapter = hooks.call("make_lora", pipeline=pipeline, config=settings["make_lora"][0])
     check_adapter(adapter, hooks.origins["make_lora"].path)
     seen, grid = split_dataset(dataset, plan.validation_share, plan.train.seed)
 
@@ -86,7 +107,16 @@ def run_finetune_job(job: FinetuneJob, events: EventWriter) -> Answer:
         size = (config.width, config.height)
         return check_pictures(pictures, len(prompts), size, hooks.origins["generate"].path)
 
-    display = EventDisplay(events, plan.train.steps)
+    def idle() -> list[str]:
+        return [
+            sentence
+            for hook, (_, read) in settings.items()
+            for sentence in unread(
+                job.typed.get(hook, {}), read, hooks.origins[hook].file.name, hook
+            )
+        ]
+
+    display = EventDisplay(events, plan.train.steps, idle)
     announce(plan, pipeline, adapter, display.say)
     try:
         with Run(plan, job.out, pipeline, adapter, grid, draw, display, job.stop_file) as run:
@@ -95,7 +125,7 @@ def run_finetune_job(job: FinetuneJob, events: EventWriter) -> Answer:
                 pipeline=pipeline,
                 dataset=seen,
                 adapter=adapter,
-                config=plan.train,
+                config=settings["train"][0],
                 reporter=run,
             )
             check_train_result(result, plan.train.steps, hooks.origins["train"].path)
@@ -107,7 +137,8 @@ def run_finetune_job(job: FinetuneJob, events: EventWriter) -> Answer:
             raise out_of_memory(job) from error
         raise
     notes = plan.notes(pipeline, base_sha256, seen)
-    return Answer(notes=write_files(job, hooks, pipeline, adapter, notes))
+    written = write_files(job, hooks, pipeline, adapter, notes)
+    return Answer(notes=(*idle(), *written))
 
 
 def only_the_run(folder: str, names: list[str]) -> set[str]:

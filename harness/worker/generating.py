@@ -6,6 +6,7 @@ from harness.sandbox.events import EventWriter
 from harness.worker.fresh_copy import seed_everything
 from harness.worker.hooks import load_hooks
 from harness.worker.jobs import Answer, DrawnWith, GenerateJob
+from harness.worker.noting import noting, unread
 from harness.worker.returned import check_adapter
 from harness.worker.save_adapter import load_adapter
 from harness.worker.training import draw
@@ -33,7 +34,10 @@ def run_generate_job(job: GenerateJob, events: EventWriter) -> Answer:
     check_adapter(adapter, hooks.place("make_lora"))
     load_adapter(adapter, job.adapter)
     events.phase("drawing", 0.5)
-    draw(hooks, pipeline, adapter, job.prompts, job.config, job.out)
+    config, read = noting(job.config)
+    draw(hooks, pipeline, adapter, job.prompts, config, job.out)
+    notes = unread(job.typed, read, hooks.origins["generate"].file.name, "generate")
     own_sampler = type(pipeline.scheduler).__name__
     sampler = SCHEDULERS[job.config.scheduler] if job.config.scheduler else own_sampler
-    return Answer(drawn_with=DrawnWith(base_sha256=sha256, sampler=sampler))
+    drawn_with = DrawnWith(base_sha256=sha256, sampler=sampler)
+    return Answer(drawn_with=drawn_with, notes=tuple(notes))

@@ -10,7 +10,14 @@ from pydantic import Field
 from harness.contributions.record import Contribution
 from harness.protocol.row import ErrorReport
 from toolkit.core.record import Record
-from toolkit.core.settings import DatasetConfig, GenerateConfig, LoraConfig, Settings, TrainConfig
+from toolkit.core.settings import (
+    DatasetConfig,
+    GenerateConfig,
+    HookName,
+    LoraConfig,
+    Settings,
+    TrainConfig,
+)
 from toolkit.drawings.metadata import LoraUse
 from toolkit.training_runs.plan import RunPlan
 
@@ -82,6 +89,7 @@ class GenerateJob(Job):
     lora: LoraConfig = Field(description="what the adapter was made with")
     prompts: tuple[str, ...]
     config: GenerateConfig
+    typed: dict[str, str] = Field(default={}, description="field of config -> option that set it")
     loras: tuple[LoraUse, ...] = Field(default=(), description="files to add, paths absolute")
 
 
@@ -95,6 +103,9 @@ class FinetuneJob(Job):
         description="False: the device is a guess of the parent, which does not import torch"
     )
     previous: Path | None = Field(description="folder of the job to go on from")
+    typed: dict[HookName, dict[str, str]] = Field(
+        default={}, description="hook -> field of its settings -> option that set it"
+    )
 
     @property
     def stop_file(self) -> Path:

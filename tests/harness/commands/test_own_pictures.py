@@ -112,3 +112,19 @@ def test_two_starts_at_once_are_one_run_and_one_refusal(here, capsys):
     with alone(out):
         train("Rank16", "--steps", "1", code=2)
     assert "Another run is at work in this folder: process" in capsys.readouterr().err
+
+
+def test_options_that_a_contribution_never_reads_are_said(here, capsys):
+    # Example1's own train has one optimiser; its own generate reads these two options.
+    train("Example1", "--steps", "3", "--optimizer", "adafactor", "--noise-offset", "0.1")
+    shown = " ".join(capsys.readouterr().out.split())
+    sentence = "Example1's train never read --noise-offset, --optimizer: no effect."
+    assert sentence in shown
+    trained = here / "runs" / "trained" / "Example1"
+    (log,) = trained.glob("job-*/log.txt")
+    assert log.read_text(encoding="utf-8").count(sentence) == 1, "early, and not only at the end"
+    drawn = ["generate", "Example1", "--config", str(trained / "plan.toml")]
+    assert main([*drawn, "--scale", "0.5", "--negative", "a cat"]) == 0
+    assert "never read" not in capsys.readouterr().out
+    train("Rank16", "--steps", "1", "--optimizer", "adafactor", "--noise-offset", "0.1")
+    assert "never read" not in capsys.readouterr().out
