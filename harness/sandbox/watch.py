@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +20,12 @@ DEEPEST = 32
 # Files without a disk: what the kernel calls memory that processes share.
 SHARED_MEMORY = ("/dev/zero", "/memfd:", "/dev/shm/", "/SYSV")  # noqa: S108 - names, not files
 
-# Asking the kernel how pages are shared takes a while; more processes than this are told by number.
+# Asking the kernel which pages are shared takes a while; more processes than this are told by
+# number.
 ASKED = 64
+# For these answers the kernel waits until a process lets go of its own memory map. A process that
+# forks a thousand others holds it for minutes, and the limits have to be looked at meanwhile.
+PATIENCE_S = 0.5
 
 
 class Watch:
@@ -37,6 +42,7 @@ class Watch:
         self._memory_bytes = memory_bytes
         self._out = out
         self._began = time.monotonic()
+        self._shared = SharedMemory()
         self._root: psutil.Process | None = None
         with contextlib.suppress(psutil.Error):
             self._root = psutil.Process(pid)
@@ -75,10 +81,9 @@ class Watch:
             count += 1
         # Memory that was written and is mapped somewhere stays, in whomever's account it stands: a
         # process that wrote it and ended, or dropped its own view, is charged for it no more.
-        pieces = shared_memory_bytes(processes) if count <= ASKED else 0
-        memory += max(largest_shared, pieces)
-        if memory <= self._memory_bytes < resident and count <= ASKED:
-            memory = max(memory, proportional(processes))
+        exactly = memory + largest_shared <= self._memory_bytes < resident
+        pieces, once = self._shared.ask(processes, exactly=exactly) if count <= ASKED else (0, 0)
+        memory = max(memory + max(largest_shared, pieces), once)
         disk, files, depth = folder_size(self._out)
         disk += nameless_bytes(processes)
         now = Usage(
@@ -101,6 +106,35 @@ class Watch:
             depth=max(now.depth, self.peak.depth),
         )
         return now
+
+
+class SharedMemory:
+    """Asks the kernel about shared memory without ever being kept waiting by a hostile process."""
+
+    def __init__(self) -> None:
+        self._thread: threading.Thread | None = None
+        self._told = (0, 0)
+
+    def ask(self, processes: list[psutil.Process], *, exactly: bool) -> tuple[int, int]:
+        """Return bytes of shared pieces, and of all memory with each page counted once.
+
+        An answer that does not come soon is left to a later call; until then the one before holds.
+
+        Args:
+            processes: Whom to ask about.
+            exactly: Also count each page once, which takes longer; without it that number is 0.
+        """
+        if self._thread is None or not self._thread.is_alive():
+
+            def work() -> None:
+                once = proportional(processes) if exactly else 0
+                self._told = (shared_memory_bytes(processes), once)
+
+            # A daemon: a question that the kernel never answers must not keep the hub from ending.
+            self._thread = threading.Thread(target=work, name="shared memory", daemon=True)
+            self._thread.start()
+        self._thread.join(PATIENCE_S)
+        return self._told
 
 
 def proportional(processes: list[psutil.Process]) -> int:

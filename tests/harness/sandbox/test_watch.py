@@ -4,10 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 
 import pytest
 
+from harness.sandbox import watch
 from harness.sandbox.watch import Watch
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
@@ -30,8 +32,11 @@ def program(code: str):
 
 
 def memory_of(process: subprocess.Popen[str], folder) -> float:
-    """Return what the watch counts, in megabytes."""
-    return Watch(process.pid, folder, memory_bytes=1 << 40).usage(0).memory_bytes / MEGABYTE
+    """Return what the watch counts, in megabytes, as soon as the kernel has answered it."""
+    seen = Watch(process.pid, folder, memory_bytes=1 << 40)
+    seen.usage(0)
+    seen._shared._thread.join()
+    return seen.usage(0).memory_bytes / MEGABYTE
 
 
 @LINUX
@@ -78,3 +83,26 @@ def test_shared_memory_that_was_never_written_does_not_count(tmp_path):
         pytest.skip("only root may ask Linux how much of a piece was written")
     with program(code) as process:
         assert memory_of(process, tmp_path) < 60
+
+
+@LINUX
+def test_a_process_that_keeps_the_kernel_busy_does_not_keep_the_watch_waiting(
+    tmp_path, monkeypatch
+):
+    """As one does that forks a thousand others: its memory map is locked for minutes."""
+    answers = threading.Event()
+
+    def late(processes):
+        answers.wait(60)
+        return 300 * MEGABYTE
+
+    monkeypatch.setattr(watch, "shared_memory_bytes", late)
+    with program("import time; print('ready', flush=True); time.sleep(60)") as process:
+        seen = Watch(process.pid, tmp_path, memory_bytes=1 << 40)
+        for _ in range(3):
+            told = seen.usage(0)
+            assert told.processes == 1
+            assert told.memory_bytes < 200 * MEGABYTE
+        answers.set()
+        seen._shared._thread.join()
+        assert seen.usage(0).memory_bytes >= 300 * MEGABYTE
