@@ -107,11 +107,15 @@ PROGRAMS = {
 }
 
 
+# What runs when nothing is typed after the `--`: not a search for the hub's own example.
+ALONE = {"scrape": ("--help",)}
+
+
 def add_session(name: str, summary: str, *words: str) -> None:
     """Make a session that runs these words with whatever comes after ``--``."""
 
     def session(session: nox.Session) -> None:
-        python(session, "-m", *words, *session.posargs)
+        python(session, "-m", *words, *(session.posargs or ALONE.get(name, ())))
 
     session.__doc__ = summary
     nox.session(session, name=name, python=False)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from toolkit.core.command_line import exit_code
 from toolkit.core.errors import UsageError
 from toolkit.core.native_size import native_size_px
+from toolkit.core.parser import Parser
 from toolkit.core.settings import DatasetConfig
 
 PREVIEWS = Path("runs/preview")
@@ -22,7 +23,7 @@ MARK = b"picture_sets preview"  # in the head of templates/preview.html
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser with its commands."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m toolkit.picture_sets",
         description="Look at training pictures before training on them, and make folders of them.",
         epilog="Exit code: 0 fine, 1 something is wrong with the pictures, 2 with the call. See "
@@ -38,7 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_writers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_writers(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the two commands that make a new folder; bring_in.py runs them."""
     fix = commands.add_parser(
         "fix",
@@ -61,7 +62,7 @@ def _add_writers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str
+    commands: argparse._SubParsersAction[Parser], name: str, summary: str
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."

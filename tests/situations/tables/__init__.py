@@ -2,6 +2,7 @@
 
 from tests.situations.tables import (
     bases,
+    calls,
     captions,
     colours,
     files,
@@ -13,6 +14,6 @@ from tests.situations.tables import (
 
 SITUATIONS = [
     case
-    for table in (captions, files, imports, colours, runs, bases, options, steps)
+    for table in (captions, files, imports, colours, runs, bases, options, steps, calls)
     for case in table.CASES
 ]
