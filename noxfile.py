@@ -35,6 +35,7 @@ train        Train on your own pictures: nox -s train -- Example1 --data photos 
 generate     Draw with a trained contribution: nox -s generate -- Example1 --prompt "a sks robot".
 export       Write a training as a file for other programs: nox -s export -- DoRA --format kohya.
 matrix       Try which hooks work together and write docs/compatibility.md: nox -s matrix.
+track        Make a track of your own pictures: nox -s track -- new photos --data DIR.
 new          Create a contribution that passes every check: nox -s new -- MyIdea.
 check        Check folders without running their code: nox -s check -- MyIdea (or --all).
 compare      Compare two contributions: nox -s compare -- Example1 reference.
@@ -79,6 +80,10 @@ PROGRAMS = {
     "exports": (
         "tests.proofs.exports",
         "Train, export and draw with the file, for every contribution: ten minutes.",
+    ),
+    "held_up": (
+        "tests.proofs.held_up",
+        "Is the recommended contribution the best on other pictures, too? 20 splits, an hour.",
     ),
     "elsewhere": (
         "tests.proofs.elsewhere",

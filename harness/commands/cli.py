@@ -20,7 +20,8 @@ from toolkit.core.errors import EnvironmentFault, HubError
 # Command -> its module. Only the module of the command that was typed is imported, so that
 # `check` and `list` start fast.
 COMMANDS = {
-    "contribution": "check, train, score and compare one contribution",
+    "contribution": "check, train, score and compare contributions",
+    "track": "make a track of your own pictures, for a contest",
     "train": "train a contribution on your own pictures",
     "generate": "draw pictures with a contribution's trained adapter",
     "export": "write a contribution's training as a file for other programs",
@@ -54,6 +55,7 @@ EXAMPLES = {
     "generate": 'Example1 --prompt "a sks robot, on a red background"',
     "export": "Example1 --format kohya",
     "new": "MyIdea",
+    "track": "new photos --data DIR",
     "check": "Example1",
     "explain": "HUB204",
     "sweep": "Example1 --rates 3e-4,1e-3,3e-3",
