@@ -79,7 +79,8 @@ class Recommendation:
                 f"Take none of them yet: the largest gain, that of {first.name}, is "
                 f"{first.gain:.1%}{span(first.gain_interval)}, so it is not certain that anything "
                 "was learnt about pictures it has not seen.",
-                "More pictures, or more steps (--steps), may help.",
+                f"More seeds than {self.seeds} make that interval narrower; more pictures, or a "
+                "track with more --steps, may raise the gain.",
             )
         told = [
             f"Take {first.name}: its gain is {first.gain:.1%}{span(first.gain_interval)}, the "

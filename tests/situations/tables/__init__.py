@@ -5,6 +5,7 @@ from tests.situations.tables import (
     calls,
     captions,
     colours,
+    contests,
     files,
     imports,
     options,
@@ -14,6 +15,6 @@ from tests.situations.tables import (
 
 SITUATIONS = [
     case
-    for table in (captions, files, imports, colours, runs, bases, options, steps, calls)
+    for table in (captions, files, imports, colours, runs, bases, options, steps, calls, contests)
     for case in table.CASES
 ]
