@@ -51,7 +51,7 @@ def refuse_record(track: Track) -> None:
     if track.is_own:
         raise UsageError(
             "Rows of your own pictures stay in runs/: the board has the hub's tracks only.",
-            fix="Omit --record; --seeds 5 trains as often as a recorded row.",
+            fix="Omit what stores rows; --seeds 5 trains as often as a recorded row.",
         )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from harness import paths
+from harness.commands.contest import refuse_record
 from harness.commands.isolation import add_isolation_arguments
 from harness.commands.seeds import DEVICES, chosen_seeds, parse_seeds
 from harness.commands.whole_board import (
@@ -19,6 +20,7 @@ from harness.commands.whole_board import (
     local_jobs,
     task_pattern,
 )
+from harness.protocol.track import load_track
 from harness.runs.many.choose import ALL, Choice, choose
 from harness.runs.many.estimates import typical
 from harness.runs.many.listener import Listener, Storing
@@ -74,6 +76,8 @@ def shard(text: str) -> tuple[int, int]:
 def run(args: argparse.Namespace) -> int:
     """Print the plan, or run it; return 0 if nothing needs fixing."""
     require_consistent(args)
+    if (args.record or args.out) and args.track != ALL:
+        refuse_record(load_track(args.track))
     console = Console(highlight=False)
     pattern = task_pattern(args)
     seeds_of = partial(chosen_seeds, args.seeds, every=not args.quick)

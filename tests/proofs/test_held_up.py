@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from tests.proofs.held_up.__main__ import BEGIN, END, PAGE, known
-from tests.proofs.held_up.judging import judge, summary
+from tests.proofs.held_up.judging import Half, Line, judge, summary
 
 NAMES = ("One", "Two", "Three")
 
 
-def halves(*means, seeds=2, pictures=5, noise=0.01):
-    """Losses of three contributions, (3, seeds, pictures), around their means."""
+def half(*means, seeds=2, pictures=5, noise=0.01):
+    """Losses of three contributions around their means."""
     random = np.random.default_rng(0)
-    return np.array(means)[:, None, None] + noise * random.standard_normal((3, seeds, pictures))
+    losses = {
+        name: (mean + noise * random.standard_normal((seeds, pictures))).tolist()
+        for name, mean in zip(NAMES, means, strict=True)
+    }
+    return Half([0.8] * pictures, losses)
 
 
 def test_the_best_of_one_half_is_looked_for_in_the_other():
-    base = (np.full(5, 0.8), np.full(5, 0.8))
-    line = judge(3, NAMES, base, (halves(0.4, 0.6, 0.7), halves(0.5, 0.41, 0.7)))
-    assert (line.split, line.first, line.best) == (3, "One", "Two")
-    assert line.chance > 0.9
-    assert line.tied == ()
-    assert abs(line.lost - 0.09 / 0.8) < 0.01
-    held = judge(4, NAMES, base, (halves(0.4, 0.6, 0.7), halves(0.4, 0.6, 0.7)))
-    assert (held.first, held.best, held.lost) == ("One", "One", 0.0)
-    assert "1 of 2 splits" in summary([line, held])
+    found = judge(Line(3, half(0.4, 0.6, 0.7), half(0.5, 0.41, 0.7)))
+    assert (found.first, found.best) == ("One", "Two")
+    assert found.chance > 0.9
+    assert found.tied == ()
+    assert found.lost == pytest.approx(0.09 / 0.8, abs=0.02)
+    held = Line(4, half(0.4, 0.6, 0.7), half(0.4, 0.6, 0.7))
+    assert judge(held).best == "One"
+    assert judge(held).lost == 0.0
+    assert "1 of 2 splits" in summary([Line(3, half(0.4, 0.6, 0.7), half(0.5, 0.41, 0.7)), held])
+
+
+def test_what_cannot_be_told_apart_is_named():
+    found = judge(Line(0, half(0.5, 0.501, 5.0, noise=0.02), half(0.5, 0.5, 0.7)))
+    assert found.tied == tuple({"One", "Two"} - {found.first})
 
 
 def test_the_documentation_says_what_the_log_says():

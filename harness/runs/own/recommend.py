@@ -7,6 +7,7 @@ how often each comes first is told; and so is who cannot be told apart from the 
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,10 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.protocol.row import Row
-from harness.protocol.statistics.intervals import DRAWS, Interval, two_way_bootstrap
+from harness.protocol.statistics.intervals import DRAWS, Interval
 from harness.protocol.statistics.student import quantile
-
-NORMAL = 1.959964  # the 97.5 % quantile, to which Student's grows with the degrees of freedom
 
 
 @dataclass(frozen=True)
@@ -146,10 +145,10 @@ def recommend(rows: Sequence[Row]) -> Recommendation | None:
         Standing(
             row=measured[n],
             gain=float(gains[n].mean()),
-            gain_interval=two_way_bootstrap(gains[n]),
+            gain_interval=two_way_interval(gains[n]),
             chance=None if chances is None else float(chances[n]),
             is_first=n == first,
-            behind=None if n == first else two_way_bootstrap(gains[first] - gains[n]),
+            behind=None if n == first else two_way_interval(gains[first] - gains[n]),
             drift=statistics.fmean(s.own.drift for s in measured[n].scores if s.seed in shared),
             time_ratio=time_ratio_of(measured[n]),
         )
@@ -183,8 +182,7 @@ def base_of(row: Row) -> npt.NDArray[np.float64]:
 def chances_of(losses: npt.NDArray[np.float64], seed: int = 0) -> npt.NDArray[np.float64] | None:
     """Return how often each contribution has the lowest loss with other seeds and pictures.
 
-    As in ``two_way_bootstrap`` both axes are drawn with replacement and the spread is made wider
-    for the smaller of them: a bootstrap of few units is too sure of itself.
+    Both axes are drawn with replacement, each by itself.
 
     Args:
         losses: (N, seeds, pictures), the same seeds and pictures for all.
@@ -194,14 +192,53 @@ def chances_of(losses: npt.NDArray[np.float64], seed: int = 0) -> npt.NDArray[np
         (N,) shares that add up to 1; None with one seed or one picture.
     """
     count, seeds, pictures = losses.shape
-    smaller = min(seeds, pictures)
-    if smaller < 2:
+    if min(seeds, pictures) < 2:
         return None
     generator = np.random.default_rng(seed)
-    rows = generator.multinomial(seeds, [1 / seeds] * seeds, DRAWS) / seeds  # (DRAWS, seeds)
-    columns = generator.multinomial(pictures, [1 / pictures] * pictures, DRAWS) / pictures
-    means = np.einsum("ds,nsp,dp->dn", rows, losses, columns, optimize=True)  # (DRAWS, N)
     centre = losses.mean(axis=(1, 2))  # (N,)
-    wider = (smaller / (smaller - 1)) ** 0.5 * quantile(0.975, smaller - 1) / NORMAL
-    firsts = (centre + wider * (means - centre)).argmin(axis=1)  # (DRAWS,)
-    return np.bincount(firsts, minlength=count) / DRAWS
+    moved = centre + sum(
+        moves_of(means, generator) for means in (losses.mean(axis=2), losses.mean(axis=1))
+    )  # (DRAWS, N)
+    return np.bincount(moved.argmin(axis=1), minlength=count) / DRAWS
+
+
+def moves_of(
+    means: npt.NDArray[np.float64], generator: np.random.Generator
+) -> npt.NDArray[np.float64]:
+    """Return how far the overall means move with other units of one axis, (DRAWS, N).
+
+    Args:
+        means: (N, units), over the other axis.
+        generator: Of the draws.
+    """
+    units = means.shape[1]
+    shares = generator.multinomial(units, [1 / units] * units, DRAWS) / units  # (DRAWS, units)
+    moves = shares @ (means - means.mean(axis=1, keepdims=True)).T  # (DRAWS, N)
+    # A bootstrap of few units is too narrow; and that their spread is itself an estimate makes the
+    # tails heavier, as Student's are.
+    narrow = (units / (units - 1)) ** 0.5
+    heavy = np.sqrt((units - 1) / generator.chisquare(units - 1, (DRAWS, 1)))
+    moved: npt.NDArray[np.float64] = narrow * heavy * moves
+    return moved
+
+
+def two_way_interval(values: npt.NDArray[np.float64]) -> Interval | None:
+    """Return the 95 % interval of a mean over other seeds and other pictures.
+
+    Student's interval over the seeds and Student's over the pictures, added like lengths at right
+    angles: where pictures differ much and seeds little, the number of seeds hardly matters.
+
+    Args:
+        values: (seeds, pictures).
+
+    Returns:
+        The interval, or None with one seed or one picture.
+    """
+    if min(values.shape) < 2:
+        return None
+    means = values.mean(axis=1), values.mean(axis=0)  # (seeds,), (pictures,)
+    halves = [
+        quantile(0.975, len(one) - 1) * float(one.std(ddof=1)) / len(one) ** 0.5 for one in means
+    ]
+    centre, half = float(values.mean()), math.hypot(*halves)
+    return centre - half, centre + half

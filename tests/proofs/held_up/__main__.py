@@ -15,9 +15,10 @@ import json
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from harness import paths
-from tests.proofs.held_up.judging import Line, summary
+from tests.proofs.held_up.judging import Half, Line, judge, summary
 from toolkit.core import atomic
 
 RESULT = Path(__file__).with_name("result.jsonl")
@@ -32,8 +33,9 @@ def known(file: Path = RESULT) -> list[Line]:
     lines = []
     for text in file.read_text(encoding="utf-8").splitlines() if file.is_file() else ():
         try:
-            lines.append(Line(**json.loads(text)))
-        except (ValueError, TypeError):
+            read = json.loads(text)
+            lines.append(Line(read["split"], Half(**read["a"]), Half(**read["b"])))
+        except (ValueError, TypeError, KeyError):
             continue
     return lines
 
@@ -54,11 +56,17 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 line = bench.run(number, Path(folder))
             with RESULT.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line._asdict()) + "\n")
-            print(f"split {number}: {line.first} {line.best}, {time.monotonic() - began:.0f} s")
+                file.write(json.dumps(as_json(line)) + "\n")
+            seconds = time.monotonic() - began
+            print(f"split {number}: {judge(line)}, {seconds:.0f} s", flush=True)
     text = summary([line for line in known() if line.split in wanted])
     write(text)
     print(text)
+
+
+def as_json(line: Line) -> dict[str, Any]:
+    """Return a line as its file has it."""
+    return {"split": line.split, "a": line.a._asdict(), "b": line.b._asdict()}
 
 
 def write(text: str) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from harness.contributions import registry
@@ -24,7 +23,7 @@ from harness.worker.fresh_copy import fresh_copy
 from harness.worker.hooks import load_hooks
 from harness.worker.jobs import TrainJob
 from harness.worker.training import train_one
-from tests.proofs.held_up.judging import Line, Losses, judge
+from tests.proofs.held_up.judging import Half, Line
 from toolkit.core.settings import DatasetConfig
 from toolkit.picture_sets.examine import Facts, examine
 from toolkit.picture_sets.layouts import read_folder as read_set
@@ -61,13 +60,12 @@ class Bench:
             self.grid(half, folder / name)
             for half, name in zip(halved(parts.heldout, number), "ab", strict=True)
         ]
-        base = [self.losses(self.base, grid) for grid in halves]
-        own: list[list[list[Losses]]] = [[], []]  # half, contribution, seed
+        found = [Half(self.losses(self.base, grid), {}) for grid in halves]
         for name in NAMES:
             per_seed = [self.train(name, seed, folder, halves) for seed in SEEDS]
-            for half in (0, 1):
-                own[half].append([losses[half] for losses in per_seed])
-        return judge(number, NAMES, (base[0], base[1]), (np.array(own[0]), np.array(own[1])))
+            for half, one in enumerate(found):
+                one.losses[name] = [losses[half] for losses in per_seed]
+        return Line(number, *found)
 
     def grid(self, side: list[Facts], folder: Path) -> Grid:
         """Prepare the held-out loss of some pictures."""
@@ -76,7 +74,7 @@ class Bench:
         latents = encode_pictures(self.base, pixel_values, GRID.batch_size)
         return build_grid(self.base, latents, captions, GRID)
 
-    def train(self, name: str, seed: int, folder: Path, halves: list[Grid]) -> list[Losses]:
+    def train(self, name: str, seed: int, folder: Path, halves: list[Grid]) -> list[list[float]]:
         """Train one contribution with one seed; return its losses on both halves."""
         reference = registry.load_reference()
         contribution = registry.load_any(name)
@@ -99,10 +97,13 @@ class Bench:
         return [self.losses(trained.pipeline, grid) for grid in halves]
 
     @torch.no_grad()
-    def losses(self, pipeline: StableDiffusionPipeline, grid: Grid) -> Losses:
+    def losses(self, pipeline: StableDiffusionPipeline, grid: Grid) -> list[float]:
         """Return the held-out loss of each picture of a half."""
         models = (pipeline.unet.eval(), pipeline.text_encoder.eval())
-        return np.array(loss_of(predict_noise(pipeline, *models, grid), grid).pictures)
+        return [
+            round(loss, 7)
+            for loss in loss_of(predict_noise(pipeline, *models, grid), grid).pictures
+        ]
 
 
 def halved(heldout: tuple[Facts, ...], number: int) -> list[list[Facts]]:

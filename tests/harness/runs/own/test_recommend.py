@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.runs.own.recommend import chances_of, recommend
+from harness.runs.own.recommend import chances_of, recommend, two_way_interval
 from tests.harness.support import example_row, figures
 
 PICTURES = 6
@@ -109,3 +109,35 @@ def test_chances_are_those_of_the_truth():
     random = np.random.default_rng(7)
     mean = np.mean([chances_of(random.standard_normal((2, 3, 6)))[0] for _ in range(200)])
     assert mean == pytest.approx(0.5, abs=0.05)
+
+
+def experiments(count, seeds, pictures, of_seeds, of_pictures):
+    """Means of zero, with effects of seeds, of pictures and of both: (seeds, pictures) each."""
+    random = np.random.default_rng(3)
+    for _ in range(count):
+        yield (
+            of_seeds * random.standard_normal((seeds, 1))
+            + of_pictures * random.standard_normal((1, pictures))
+            + 0.3 * random.standard_normal((seeds, pictures))
+        )
+
+
+@pytest.mark.parametrize(
+    ("seeds", "pictures", "of_seeds", "of_pictures"),
+    [(2, 4, 0.1, 1.0), (3, 5, 0.3, 1.0), (3, 12, 1.0, 0.3), (5, 8, 0.0, 0.0)],
+)
+def test_the_interval_holds_the_truth_as_often_as_it_says(seeds, pictures, of_seeds, of_pictures):
+    found = [
+        two_way_interval(values)
+        for values in experiments(600, seeds, pictures, of_seeds, of_pictures)
+    ]
+    held = np.mean([low <= 0 <= high for low, high in found])
+    assert held >= 0.93
+
+
+def test_where_pictures_differ_much_two_seeds_are_enough():
+    """With the two seeds' own degree of freedom for all of it, it would be twice as wide."""
+    (values,) = experiments(1, 2, 6, 0.01, 1.0)
+    low, high = two_way_interval(values)
+    spread = values.mean(axis=0).std(ddof=1) / 6**0.5
+    assert (high - low) / 2 < 6 * spread
