@@ -70,7 +70,8 @@ class FriendlyParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong and exit with code 2."""
-        command = self.prog.rpartition(" ")[2]
+        command = next((w for w in self.prog.split() if w in COMMANDS or w in ALIASES), "")
+        command = ALIASES.get(command, command)
         if command not in COMMANDS:
             self.exit(2, f"error: {message}\n  fix  python -m harness --help lists the commands.\n")
         message = message.replace("the following arguments are required:", "missing:")

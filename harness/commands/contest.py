@@ -43,7 +43,7 @@ def is_own(track: str) -> bool:
 
 
 def refuse_record(track: Track) -> None:
-    """Refuse to store a row of somebody's own pictures among the board's.
+    """Refuse to store a row of the user's own pictures among the board's.
 
     Raises:
         UsageError: The track is an own one.
@@ -99,8 +99,15 @@ def known_ratio(name: str) -> float:
     return (costs.time_ratio if costs else None) or 1.0
 
 
-def announce_cost(choice: Choice, jobs: int, console: Console) -> None:
-    """Say what a contest will take before it starts."""
+def announce_cost(choice: Choice, jobs: int, console: Console, *, gate: bool) -> None:
+    """Say what a contest will take before it starts.
+
+    Args:
+        choice: The runs.
+        jobs: How many at once.
+        console: Where to print.
+        gate: Whether contributions pass the correctness gate, whose time is not foretold.
+    """
     states = [line.state for line in choice.lines]
     left = [p for p, state in zip(choice.planned, states, strict=True) if state != "done"]
     seconds = sum(p.seconds or 0.0 for p in left)
@@ -108,8 +115,9 @@ def announce_cost(choice: Choice, jobs: int, console: Console) -> None:
     console.print(
         f"{len(choice.planned)} runs, {len(choice.planned) - len(left)} of them known already. "
         f"The rest takes about {clock(seconds / min(jobs, max(1, len(left))))} with {jobs} at "
-        f"once, and {most / 2**30:.1f} GiB of memory each. Ctrl-C stops it; the same command goes "
-        "on with what is left.",
+        f"once, and {most / 2**30:.1f} GiB of memory each"
+        f"{', besides the correctness gate where that has not been passed here' if gate else ''}. "
+        "Ctrl-C stops it; the same command goes on with what is left.",
         soft_wrap=True,
     )
 

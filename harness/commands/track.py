@@ -120,11 +120,11 @@ def describe(track: Track, record: OwnTrack, console: Console) -> None:
             "last too long here. --steps chooses another number."
         )
     one = seconds_of_track(track, record)
-    everybody = len(registry.contribution_names()) + 1
+    contestants = len(registry.contribution_names()) + 1
     need = memory_of(track, record) / GIB
     say(
         f"One contribution takes about {clock(one)} on one core ({file.quick_seeds} trainings, "
-        f"scoring) and {need:.1f} GiB; all {everybody} about {clock(one * everybody)}."
+        f"scoring) and {need:.1f} GiB; all {contestants} about {clock(one * contestants)}."
     )
     say(f"Prompts and budget may be changed in {track.folder / 'track.toml'}")
     say(f"Next: nox -s contribution -- {' '.join(FEW)} --track {file.name}   (or --all)")

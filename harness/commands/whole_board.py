@@ -97,8 +97,8 @@ def run_board(args: argparse.Namespace, console: Console, *, contest: bool = Fal
     Args:
         args: The command line.
         console: Where to print.
-        contest: Several were named: they are compared with each other, and one is recommended. So
-            it is on an own track, whoever runs there.
+        contest: Several were named: they are compared with each other, and one is recommended. On
+            an own track it is always so.
     """
     pattern = task_pattern(args)
     seeds_of: SeedsOf = partial(chosen_seeds, args.seeds, every=args.record)
@@ -130,7 +130,7 @@ def run_contest(
     choice = foretold(choose(pattern, args.track, only, seeds_in_one_go(seeds_of)), track)
     announce(choice, pattern, console)
     many = args.jobs or local_jobs(pattern)
-    announce_cost(choice, many, console)
+    announce_cost(choice, many, console, gate=not args.skip_gate)
     with create_view(console, Account(choice.planned, many)) as view:
         listener = Storing(view, paths.RESULTS) if args.record else view
         found = run_local(choice.planned, listener, many)

@@ -61,7 +61,7 @@ class Track:
 
     @property
     def is_own(self) -> bool:
-        """Whether it was made of a person's own pictures: its rows are nobody else's business."""
+        """Whether it was made of a person's own pictures; its rows are no part of the board."""
         return self.folder.parent == own_tracks()
 
     @property

@@ -1,4 +1,4 @@
-"""How much everybody trains, and how finely that is measured: from the pictures and the device."""
+"""How much each contribution trains, and how finely that is measured."""
 
 from __future__ import annotations
 

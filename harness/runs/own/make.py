@@ -49,7 +49,7 @@ NAME = re.compile(r"[a-z][a-z0-9-]{0,29}")
 TAKEN = frozenset(
     {
         *("tracks", "trained", "generated", "exported", "board", "site", "docs", "gate", "ci"),
-        *("matrix", "preview", "pictures", "reference", "all"),
+        *("matrix", "preview", "pictures", "captions", "reference", "all"),
     }
 )
 # Kept at twice the size that is trained, for methods that crop: a photo of a camera is twenty times

@@ -80,7 +80,7 @@ def groups_of_alike(facts: Sequence[Facts]) -> list[list[Facts]]:
     """Return the pictures in groups: whatever looks alike, directly or by way of a third one.
 
     Unlike ``near_groups``, which names twins for a person to judge, nothing alike may be left apart
-    here; and a mirror image is as good as the picture for whoever learns it by heart.
+    here; and who learns a picture by heart knows its mirror image as well.
     """
     looks = [look_of(each) for each in facts]
     parent = list(range(len(facts)))

@@ -132,7 +132,7 @@ def test_the_interval_holds_the_truth_as_often_as_it_says(seeds, pictures, of_se
         for values in experiments(600, seeds, pictures, of_seeds, of_pictures)
     ]
     held = np.mean([low <= 0 <= high for low, high in found])
-    assert held >= 0.93
+    assert held >= 0.92  # 600 experiments: give or take 0.02
 
 
 def test_where_pictures_differ_much_two_seeds_are_enough():
