@@ -32,6 +32,8 @@ def contestants(only: Sequence[str], track: str) -> tuple[str, ...]:
         only: Those that were named; none: all contributions.
         track: Where they run.
     """
+    for name in only:
+        registry.load_any(name)  # says which names are near one that is not there
     if only or not is_own(track):
         return tuple(only)
     return tuple(registry.contribution_names())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from pydantic import ValidationError
 from rich.console import Console
 
 from harness.commands.seeds import DEVICES
@@ -13,7 +14,7 @@ from harness.protocol.track import Track, load_track, own_track_names, own_track
 from harness.runs.many.estimates import memory_bytes, weights_bytes
 from harness.runs.many.view import clock
 from harness.runs.own.budget import seconds_of_run
-from harness.runs.own.make import OwnTrack, Wish, make_track, read_record
+from harness.runs.own.make import OwnTrack, Wish, check_name, make_track, read_record
 from toolkit.core.errors import UsageError
 from toolkit.core.locks import Busy, held
 
@@ -55,18 +56,8 @@ def run(args: argparse.Namespace) -> int:
         if not own_track_names():
             say("There are none. nox -s track -- new NAME --data DIR makes one.")
         return 0
-    wish = Wish(
-        name=args.name,
-        data_dir=args.data,
-        base=args.base,
-        device=args.device,
-        trigger_word=args.trigger_word,
-        subject=args.subject,
-        split_seed=args.split_seed,
-        resolution=args.resolution,
-        steps=args.steps,
-        batch_size=args.batch_size,
-    )
+    wish = wish_of(args)
+    check_name(wish.name)
     own_tracks().mkdir(parents=True, exist_ok=True)
     try:
         with held(own_tracks() / args.name):
@@ -80,6 +71,33 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{args.name} is being made right now, by {error}.") from error
     describe(track, record, console)
     return 0
+
+
+def wish_of(args: argparse.Namespace) -> Wish:
+    """Turn the options of the command line into a wish.
+
+    Raises:
+        UsageError: Some are out of their range; all of them are named.
+    """
+    try:
+        return Wish(
+            name=args.name,
+            data_dir=args.data,
+            base=args.base,
+            device=args.device,
+            trigger_word=args.trigger_word,
+            subject=args.subject,
+            split_seed=args.split_seed,
+            resolution=args.resolution,
+            steps=args.steps,
+            batch_size=args.batch_size,
+        )
+    except ValidationError as error:
+        faults = "; ".join(
+            f"--{str(fault['loc'][0]).replace('_', '-')}: {fault['msg']}"
+            for fault in error.errors()
+        )
+        raise UsageError(f"These options are not valid: {faults}.", fix="See --help.") from error
 
 
 def refuse_other(wish: Wish, there: OwnTrack) -> None:

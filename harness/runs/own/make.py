@@ -67,7 +67,7 @@ class Wish(Record):
     trigger_word: str = ""
     subject: str = Field(default="", description="what the pictures show, in words of the captions")
     split_seed: int = Field(default=0, ge=0)
-    resolution: int | None = Field(default=None, ge=16)
+    resolution: int | None = Field(default=None, ge=16, multiple_of=8)
     steps: int | None = Field(default=None, ge=1)
     batch_size: int | None = Field(default=None, ge=1)
 

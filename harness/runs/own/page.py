@@ -83,8 +83,7 @@ def like(track: Track, prompt: Prompt) -> str:
     """Return the held-out picture that a prompt is about, as a data URL; "" when there is none."""
     if prompt.like is None:
         return ""
-    (path,) = (track.heldout_dir / "Images").glob(f"{prompt.like}.*")
-    return thumbnail_url(path)
+    return thumbnail_url(track.heldout_dir / "Images" / f"{prompt.like}.png")
 
 
 def thumbnail_url(path: Path) -> str:

@@ -14,9 +14,9 @@ import numpy as np
 from PIL import ImageOps
 
 from toolkit.core.errors import DataSetError
-from toolkit.images.alike import SAME, Thumb, thumbnail
+from toolkit.images.alike import SAME, thumbnail
 from toolkit.images.decode import load_rgb
-from toolkit.picture_sets.duplicates import Fingerprint, fingerprint, is_near
+from toolkit.picture_sets.duplicates import MAX_BITS, MAX_COLOUR, fingerprint
 from toolkit.picture_sets.examine import ENOUGH_PX, Facts
 
 HELDOUT_SHARE = 0.3
@@ -82,7 +82,7 @@ def groups_of_alike(facts: Sequence[Facts]) -> list[list[Facts]]:
     Unlike ``near_groups``, which names twins for a person to judge, nothing alike may be left apart
     here; and who learns a picture by heart knows its mirror image as well.
     """
-    looks = [look_of(each) for each in facts]
+    looks = Looks(facts)
     parent = list(range(len(facts)))
 
     def root(place: int) -> int:
@@ -92,7 +92,7 @@ def groups_of_alike(facts: Sequence[Facts]) -> list[list[Facts]]:
         return place
 
     for one in range(len(facts)):
-        for other in alike_to(looks, one):
+        for other in looks.alike_to(one):
             parent[root(one)] = root(other)
     groups: dict[int, list[Facts]] = {}
     for place, each in enumerate(facts):
@@ -100,37 +100,31 @@ def groups_of_alike(facts: Sequence[Facts]) -> list[list[Facts]]:
     return list(groups.values())
 
 
-class Look(NamedTuple):
-    """What is compared of a picture."""
+class Looks:
+    """What is compared of all pictures, as arrays: a thousand of them make half a million pairs."""
 
-    content: str
-    upright: Fingerprint
-    mirrored: Fingerprint
-    thumb: Thumb  # (32, 32, 3), 0 to 1
+    def __init__(self, facts: Sequence[Facts]) -> None:
+        """Look at every picture once more, in a size that is enough."""
+        images = [load_rgb(each.picture.path, enough_px=ENOUGH_PX) for each in facts]
+        mirrored = [fingerprint(ImageOps.mirror(image)) for image in images]
+        self.contents = np.array([each.content for each in facts])  # (N,)
+        self.thumbs = np.stack([thumbnail(image) for image in images])  # (N, 32, 32, 3), 0 to 1
+        # Of the picture as it is, and mirrored: (2, N, 16) and (2, N, 8, 8, 3).
+        prints = ([each.print for each in facts], mirrored)
+        self.bits = np.stack([np.stack([one.bits for one in some]) for some in prints])
+        self.colours = np.stack([np.stack([one.thumb for one in some]) for some in prints])
 
-
-def look_of(facts: Facts) -> Look:
-    """Return what is compared of a picture."""
-    image = load_rgb(facts.picture.path, enough_px=ENOUGH_PX)
-    return Look(facts.content, facts.print, fingerprint(ImageOps.mirror(image)), thumbnail(image))
-
-
-def alike_to(looks: Sequence[Look], place: int) -> list[int]:
-    """Return the places after ``place`` of pictures that look like that one."""
-    one, rest = looks[place], looks[place + 1 :]
-    if not rest:
-        return []
-    thumbs = np.stack([other.thumb for other in rest])  # (n, 32, 32, 3)
-    apart = [
-        np.sqrt(np.square(thumbs - turned).mean(axis=(1, 2, 3)))  # (n,)
-        for turned in (one.thumb, one.thumb[:, ::-1])
-    ]
-    same = np.minimum(*apart) < SAME  # (n,)
-    return [
-        place + 1 + number
-        for number, other in enumerate(rest)
-        if same[number]
-        or other.content == one.content
-        or is_near(other.upright, one.upright)
-        or is_near(other.upright, one.mirrored)
-    ]
+    def alike_to(self, place: int) -> list[int]:
+        """Return the places after ``place`` of pictures that look like that one."""
+        rest = slice(place + 1, None)
+        own = self.thumbs[place]
+        apart = [
+            np.sqrt(np.square(self.thumbs[rest] - turned).mean(axis=(1, 2, 3)))  # (n,)
+            for turned in (own, own[:, ::-1])
+        ]
+        same = (np.minimum(*apart) < SAME) | (self.contents[rest] == self.contents[place])
+        for turn in (0, 1):
+            differing = self.bits[0, rest] ^ self.bits[turn, place]  # (n, 16)
+            colour = np.abs(self.colours[0, rest] - self.colours[turn, place]).mean(axis=(1, 2, 3))
+            same |= (np.bitwise_count(differing).sum(axis=1) <= MAX_BITS) & (colour <= MAX_COLOUR)
+        return [place + 1 + int(number) for number in np.flatnonzero(same)]

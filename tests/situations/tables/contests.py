@@ -38,6 +38,18 @@ CASES = [
         ("small letters, digits and -",),
     ),
     row(
+        "a track with a size and a number of steps that cannot be",
+        "refused: both are named",
+        "track new mugs --data photos --resolution 100 --steps 0",
+        ("--resolution: Input should be a multiple of 8", "--steps: Input should be greater"),
+    ),
+    row(
+        "a contest with a misspelt name",
+        "refused: near names are said",
+        "contribution DoRA Rnak16",
+        ("There is no contribution named 'Rnak16'", "Rank16"),
+    ),
+    row(
         "a track of pictures without captions",
         "refused, as by `train`",
         "track new mugs --data photos",
