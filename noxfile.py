@@ -30,7 +30,7 @@ def python(session: nox.Session, *arguments: str) -> None:
 
 # Each command of the harness, with what `nox -l` says about it.
 COMMANDS = """
-contribution Check, train, score and compare one contribution: nox -s contribution -- Example1.
+contribution Check, train, score and compare: nox -s contribution -- Example1 (several: a contest).
 train        Train on your own pictures: nox -s train -- Example1 --data photos --base BASE.
 generate     Draw with a trained contribution: nox -s generate -- Example1 --prompt "a sks robot".
 export       Write a training as a file for other programs: nox -s export -- DoRA --format kohya.
