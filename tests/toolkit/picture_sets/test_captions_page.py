@@ -11,9 +11,10 @@ from tests.situations.situation import good, write
 from toolkit.picture_sets.cli import main
 from toolkit.picture_sets.propose import read_lines
 
-# Instead of a file in the downloads, the text of what would have been saved.
+# The text of what is offered as a file.
 SAVED = """new Promise(done => {
-  URL.createObjectURL = blob => { blob.text().then(done); return "about:blank"; };
+  const offered = URL.createObjectURL;
+  URL.createObjectURL = blob => { blob.text().then(done); return offered(blob); };
   document.querySelectorAll("textarea")[1].value = 'a "red" mug,\\nbroken';
   document.getElementById("save").click();
 })"""
