@@ -119,21 +119,25 @@ def run_contest(
     """Run contributions on one track and recommend one; return 0 when every row is good.
 
     Raises:
-        UsageError: All tracks are asked for, or rows of own pictures are to be recorded.
+        UsageError: All tracks are asked for, or rows are to be recorded.
     """
     if args.track == ALL:
         raise UsageError("A contest is on one track.", fix="Name it: --track robot")
     track = load_track(args.track)
     if args.record:
         refuse_record(track)
+        names = ",".join(args.only)
+        raise UsageError(  # a recorded row has more seeds, and one of them twice
+            "A contest records nothing.",
+            fix=f"nox -s contribution -- --all --only {names} --record",
+        )
     only = contestants(args.only, args.track)
     choice = foretold(choose(pattern, args.track, only, seeds_in_one_go(seeds_of)), track)
     announce(choice, pattern, console)
     many = args.jobs or local_jobs(pattern)
     announce_cost(choice, many, console, gate=not args.skip_gate)
     with create_view(console, Account(choice.planned, many)) as view:
-        listener = Storing(view, paths.RESULTS) if args.record else view
-        found = run_local(choice.planned, listener, many)
+        found = run_local(choice.planned, view, many)
     code = conclude(found, console, whole_board=False)
     conclude_contest(found, track, console)
     return code

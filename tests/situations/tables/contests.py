@@ -102,6 +102,12 @@ CASES = [
         ("A contest is on one track",),
     ),
     row(
+        "a contest whose rows are to be recorded",
+        "refused: the command that records them is said",
+        "contribution DoRA Rank16 --record",
+        ("A contest records nothing.", "--all --only DoRA,Rank16 --record"),
+    ),
+    row(
         "own tracks, where there are none",
         "a line says how to make one",
         "track list",
