@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import tomllib
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -203,22 +202,3 @@ def test_several_on_a_track_of_the_hub_are_compared_as_well(here, answered, caps
     said = capsys.readouterr().out
     assert "Take DoRA" in said
     assert "nox -s train" not in said  # nobody's pictures
-
-
-def test_a_contest_from_the_pictures_to_the_page_with_real_workers(here, capsys):
-    new("--batch-size", "1")
-    words = ["contribution", "Rank16", "reference", "--track", "photos", "--seeds", "0,1"]
-    assert main([*words, "--skip-gate", "--jobs", "1"]) == 0
-    said = capsys.readouterr().out
-    assert (paths.RUNS / "photos" / "contest.html").is_file()
-    assert "Rank16" in said
-    files = [*(paths.RUNS / "photos").glob("*/*/row.json")]
-    rows = [json.loads(file.read_text()) for file in files]
-    assert {one["contribution"] for one in rows} == {"Rank16", "reference"}
-    assert all(one["status"] == "ok" for one in rows)
-    heldout = len(read_record("photos").heldout)
-    assert np.shape(rows[0]["base"]["heldout"]["pictures"]) == (heldout,)
-    # The same command again is answered at once.
-    capsys.readouterr()
-    assert main([*words, "--skip-gate", "--jobs", "1"]) == 0
-    assert "2 of them known already" in capsys.readouterr().out
