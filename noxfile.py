@@ -30,11 +30,12 @@ def python(session: nox.Session, *arguments: str) -> None:
 
 # Each command of the harness, with what `nox -l` says about it.
 COMMANDS = """
-contribution Check, train, score and compare one contribution: nox -s contribution -- Example1.
+contribution Check, train, score and compare: nox -s contribution -- Example1 (several: a contest).
 train        Train on your own pictures: nox -s train -- Example1 --data photos --base BASE.
 generate     Draw with a trained contribution: nox -s generate -- Example1 --prompt "a sks robot".
 export       Write a training as a file for other programs: nox -s export -- DoRA --format kohya.
 matrix       Try which hooks work together and write docs/compatibility.md: nox -s matrix.
+track        Make a track of your own pictures: nox -s track -- new photos --data DIR.
 new          Create a contribution that passes every check: nox -s new -- MyIdea.
 check        Check folders without running their code: nox -s check -- MyIdea (or --all).
 compare      Compare two contributions: nox -s compare -- Example1 reference.
@@ -80,6 +81,10 @@ PROGRAMS = {
         "tests.proofs.exports",
         "Train, export and draw with the file, for every contribution: ten minutes.",
     ),
+    "held_up": (
+        "tests.proofs.held_up",
+        "Is the recommended contribution the best on other pictures, too? 20 splits, an hour.",
+    ),
     "elsewhere": (
         "tests.proofs.elsewhere",
         "Run other programs on the hub's files and the hub on theirs: -- --programs FOLDER.",
@@ -111,11 +116,15 @@ PROGRAMS = {
 }
 
 
+# What runs when nothing is typed after the `--`: not a search for the hub's own example.
+ALONE = {"scrape": ("--help",)}
+
+
 def add_session(name: str, summary: str, *words: str) -> None:
     """Make a session that runs these words with whatever comes after ``--``."""
 
     def session(session: nox.Session) -> None:
-        python(session, "-m", *words, *session.posargs)
+        python(session, "-m", *words, *(session.posargs or ALONE.get(name, ())))
 
     session.__doc__ = summary
     nox.session(session, name=name, python=False)

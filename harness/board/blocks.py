@@ -20,8 +20,19 @@ TOP = 5
 
 
 def board_text(board: Board) -> str:
-    """Return the text of LEADERBOARD.md. Only names and figures: no stranger's sentence."""
-    tracks = [(track.file.title, board.of_track(track.file.name)) for track in board.tracks]
+    """Return the text of LEADERBOARD.md. Only names and figures: no stranger's sentence.
+
+    A newcomer without any row has no line: to build the board and see their own folder in it
+    would otherwise change a file that only the hub writes.
+    """
+    measured = {e.name for e in board.entries if e.state != "pending"}
+    tracks = [
+        (
+            track.file.title,
+            [e for e in board.of_track(track.file.name) if e.name in measured or e.is_reference],
+        )
+        for track in board.tracks
+    ]
     return render(TEMPLATES / "leaderboard.md", tracks=tracks).rstrip() + "\n"
 
 

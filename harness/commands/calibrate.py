@@ -11,6 +11,7 @@ from rich.console import Console
 
 from harness import paths
 from harness.board import calibration_page
+from harness.commands.contest import refuse_record
 from harness.commands.isolation import add_isolation_arguments, settle
 from harness.contributions import registry
 from harness.protocol.track import DEFAULT_TRACK, Track, load_track
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train, score, write leaderboard/calibration/TRACK.json; 1 when an order was not found."""
     console, track = Console(highlight=False), load_track(args.track)
+    refuse_record(track)
     layer = settle(args, registry.load_reference(), console)
     seeds = {Variant(REFERENCE): args.seeds} | dict.fromkeys(VARIANTS, args.variant_seeds)
     with create_progress(console) as progress:

@@ -20,7 +20,8 @@ from toolkit.core.errors import EnvironmentFault, HubError
 # Command -> its module. Only the module of the command that was typed is imported, so that
 # `check` and `list` start fast.
 COMMANDS = {
-    "contribution": "check, train, score and compare one contribution",
+    "contribution": "check, train, score and compare contributions",
+    "track": "make a track of your own pictures, for a contest",
     "train": "train a contribution on your own pictures",
     "generate": "draw pictures with a contribution's trained adapter",
     "export": "write a contribution's training as a file for other programs",
@@ -54,6 +55,7 @@ EXAMPLES = {
     "generate": 'Example1 --prompt "a sks robot, on a red background"',
     "export": "Example1 --format kohya",
     "new": "MyIdea",
+    "track": "new photos --data DIR",
     "check": "Example1",
     "explain": "HUB204",
     "sweep": "Example1 --rates 3e-4,1e-3,3e-3",
@@ -68,7 +70,8 @@ class FriendlyParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong and exit with code 2."""
-        command = self.prog.rpartition(" ")[2]
+        command = next((w for w in self.prog.split() if w in COMMANDS or w in ALIASES), "")
+        command = ALIASES.get(command, command)
         if command not in COMMANDS:
             self.exit(2, f"error: {message}\n  fix  python -m harness --help lists the commands.\n")
         message = message.replace("the following arguments are required:", "missing:")

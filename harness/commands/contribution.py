@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.check.render import render_text
+from harness.commands.contest import refuse_record
 from harness.commands.isolation import add_isolation_arguments, settle
 from harness.commands.options import add_mix_arguments
 from harness.commands.seeds import DEVICES, chosen_seeds, parse_seeds
@@ -42,7 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add = parser.add_argument
     parser.set_defaults(complain=parser.error)
-    add("name", metavar="NAME", nargs="?", help="a folder in CONTRIBUTIONS/, or `reference`")
+    several = "folders in CONTRIBUTIONS/, or `reference`; several are compared in a contest"
+    add("names", metavar="NAME", nargs="*", help=several)
     add_board_arguments(parser)
     add(
         "--track",
@@ -88,16 +90,35 @@ def chosen_options(args: argparse.Namespace, track: Track) -> Options:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the contribution, show the verdict, return 0 when it is ok."""
+    """Run one contribution, or several; return 0 when all is ok."""
     console = Console(stderr=False, highlight=False, file=sys.stdout)
-    if args.all and args.taken:
-        args.complain("--with belongs to one NAME, not to --all")
+    several = sort_names(args)
     if args.all:
-        return run_board(args, console)
-    if args.name is None:
+        return run_board(args, console, contest=several)
+    return run_one(args, console)
+
+
+def sort_names(args: argparse.Namespace) -> bool:
+    """Turn names into what the rest reads: one name, or several that a contest is limited to.
+
+    Returns:
+        Whether there are several.
+    """
+    args.name = args.names[0] if args.names else None
+    several = len(args.names) > 1
+    if several and not args.all:
+        args.all, args.name, args.only = True, None, (*args.names, *args.only)
+    if args.all and args.taken:
+        args.complain("--with belongs to one contribution, not to --all or several")
+    if not args.all and args.name is None:
         args.complain("missing: NAME, or --all")
-    if args.only or args.jobs:
+    if not args.all and (args.only or args.jobs):
         args.complain("--only and --jobs belong to --all")
+    return several
+
+
+def run_one(args: argparse.Namespace, console: Console) -> int:
+    """Run one contribution, show the verdict, return 0 when it is ok."""
     contribution = load_mixed(args.name, args.taken)
     track = load_track(args.track)
     console.print(f"[bold]{contribution.name}[/] on the track [bold]{escape(track.file.title)}[/]")
@@ -107,6 +128,8 @@ def run(args: argparse.Namespace) -> int:
         return only_gate(contribution, track, args, console)
     if args.record and args.skip_gate:
         raise UsageError("A row without the gate cannot be recorded.", fix="Omit --skip-gate.")
+    if args.record:
+        refuse_record(track)
     if args.record and contribution.label:
         raise UsageError(
             f"{contribution.label} has no folder, so it has no place on the board.",

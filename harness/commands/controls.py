@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from harness.board.board_check import control_faults
+from harness.commands.contest import refuse_record
 from harness.commands.contribution import record, show
 from harness.commands.isolation import add_isolation_arguments, settle
 from harness.commands.seeds import DEVICES
@@ -34,6 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the reference and all controls; return 0 when each is in its place."""
     console, track = Console(highlight=False), load_track(args.track)
+    if args.record:
+        refuse_record(track)
     names = registry.control_names()
     compared = [registry.load_reference(), *(registry.load_control(name) for name in names)]
     options = Options(device=args.device, fresh=args.fresh, thorough=args.record, skip_gate=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from harness import paths
+from harness.commands.contest import refuse_record
 from harness.commands.isolation import add_isolation_arguments
 from harness.commands.seeds import DEVICES, chosen_seeds, parse_seeds
 from harness.commands.whole_board import (
@@ -19,11 +20,12 @@ from harness.commands.whole_board import (
     local_jobs,
     task_pattern,
 )
+from harness.protocol.track import load_track
 from harness.runs.many.choose import ALL, Choice, choose
 from harness.runs.many.estimates import typical
 from harness.runs.many.listener import Listener, Storing
 from harness.runs.many.local import run_local
-from harness.runs.many.plan import without_settled
+from harness.runs.many.plan import SETTLED, PlannedRun, without_settled
 from harness.runs.many.queue import Planned
 from harness.runs.many.shard import cut, parse_shard
 from harness.runs.many.tasks import Task, TaskResult
@@ -74,6 +76,8 @@ def shard(text: str) -> tuple[int, int]:
 def run(args: argparse.Namespace) -> int:
     """Print the plan, or run it; return 0 if nothing needs fixing."""
     require_consistent(args)
+    if (args.record or args.out) and args.track != ALL:
+        refuse_record(load_track(args.track))
     console = Console(highlight=False)
     pattern = task_pattern(args)
     seeds_of = partial(chosen_seeds, args.seeds, every=not args.quick)
@@ -162,6 +166,16 @@ def show(
     for track, why in choice.left_out.items():
         print(f"{track} is left out: {why}")
     usual = typical(line.seconds for line in lines)
-    left = [line for line in lines if line.state != "done"]
-    total = sum(usual if line.seconds is None else line.seconds for line in left)
-    print(f"{len(lines)} runs, {len(left)} to be run, about {clock(total)} on one core.")
+
+    def on_one_core(some: list[PlannedRun]) -> str:
+        seconds = sum(usual if line.seconds is None else line.seconds for line in some)
+        return f"about {clock(seconds)} on one core"
+
+    left = [line for line in lines if line.state not in SETTLED]
+    print(f"{len(lines)} runs, {len(left)} to be run, {on_one_core(left)}.")
+    again = [line for line in lines if line.state == "recorded"]
+    if again:
+        print(
+            f"{len(again)} have a row on the board and none in runs/ here: --executor runs them "
+            f"again, {on_one_core(again)}; --missing omits them."
+        )

@@ -80,13 +80,15 @@ def run(args: argparse.Namespace) -> int:
     require_installed(contribution)
     settle(args, contribution, console)
     path = sweep_file(contribution.name, track.file.name)
+    if track.is_own:  # what was found on a person's pictures stays out of git
+        path = paths.RUNS / track.file.name / "sweep" / f"{contribution.name}.json"
     seeds = tuple(range(max(1, args.seeds)))
     known = None if args.fresh else read_sweep(path)
     with create_progress(console) as progress:
         found = measure(contribution, track, args.rates, seeds, args.jobs, known, progress)
     atomic.write_text(path, found.model_dump_json(indent=1) + "\n")
     show(found, contribution, console)
-    console.print(f"Written: {path.relative_to(paths.ROOT)}", soft_wrap=True)
+    console.print(f"Written: {path}", markup=False, soft_wrap=True)
     return 0
 
 

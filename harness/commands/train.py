@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from harness import paths
+from harness.check.hook_reads import takes
 from harness.commands.isolation import (
     add_isolation_arguments,
     add_limit_arguments,
@@ -34,7 +35,7 @@ from toolkit.base_models.load import locate
 from toolkit.core.command_line import INTERRUPTED
 from toolkit.core.errors import UsageError
 from toolkit.core.progress import Progress, create_progress
-from toolkit.core.settings import HookName
+from toolkit.core.settings import DatasetConfig, HookName
 from toolkit.picture_sets.lay_out import lay_out
 from toolkit.picture_sets.layouts import read_folder
 from toolkit.training_runs.checkpoints import Checkpoints, damage
@@ -71,6 +72,9 @@ def run(args: argparse.Namespace) -> int:
             "A contribution's code may write only to its own folder, so --cache is not available.",
             fix="Omit it, or train the reference with python -m src.main.",
         )
+    blind = reads_no_config(contribution)
+    if blind is not None:
+        refuse_unread(args, blind)
     out: Path = (args.out or paths.RUNS / "trained" / contribution.name).resolve()
     try:
         plan = resolve(args, contribution.name, contribution.file.settings, out)
@@ -80,6 +84,8 @@ def run(args: argparse.Namespace) -> int:
             f"These options are not valid: {faults}.",
             fix="python -m harness train --help lists them.",
         ) from error
+    if blind is not None:
+        plan = without_unread(plan, blind, console)
     console.print(plan.summary(), markup=False, soft_wrap=True)
     if args.dry_run:
         console.print("Nothing was trained: --dry-run.")
@@ -87,6 +93,43 @@ def run(args: argparse.Namespace) -> int:
     settle(args, contribution, console)
     with alone(out):
         return train(args, contribution, plan, out, console)
+
+
+def reads_no_config(contribution: Contribution) -> Contribution | None:
+    """Return whose ``make_dataset`` never sees the settings about the pictures, if it is so."""
+    origin = contribution.code_of("make_dataset")
+    if origin is None or registry.is_reference(origin):
+        return None
+    return None if takes(paths.ROOT / origin.path, "make_dataset", "config") else origin
+
+
+def refuse_unread(args: argparse.Namespace, origin: Contribution) -> None:
+    """Refuse options about the pictures that would have no effect.
+
+    Raises:
+        UsageError: There are some; the message names them.
+    """
+    # The trigger word is written into the captions that every hook gets, unless they are shuffled.
+    options = [name for name in DATASET_OPTIONS if name != "trigger_word" and getattr(args, name)]
+    if options:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in options)
+        raise UsageError(
+            f"{origin.file.name}'s make_dataset takes no config: no effect of {names}.",
+            where=origin.path,
+            fix="Leave it out, or give the hook the parameter config and do what it says.",
+        )
+
+
+def without_unread(plan: RunPlan, origin: Contribution, console: Console) -> RunPlan:
+    """Take what a preset says about the pictures out of a plan that would not follow it."""
+    kept = DatasetConfig(seed=plan.dataset.seed, trigger_word=plan.dataset.trigger_word)
+    chosen = plan.dataset
+    unread = [name for name in DATASET_OPTIONS if getattr(chosen, name) != getattr(kept, name)]
+    if unread:
+        told = ", ".join(name.replace("_", "-") for name in unread)
+        sentence = f"{origin.file.name}'s make_dataset takes no config, so without: {told}."
+        console.print(sentence, markup=False, soft_wrap=True)
+    return plan.model_copy(update={"dataset": kept})
 
 
 def train(

@@ -10,9 +10,19 @@ from rich.console import Console
 
 from harness import paths
 from harness.board.board_check import control_faults
+from harness.commands.contest import (
+    announce_cost,
+    conclude_contest,
+    contestants,
+    foretold,
+    is_own,
+    refuse_record,
+    seeds_in_one_go,
+)
 from harness.commands.seeds import chosen_seeds
 from harness.protocol.machine import usable_cores
-from harness.runs.many.choose import Choice, choose
+from harness.protocol.track import load_track
+from harness.runs.many.choose import ALL, Choice, SeedsOf, choose
 from harness.runs.many.listener import Storing
 from harness.runs.many.local import run_local
 from harness.runs.many.tasks import Task, TaskResult
@@ -81,10 +91,19 @@ def task_pattern(args: argparse.Namespace) -> Task:
     )
 
 
-def run_board(args: argparse.Namespace, console: Console) -> int:
-    """Run the board; return 0 when every row is good and every control is in its place."""
+def run_board(args: argparse.Namespace, console: Console, *, contest: bool = False) -> int:
+    """Run the board; return 0 when every row is good and every control is in its place.
+
+    Args:
+        args: The command line.
+        console: Where to print.
+        contest: Several were named: they are compared with each other, and one is recommended. On
+            an own track it is always so.
+    """
     pattern = task_pattern(args)
-    seeds_of = partial(chosen_seeds, args.seeds, every=args.record)
+    seeds_of: SeedsOf = partial(chosen_seeds, args.seeds, every=args.record)
+    if contest or is_own(args.track):
+        return run_contest(args, pattern, seeds_of, console)
     choice = choose(pattern, args.track, args.only, seeds_of)
     announce(choice, pattern, console)
     many = args.jobs or local_jobs(pattern)
@@ -92,6 +111,36 @@ def run_board(args: argparse.Namespace, console: Console) -> int:
         listener = Storing(view, paths.RESULTS) if args.record else view
         found = run_local(choice.planned, listener, many)
     return conclude(found, console, whole_board=not args.only)
+
+
+def run_contest(
+    args: argparse.Namespace, pattern: Task, seeds_of: SeedsOf, console: Console
+) -> int:
+    """Run contributions on one track and recommend one; return 0 when every row is good.
+
+    Raises:
+        UsageError: All tracks are asked for, or rows are to be recorded.
+    """
+    if args.track == ALL:
+        raise UsageError("A contest is on one track.", fix="Name it: --track robot")
+    track = load_track(args.track)
+    if args.record:
+        refuse_record(track)
+        names = ",".join(args.only)
+        raise UsageError(  # a recorded row has more seeds, and one of them twice
+            "A contest records nothing.",
+            fix=f"nox -s contribution -- --all --only {names} --record",
+        )
+    only = contestants(args.only, args.track)
+    choice = foretold(choose(pattern, args.track, only, seeds_in_one_go(seeds_of)), track)
+    announce(choice, pattern, console)
+    many = args.jobs or local_jobs(pattern)
+    announce_cost(choice, many, console, gate=not args.skip_gate)
+    with create_view(console, Account(choice.planned, many)) as view:
+        found = run_local(choice.planned, view, many)
+    code = conclude(found, console, whole_board=False)
+    conclude_contest(found, track, console)
+    return code
 
 
 def local_jobs(pattern: Task) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,9 +31,16 @@ COMPONENTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
 def check_folder(folder: Path) -> None:
     """Make sure a folder has the shape of a diffusers model, before torch is woken.
 
+    A person's own track may name a ``.safetensors`` checkpoint instead.
+
     Raises:
         BaseModelError: The folder or one of its parts is missing; all of them are named.
     """
+    if folder.is_file():
+        from toolkit.base_models.load import refuse_pickle
+
+        refuse_pickle(folder)
+        return
     if not folder.is_dir():
         raise BaseModelError(
             "The base model is not there.",
@@ -73,11 +81,11 @@ def load_pipeline(folder: Path, device: str = "cpu") -> StableDiffusionPipeline:
         EnvironmentFault: There is no such device.
     """
     check_folder(folder)
-    from toolkit.base_models.load import load_folder
+    from toolkit.base_models.load import load_pipeline as load
 
     check_device(device)
     try:
-        pipeline = load_folder(folder)
+        pipeline = load(folder)
     except BaseModelError as error:
         raise BaseModelError(
             f"The track's base cannot be loaded: {error.what}",
@@ -85,6 +93,20 @@ def load_pipeline(folder: Path, device: str = "cpu") -> StableDiffusionPipeline:
             fix=f"Restore the folder. {how_to_get(folder)}",
         ) from error
     return pipeline.to(device)
+
+
+def require_noise(pipeline: StableDiffusionPipeline) -> None:
+    """Make sure that a base predicts noise, as the held-out loss supposes.
+
+    Raises:
+        BaseModelError: It predicts something else.
+    """
+    kind = pipeline.scheduler.config.get("prediction_type", "epsilon")
+    if kind != "epsilon":
+        raise BaseModelError(
+            f"The scorer knows bases that predict noise, not {kind!r}.",
+            fix="Use a base of Stable Diffusion 1.x.",
+        )
 
 
 def check_device(device: str) -> None:
@@ -115,10 +137,25 @@ def model_hash(folder: Path) -> str:
 
     Model cards and pictures may change without making it another model.
     """
+    if folder.is_file():
+        return f"sha256:{file_hash(folder, *stamp(folder))}"
     digest = hashlib.sha256()
     for part in COMPONENTS:
         for path in sorted((folder / part).rglob("*")):
             if path.is_file():
                 name = path.relative_to(folder).as_posix()
-                digest.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+                digest.update(f"{name}\0{file_hash(path, *stamp(path))}\n".encode())
     return f"sha256:{digest.hexdigest()}"
+
+
+def stamp(path: Path) -> tuple[int, int]:
+    """Return what changes with a file's contents: its size and when it was written."""
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
+
+
+@lru_cache
+def file_hash(path: Path, size: int, written_ns: int) -> str:
+    """Return the sha256 of a file; one of gigabytes is read once in a process."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

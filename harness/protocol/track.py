@@ -1,4 +1,8 @@
-"""Read a track: what contributions train on, and how they are judged."""
+"""Read a track: what contributions train on, and how they are judged.
+
+The hub's tracks lie in tracks/; one that `nox -s track` made of a person's own pictures lies below
+runs/, outside git, and never has a place on the board.
+"""
 
 from __future__ import annotations
 
@@ -56,6 +60,11 @@ class Track:
         return paths.ROOT / self.file.base_model
 
     @property
+    def is_own(self) -> bool:
+        """Whether it was made of a person's own pictures; its rows are no part of the board."""
+        return self.folder.parent == own_tracks()
+
+    @property
     def judge_dir(self) -> Path | None:
         """Folder of a judge that the user brings; None when the hub's own is used."""
         folder = self.file.judge.folder
@@ -77,19 +86,31 @@ def track_names() -> list[str]:
     return sorted(p.parent.name for p in paths.TRACKS.glob("*/track.toml"))
 
 
+def own_tracks() -> Path:
+    """Return where tracks of a person's own pictures lie."""
+    return paths.RUNS / "tracks"
+
+
+def own_track_names() -> list[str]:
+    """Return the names of a person's own tracks."""
+    found = (path.parent.name for path in own_tracks().glob("*/track.toml"))
+    return sorted(name for name in found if not name.startswith("."))  # one that is being made
+
+
 def load_track(name: str) -> Track:
-    """Read ``tracks/<name>/track.toml``.
+    """Read ``track.toml`` of one of the hub's tracks, or of an own one.
 
     Raises:
         UsageError: There is no such track, or its file has faults.
     """
-    folder = paths.TRACKS / name
+    folder = (paths.TRACKS if name in track_names() else own_tracks()) / name
     file = folder / "track.toml"
-    if name not in track_names():
+    if name not in [*track_names(), *own_track_names()]:
         raise UsageError(
             f"There is no track named {name!r}.",
             where="tracks/",
-            fix=f"Choose one of: {', '.join(track_names())}",
+            fix=f"Choose one of: {', '.join([*track_names(), *own_track_names()])}. For your own "
+            "pictures: nox -s track -- new NAME --data DIR",
         )
     try:
         with file.open("rb") as handle:
@@ -97,6 +118,6 @@ def load_track(name: str) -> Track:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
         raise UsageError(
             f"The track's description has faults: {error}",
-            where=f"tracks/{name}/track.toml",
+            where=f"{folder.parent.name}/{name}/track.toml",
             fix="harness/protocol/track_file.py says what each field means.",
         ) from error

@@ -84,7 +84,7 @@ class TrackFile(Record):
     kind: Literal["subject", "style", "binding"] = Field(
         description="what is taught; a style's `similarity` is measured against other styles"
     )
-    base_model: str = Field(description="folder of the base, relative to the repository")
+    base_model: str = Field(description="folder of the base, or a file: relative to the repository")
     pictures: str | None = Field(
         default=None, description="track whose pictures are used; empty = its own"
     )

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from harness.protocol.base_model import require_noise
 from harness.protocol.figures import Figures, Loss, PictureFigures
 from harness.protocol.track_file import LEARNT_KINDS, GridSpec, PromptKind
 from harness.scoring.colours import adherence
@@ -24,7 +25,7 @@ from harness.scoring.judges import Judge, load_judge
 from harness.scoring.likeness import Gallery, memorisation, similarity
 from harness.scoring.pictures import files, read_folder, stems
 from harness.scoring.sampler import decode, sample_latents, to_pixel_values
-from toolkit.core.errors import BaseModelError, EnvironmentFault
+from toolkit.core.errors import EnvironmentFault
 from toolkit.images.alike import is_copy, mean_difference, thumbnail
 from toolkit.images.sheet import open_picture
 
@@ -60,9 +61,7 @@ class Bench:
             BaseModelError: The base does not predict noise.
         """
         self.pipeline, self.job, self.track = pipeline, job, job.track
-        kind = pipeline.scheduler.config.get("prediction_type", "epsilon")
-        if kind != "epsilon":
-            raise BaseModelError(f"The scorer knows bases that predict noise, not {kind!r}.")
+        require_noise(pipeline)
         self.learnt = self.track.of_kind(*LEARNT_KINDS)
         self.not_measured: dict[str, str] = {}
         heldout, captions = read_folder(job.heldout_dir, self.track.resolution)

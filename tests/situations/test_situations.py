@@ -21,7 +21,9 @@ def call(words: list[str]) -> int:
     """Run a command in this process."""
     from harness.commands.cli import main as hub
     from toolkit.drawings.cli import main as draw
+    from toolkit.lora_files.cli import main as lora
     from toolkit.picture_sets.cli import main as dataset
+    from toolkit.scrapers.cli import main as scrape
     from toolkit.training_runs.command_line import main as reference
 
     def never(*_: object, **__: object) -> None:
@@ -31,6 +33,10 @@ def call(words: list[str]) -> int:
     try:
         if session == "dataset":
             return dataset(rest)
+        if session == "lora":
+            return lora(rest)
+        if session == "scrape":
+            return scrape("red panda", Path("Dataset"), rest)
         if session == "draw":
             return draw(never, 1, rest)
         if session == "reference":

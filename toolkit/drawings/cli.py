@@ -20,6 +20,7 @@ from toolkit.base_models.timesteps import late_note, refuse_steps
 from toolkit.core.command_line import exit_code
 from toolkit.core.config_file import add_config_option, expanded
 from toolkit.core.errors import HubError, UsageError
+from toolkit.core.parser import Parser
 from toolkit.core.settings import GenerateConfig
 from toolkit.drawings.grid import save_all
 from toolkit.drawings.loras import check_unchanged, parse_lora
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 def parse_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the options; the defaults are those of toolkit/core/settings.py."""
     config = GenerateConfig()
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m src.generate", description="Draw pictures with a base and LoRA files."
     )
     add = parser.add_argument

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from toolkit.core.parser import Parser
+
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser with its five commands."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m toolkit.lora_files",
         description="Look at, convert, merge, make and shrink LoRA files of Stable Diffusion 1.x.",
         epilog="Exit code: 0 done, 1 the file is at fault, 2 the call is. See docs/lora_files.md.",
@@ -48,7 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str
+    commands: argparse._SubParsersAction[Parser], name: str, summary: str
 ) -> argparse.ArgumentParser:
     return commands.add_parser(
         name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."

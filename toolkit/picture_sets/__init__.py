@@ -14,12 +14,13 @@
     fair_copy.py      a clean copy of a folder; the original is not changed
     unpack.py         a zip of unknown origin, without leaving its folder
     import_set.py     the commands fix and import
+    propose.py        captions by a model, to be corrected before they are written
     tensor_store.py   tensors on disk or in memory, atomic and checked
     prefetch.py       decode the next pictures while one is in use
     variants.py       several items of each picture: repeats, mirror images, shuffled captions
     encoded.py        the pictures as latents and the captions as embeddings, for a training loop
     latent_cache.py   outputs of the frozen VAE and text encoder, kept by content
-    cli.py            python -m toolkit.picture_sets check|preview|fix|import
+    cli.py            python -m toolkit.picture_sets check|preview|fix|import|caption
 
 Only tensor_store, variants, encoded and latent_cache import torch.
 """

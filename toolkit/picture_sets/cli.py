@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from toolkit.core.command_line import exit_code
 from toolkit.core.errors import UsageError
 from toolkit.core.native_size import native_size_px
+from toolkit.core.parser import Parser
 from toolkit.core.settings import DatasetConfig
 
 PREVIEWS = Path("runs/preview")
@@ -22,7 +23,7 @@ MARK = b"picture_sets preview"  # in the head of templates/preview.html
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser with its commands."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m toolkit.picture_sets",
         description="Look at training pictures before training on them, and make folders of them.",
         epilog="Exit code: 0 fine, 1 something is wrong with the pictures, 2 with the call. See "
@@ -35,11 +36,12 @@ def build_parser() -> argparse.ArgumentParser:
     out = "the page (default: runs/preview/ and the name of the folder)"
     preview.add_argument("--out", type=Path, help=out)
     _add_writers(commands)
+    _add_captioner(commands)
     return parser
 
 
-def _add_writers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the two commands that make a new folder; bring_in.py runs them."""
+def _add_writers(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the two commands that make a new folder; import_set.py runs them."""
     fix = commands.add_parser(
         "fix",
         help="write a clean copy of a folder",
@@ -60,8 +62,28 @@ def _add_writers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         parser.add_argument("--caption", default="", help="for pictures that have none")
 
 
+def _add_captioner(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the command that proposes captions; propose.py runs it."""
+    caption = commands.add_parser(
+        "caption",
+        help="have a model propose captions, and write corrected ones into a copy",
+        description="Propose captions on a page where they can be corrected; then write a copy of "
+        "the folder with the corrected ones. The folder itself is never changed.",
+    )
+    add = caption.add_argument
+    add("folder", type=Path, metavar="DIR", help="the pictures, in any layout")
+    add("--caption", choices=("blip", "wd14"), help="who proposes: sentences, or tags")
+    add("--caption-model", type=Path, metavar="FOLDER", help="of the model; nothing is downloaded")
+    add("--template", default="{text}", help="such as 'a photo of {trigger}, {text}'")
+    add("--trigger-word", help="put in front of every proposed caption")
+    add("--all", action="store_true", help="also for pictures that have a caption")
+    add("--fresh", action="store_true", help="in place of earlier proposals")
+    add("--use", type=Path, metavar="LIST", help="corrected captions.jsonl, to be written")
+    add("--out", type=Path, help="with --use: the folder to make")
+
+
 def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str
+    commands: argparse._SubParsersAction[Parser], name: str, summary: str
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
@@ -164,9 +186,16 @@ def _bring_in(parsed: argparse.Namespace) -> int:
     return run(parsed, parsed.rest, _show_progress)
 
 
+def _caption(parsed: argparse.Namespace) -> int:
+    from .propose import run
+
+    return run(parsed, _show_progress)
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "check": _check,
     "preview": _preview,
     "fix": _bring_in,
     "import": _bring_in,
+    "caption": _caption,
 }

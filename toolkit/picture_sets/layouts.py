@@ -64,6 +64,7 @@ def read_folder(data_dir: Path, trigger_word: str = "") -> PictureSet:
     paths = used(tree, home, lines)
     problems += unused(tree, set(paths), home, data_dir)
     files = matches(paths, tree.captions, data_dir)
+    problems += taken_captions(tree, files, data_dir)
     if not files and not lines and not tree.lists:
         problems += orphans(tree, data_dir)
         return without_captions(data_dir, paths, problems, trigger_word)
@@ -191,6 +192,20 @@ def orphans(tree: Tree, folder: Path) -> Iterator[Problem]:
     for path in tree.captions:
         if path not in owned:
             yield as_problem("orphan", path, name=shown(path, folder))
+
+
+def taken_captions(tree: Tree, files: dict[Path, list[Path]], folder: Path) -> Iterator[Problem]:
+    """Yield pictures that are not used and whose caption goes with a namesake that is."""
+    owners = {found[0]: path for path, found in files.items()}
+    rest = [path for path in tree.pictures if path not in files]
+    for path, found in matches(rest, tree.captions, folder).items():
+        if found[0] in owners:
+            names: dict[str, Any] = {
+                "name": shown(path, folder),
+                "caption": shown(found[0], folder),
+                "other": shown(owners[found[0]], folder),
+            }
+            yield as_problem("caption-shared", path, others=(owners[found[0]],), **names)
 
 
 def captioned(

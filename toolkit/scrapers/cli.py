@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from toolkit.core.parser import Parser
 
 
 def main(query: str, out: Path, argv: Sequence[str] | None = None) -> int:
@@ -43,19 +46,23 @@ def main(query: str, out: Path, argv: Sequence[str] | None = None) -> int:
 def parse_options(query: str, out: Path, argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the options of the command line.
 
+    With options the query is typed too: were it forgotten, the program's own would fill the
+    folder with something else. Without any words the program does what its file says.
+
     Args:
         query: What to search for by default.
         out: The folder to fill by default.
         argv: The words of the command line; None takes the program's own.
     """
-    parser = argparse.ArgumentParser(
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = Parser(
         prog="python -m src.scraping",
         description="Collect pictures and captions from the web. Keys and contact: file .env.",
         epilog="docs/scraping.md leads from a query to a picture drawn by your model.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("query", nargs="?", default=query, help="what to look for")
+    add("query", nargs="?", default=argparse.SUPPRESS, help="what to look for")
     add("--out", type=Path, default=out, help="folder to fill; one that is there is added to")
     add("--count", type=int, default=50, help="pictures of this query to have in the end")
     add("--min-images", type=int, default=1, help="fewer than this is a failure (exit code 1)")
@@ -91,7 +98,11 @@ def parse_options(query: str, out: Path, argv: Sequence[str] | None = None) -> a
     add("--trigger", default="", help="a rare word that stands for the subject, such as sks")
 
     add_limits(parser.add_argument_group("politeness and limits"))
-    return parser.parse_args(argv)
+    options = parser.parse_args(words)
+    if words and "query" not in options:
+        parser.error(f'say what to look for, such as "{query}"')
+    options.query = getattr(options, "query", query)
+    return options
 
 
 def add_limits(group: argparse._ArgumentGroup) -> None:

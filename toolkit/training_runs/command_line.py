@@ -11,6 +11,7 @@ from pathlib import Path
 from toolkit.core.command_line import exit_code
 from toolkit.core.config_file import expanded
 from toolkit.core.errors import EnvironmentFault, HubError
+from toolkit.core.parser import Parser
 from toolkit.core.settings import Settings
 
 from .options import add_options, resolve
@@ -26,7 +27,7 @@ Finetune = Callable[[RunPlan, Path, str], None]
 
 def parse_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the options of the command line; None means "not typed"."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m src.main",
         description="Fine-tune Stable Diffusion on your pictures with LoRA.",
     )

@@ -12,6 +12,7 @@ from harness.check.run import check_folder
 from harness.commands.ci import path_rule, substance
 from harness.commands.ci.export import export_hub
 from harness.commands.ci.summary import findings_table, plain
+from harness.commands.ci.unwritten import unwritten
 from harness.errors import Finding
 from toolkit.core.git import Repository
 
@@ -71,7 +72,7 @@ def check_pull_request(
         export_hub(repository, head, readable, root)
         for name in readable:
             folder = root / path_rule.FOLDER / name
-            findings += check_folder(folder, root=root)
+            findings += [*check_folder(folder, root=root), *unwritten(folder)]
             near = substance.nearest(folder, others_of(name), paths.REFERENCE)
             if near is not None and near.is_close:
                 likeness[name] = near

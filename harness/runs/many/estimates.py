@@ -81,6 +81,8 @@ def typical(seconds: Iterable[float | None], otherwise: float = 300.0) -> float:
 
 def weights_bytes(track: Track) -> int:
     """Return the size of a track's base model on disk."""
+    if track.base_model.is_file():
+        return track.base_model.stat().st_size
     return sum(file.stat().st_size for file in track.base_model.rglob("*.safetensors"))
 
 

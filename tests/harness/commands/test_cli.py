@@ -83,6 +83,8 @@ def test_an_unknown_command_is_refused_with_the_known_ones():
         (["generate"], "missing: NAME, --prompt", "nox -s generate -- Example1 --prompt "),
         (["generate", "Example1"], "missing: --prompt", "nox -s generate -- Example1 --prompt "),
         (["new"], "missing: NAME", "nox -s new -- MyIdea"),
+        (["track"], "missing: action", "nox -s track -- new photos --data DIR"),
+        (["track", "new", "photos"], "missing: --data", "nox -s track -- new photos --data DIR"),
         (["list", "--nonsense"], "unrecognized arguments: --nonsense", "--help lists the commands"),
     ],
 )

@@ -84,3 +84,16 @@ def test_a_device_that_is_not_there_is_named(random_base):
         pytest.skip("there is a graphics card here")
     with pytest.raises(EnvironmentFault, match="cuda"):
         load_pipeline(random_base, "cuda")
+
+
+def test_a_checkpoint_file_is_a_base_of_an_own_track(tmp_path):
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(b"one")
+    check_folder(file)
+    before = model_hash(file)
+    file.write_bytes(b"other")
+    assert model_hash(file) != before
+    pickle = tmp_path / "model.ckpt"
+    pickle.write_bytes(b"x")
+    with pytest.raises(BaseModelError, match="pickle"):
+        check_folder(pickle)

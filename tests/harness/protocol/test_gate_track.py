@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from harness.protocol.gate_track import gate_track
-from harness.protocol.track import DEFAULT_TRACK, load_track, track_names
+from harness.protocol.track import DEFAULT_TRACK, load_track, own_tracks, track_names
 
 
 @pytest.mark.parametrize("name", track_names())
@@ -23,3 +23,11 @@ def test_a_track_on_another_base_model_has_a_gate_of_its_own() -> None:
     track = load_track("streamline")
     other = replace(track, file=track.file.model_copy(update={"base_model": "models/another"}))
     assert gate_track(other) is other
+
+
+def test_own_pictures_decide_nothing_at_the_gate() -> None:
+    track = load_track("streamline")
+    file = track.file.model_copy(update={"base_model": "/somewhere/model.safetensors"})
+    own = replace(track, file=file, folder=own_tracks() / "photos")
+    assert own.is_own
+    assert gate_track(own).file.name == DEFAULT_TRACK

@@ -2,8 +2,10 @@
 
 from tests.situations.tables import (
     bases,
+    calls,
     captions,
     colours,
+    contests,
     files,
     imports,
     options,
@@ -13,6 +15,6 @@ from tests.situations.tables import (
 
 SITUATIONS = [
     case
-    for table in (captions, files, imports, colours, runs, bases, options, steps)
+    for table in (captions, files, imports, colours, runs, bases, options, steps, calls, contests)
     for case in table.CASES
 ]

@@ -63,6 +63,16 @@ CASES = [
         },
         [READY],
     ),
+    row(
+        "a picture beside `Images/` with the name of one in it",
+        "it is not used, and a line says whose caption that is",
+        {
+            **pictures(*FIVE, folder="photos/Images"),
+            **{f"photos/ImageCaptions/{n}.txt": f"a sks mug, view {n}" for n in range(5)},
+            "photos/1.jpg": 9,
+        },
+        [READY, "1.jpg is not used, and ImageCaptions/1.txt could be its caption"],
+    ),
     row("`.caption` instead of `.txt`", "ready", renamed(".caption"), [READY]),
     row(
         "`.caption`, and a trigger word is given",

@@ -7,8 +7,18 @@ from tests.situations.situation import Situation, good
 IDLE, RECIPE = "Options that would do nothing", "Recipes: --config"
 
 
-def row(title, happens, options, says, code=2, files=None, part=IDLE, then=None) -> Situation:
-    typed = f"train Rank16 --data photos --dry-run {options}".strip()
+def row(
+    title,
+    happens,
+    options,
+    says,
+    code=2,
+    files=None,
+    part=IDLE,
+    then=None,
+    contribution="Rank16",
+) -> Situation:
+    typed = f"train {contribution} --data photos --dry-run {options}".strip()
     return Situation(
         part, title, happens, {**good(), **(files or {})}, typed, code, says, then=then
     )
@@ -26,6 +36,21 @@ CASES = [
         ("'coda' is none of cpu, cuda",),
     ),
     row("`--device cuda:x`", "refused", "--device cuda:x", ("none of cpu, cuda, cuda:0",)),
+    row(
+        "`--flip` with a contribution whose `make_dataset` takes no settings",
+        "refused: it would have no effect",
+        "--flip",
+        ("Example1's make_dataset takes no config: no effect of --flip",),
+        contribution="Example1",
+    ),
+    row(
+        "a preset that mirrors, with the same contribution",
+        "without mirror images; a line says so",
+        "--preset style",
+        ("Example1's make_dataset takes no config, so without: flip",),
+        0,
+        contribution="Example1",
+    ),
     draws(
         "`--device gpu` for drawing",
         "refused: the names are listed",

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from harness import paths
 from harness.commands.ci.check import check_pull_request, describe
 from harness.commands.ci.path_rule import is_name
 from harness.commands.cli import main
@@ -203,3 +204,20 @@ def test_the_command_writes_summary_and_output_and_fails_on_errors(
 
 def readme(hub):
     return (hub.folder / "CONTRIBUTIONS/Example1/README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", ["code", "config", "mix", "copy"])
+def test_a_template_s_readme_is_not_yet_a_readme(hub, kind):
+    """`check` lets a new folder pass; a pull request has to say what it is."""
+    template = (paths.ROOT / "harness/contributions/scaffolds" / kind / "README.md").read_text()
+    hub.branch("new", {"CONTRIBUTIONS/Example1/README.md": template})
+    report = check_pull_request(hub, "main", "new")
+    found = [finding for finding in report.findings if finding.rule == "CI009"]
+    assert found
+    assert not report.runnable
+    assert all(finding.line for finding in found)
+    # What a template says about the result is asked after the pull request, by the hub's own row.
+    written = template.partition("## Results")[2]
+    text = f"# Example1\n\n## What\n\nOther layers.\n\n## Why\n\nSo.\n\n## Results\n{written}"
+    hub.branch("told", {"CONTRIBUTIONS/Example1/README.md": text})
+    assert "CI009" not in rules_of(check_pull_request(hub, "main", "told"))

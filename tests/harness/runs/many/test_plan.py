@@ -72,6 +72,18 @@ def test_a_run_is_done_recorded_stale_or_queued(capsys, runs):
     assert plan(capsys, *one, "--fresh")["Example1"]["state"] == "queued"
 
 
+def test_what_the_board_has_is_no_work_to_be_done(capsys, runs):
+    words = ["plan", "--track", "robot", "--seeds", "0,", "--only", "Example1"]
+    write_row(paths.RESULTS / "robot" / "Example1.json", good_row())
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "2 runs, 1 to be run" in said
+    assert "1 have a row on the board and none in runs/ here" in said
+    write_row(paths.RESULTS / "robot" / "reference.json", good_row("reference"))
+    assert main(words) == 0
+    assert "2 runs, 0 to be run" in capsys.readouterr().out
+
+
 def test_missing_leaves_out_what_the_board_has_but_keeps_the_reference_of_the_rest(capsys, runs):
     one = ("--seeds", "0,", "--only", "Example1", "--missing")
     assert set(plan(capsys, *one)) == {"reference", "Example1"}

@@ -1,0 +1,171 @@
+"""Several contributions on one track: what they will take, and a page with a recommendation."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from harness import paths
+from harness.commands.track import memory_of, seconds_of_track
+from harness.contributions import registry
+from harness.protocol import row_files
+from harness.protocol.track import DEFAULT_TRACK, Track, load_track
+from harness.runs.many.choose import Choice, SeedsOf
+from harness.runs.many.queue import Planned
+from harness.runs.many.tasks import TaskResult
+from harness.runs.many.view import clock
+from harness.runs.own.make import OwnTrack, read_record
+from harness.runs.own.page import PAGE, Drawn, write_contest
+from harness.runs.own.recommend import Recommendation, recommend
+from harness.runs.steps.columns import scored_pictures
+from toolkit.core.errors import UsageError
+
+
+def contestants(only: Sequence[str], track: str) -> tuple[str, ...]:
+    """Return whose runs a contest has; controls prove a board, and there is none here.
+
+    Args:
+        only: Those that were named; none: all contributions.
+        track: Where they run.
+    """
+    for name in only:
+        registry.load_any(name)  # says which names are near one that is not there
+    if only or not is_own(track):
+        return tuple(only)
+    return tuple(registry.contribution_names())
+
+
+def is_own(track: str) -> bool:
+    """Tell whether a track's name is that of an own track."""
+    return track != "all" and load_track(track).is_own
+
+
+def refuse_record(track: Track) -> None:
+    """Refuse to store a row of the user's own pictures among the board's.
+
+    Raises:
+        UsageError: The track is an own one.
+    """
+    if track.is_own:
+        raise UsageError(
+            "Rows of your own pictures stay in runs/: the board has the hub's tracks only.",
+            fix="Omit what stores rows; --seeds 5 trains as often as a recorded row.",
+        )
+
+
+def seeds_in_one_go(asked: SeedsOf) -> SeedsOf:
+    """Return the same choice of seeds, but never in two parts.
+
+    A board stops who is clearly worse after the first seeds; in a contest all have the same ones.
+    """
+
+    def seeds_of(track: Track) -> tuple[tuple[int, ...] | None, bool]:
+        seeds, thorough = asked(track)
+        return (track.file.seeds, False) if thorough else (seeds, False)
+
+    return seeds_of
+
+
+def foretold(choice: Choice, track: Track) -> Choice:
+    """Put estimates into the tasks of an own track that has none of its own yet.
+
+    The pace of the base was measured when the track was made; how much longer than the reference a
+    contribution trains is known from its recorded row on the hub's default track.
+    """
+    if not track.is_own:
+        return choice
+    record = read_record(track.file.name)
+    return replace(choice, planned=tuple(with_estimate(p, track, record) for p in choice.planned))
+
+
+def with_estimate(planned: Planned, track: Track, record: OwnTrack) -> Planned:
+    """Return a task with what is foretold of it."""
+    seconds = planned.seconds
+    if seconds is None:
+        ratio = known_ratio(planned.task.contribution)
+        seconds = seconds_of_track(track, record, planned.seeds, ratio)
+    memory = max(planned.memory_bytes, memory_of(track, record))
+    return replace(planned, seconds=seconds, memory_bytes=memory)
+
+
+def known_ratio(name: str) -> float:
+    """Return the time of a training as a multiple of the reference's; 1 where it is not known."""
+    path = paths.RESULTS / DEFAULT_TRACK / f"{name}.json"
+    if not path.is_file():
+        return 1.0
+    costs = row_files.read_row(path).costs
+    return (costs.time_ratio if costs else None) or 1.0
+
+
+def announce_cost(choice: Choice, jobs: int, console: Console, *, gate: bool) -> None:
+    """Say what a contest will take before it starts.
+
+    Args:
+        choice: The runs.
+        jobs: How many at once.
+        console: Where to print.
+        gate: Whether contributions pass the correctness gate, whose time is not foretold.
+    """
+    states = [line.state for line in choice.lines]
+    left = [p for p, state in zip(choice.planned, states, strict=True) if state != "done"]
+    seconds = sum(p.seconds or 0.0 for p in left)
+    most = max((p.memory_bytes for p in left), default=0)
+    console.print(
+        f"{len(choice.planned)} runs, {len(choice.planned) - len(left)} of them known already. "
+        f"The rest takes about {clock(seconds / min(jobs, max(1, len(left))))} with {jobs} at "
+        f"once, and {most / 2**30:.1f} GiB of memory each"
+        f"{', besides the correctness gate where that has not been passed here' if gate else ''}. "
+        "Ctrl-C stops it; the same command goes on with what is left.",
+        soft_wrap=True,
+    )
+
+
+def conclude_contest(found: Sequence[TaskResult], track: Track, console: Console) -> Path | None:
+    """Print the recommendation and write the page; return it, or None without any figures."""
+    rows = [one.row for one in found if one.row is not None]
+    advice = recommend(rows)
+    if advice is None:
+        console.print("None of the runs has figures, so nothing can be recommended.", style="red")
+        return None
+    failed = [row for row in rows if row.status != "ok"]
+    folders = {one.contribution: paths.RUNS / one.folder for one in found if one.folder}
+    commands = next_commands(advice, track)
+    path = paths.RUNS / track.file.name / PAGE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_contest(path, advice, failed, drawn_by(advice, folders), track, commands)
+    first, *more = advice.sentences
+    console.print(first, style="bold", markup=False, soft_wrap=True)
+    for sentence in more:
+        console.print(sentence, markup=False, soft_wrap=True)
+    console.print(f"Page: {path}", markup=False, soft_wrap=True)
+    for command in commands:
+        console.print(f"Next: {command}", style="dim", markup=False, soft_wrap=True)
+    return path
+
+
+def drawn_by(advice: Recommendation, folders: dict[str, Path]) -> list[Drawn]:
+    """Return the trusted sampler's pictures: of the base, then of each in its place."""
+    found: list[Drawn] = []
+    for one in advice.standings:
+        pictures = scored_pictures(folders[one.name] / "score")
+        if not found:
+            found.append(Drawn("base", pictures["base"]))
+        found.append(Drawn(one.name, pictures[one.name]))
+    return found
+
+
+def next_commands(advice: Recommendation, track: Track) -> list[str]:
+    """Return the commands that train the best on all pictures and write it as a file."""
+    if not track.is_own or not advice.learnt:
+        return []
+    wish, name = read_record(track.file.name).wish, advice.first.name
+    base = "" if wish.base == "models/tiny-sd" else f" --base {shlex.quote(wish.base)}"
+    word = f" --trigger-word {shlex.quote(wish.trigger_word)}" if wish.trigger_word else ""
+    return [
+        f"nox -s train -- {name} --data {shlex.quote(str(wish.data_dir))}{base}{word}",
+        f"nox -s export -- {name}",
+    ]

@@ -1,0 +1,1 @@
+"""Does a recommendation hold up? See __main__.py."""
