@@ -14,6 +14,7 @@ from pathlib import Path
 from PIL import Image
 
 from harness.errors import Finding
+from harness.gate.profile.summary import differences, told
 from harness.gate.records import GateReport
 from harness.protocol.figure_table import figure_lines
 from harness.protocol.row import Row
@@ -54,6 +55,7 @@ def write_page(
         track=track.file,
         findings=findings,
         report=report,
+        differences=[told(one) for one in differences(report)] if report else [],
         columns=[(title, [data_url(file) for file in files]) for title, files in columns],
         neighbours=neighbours(row),
         lines=figure_lines(
