@@ -35,6 +35,8 @@ class UNetCall:
     output_grad: Tensor | None = None  # (B, 4, h, w)
     output: Tensor | None = None  # (B, 4, h, w)
     miss: Tensor | None = None  # (B, 4, h, w) by how much a stand-in's answer is wrong
+    autocast: bool = False
+    besides: tuple[str, ...] = ()  # names of further arguments that are not None
     place: str | None = None
 
 
@@ -180,7 +182,8 @@ class SpiedUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers has no
         **kwargs: Any,
     ) -> Any:
         """Do what a U-Net does, watched."""
-        stand_in = self._stand_in(sample, timestep, encoder_hidden_states)
+        besides = tuple(name for name, value in kwargs.items() if given(name, value))
+        stand_in = self._stand_in(sample, timestep, encoder_hidden_states, besides)
         if stand_in is not None:
             whole = kwargs.get("return_dict", True)
             return UNet2DConditionOutput(stand_in) if whole else (stand_in,)
@@ -196,7 +199,13 @@ class SpiedUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers has no
         return result
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
-    def _stand_in(self, sample: Tensor, timestep: Tensor | float, states: Tensor) -> Tensor | None:
+    def _stand_in(
+        self,
+        sample: Tensor,
+        timestep: Tensor | float,
+        states: Tensor,
+        besides: tuple[str, ...],
+    ) -> Tensor | None:
         if self.stand_in is None:
             return None
         call = UNetCall(
@@ -208,6 +217,8 @@ class SpiedUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers has no
             sample_requires_grad=sample.requires_grad,
             training=self.training,
             output_dtype=sample.dtype,
+            autocast=torch.is_autocast_enabled("cpu"),
+            besides=besides,
         )
         return self.stand_in(call)
 
@@ -241,6 +252,11 @@ class SpiedUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers has no
 
             leaving.register_hook(keep)  # type: ignore[no-untyped-call]
         return answer
+
+
+def given(name: str, value: object) -> bool:
+    """Tell whether an argument of the U-Net changes its answer."""
+    return name != "return_dict" and value is not None and value != {}
 
 
 def timesteps_of(sample: Tensor, timestep: Tensor | float) -> Tensor:

@@ -1,4 +1,4 @@
-"""Faults of one line in Example1, from tests/fixtures/gate/one_line.toml.
+"""Faults of one line in Example1, from two tables in tests/fixtures/gate.
 
 Each becomes a copy of Example1's code in ``runs/mutants/<name>/src`` with that line exchanged; the
 hook of the changed file is its own, the other three are the reference's.
@@ -15,7 +15,9 @@ from harness.contributions.record import Contribution
 from tests.mutants.fixtures import Fixture
 from toolkit.core.settings import HookName
 
-TABLE = paths.ROOT / "tests" / "fixtures" / "gate" / "one_line.toml"
+FOLDER = paths.ROOT / "tests" / "fixtures" / "gate"
+# Written before there were properties, and by somebody who knew them.
+FRESH, KINDS = FOLDER / "one_line.toml", FOLDER / "one_line_kinds.toml"
 SOURCE = paths.CONTRIBUTIONS / "Example1" / "src"
 COPIES = paths.ROOT / "runs" / "mutants"
 HOOK_OF: dict[str, HookName] = {
@@ -27,9 +29,9 @@ HOOK_OF: dict[str, HookName] = {
 
 
 def one_line_faults() -> list[Fixture]:
-    """Return the faults, in the order of the table, each with its code written to disk."""
-    table = tomllib.loads(TABLE.read_text(encoding="utf-8"))
-    return [write(name, entry) for name, entry in table.items()]
+    """Return the faults, in the order of the tables, each with its code written to disk."""
+    tables = [tomllib.loads(path.read_text(encoding="utf-8")) for path in (FRESH, KINDS)]
+    return [write(name, entry) for table in tables for name, entry in table.items()]
 
 
 def write(name: str, entry: dict[str, str]) -> Fixture:

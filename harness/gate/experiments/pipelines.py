@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from transformers import CLIPTextModel
 
+from harness.gate.audit import Attribute, global_state
+
 if TYPE_CHECKING:
     from harness.gate.experiments.context import Context
 
@@ -40,14 +42,36 @@ def embedded(pipeline: Any, captions: list[str]) -> Tensor:
 
 
 def state_of(pipeline: Any, adapter: nn.Module) -> dict[str, str]:
-    """Return flags and settings that a training must leave as they were."""
-    found = {"the scheduler's settings": str(copy.copy(pipeline.scheduler.config))}
+    """Return flags, settings and weights that a training or a drawing must leave as they were."""
+    own = {id(p) for p in adapter.parameters()}
+    scheduler = pipeline.scheduler
+    found = {
+        "the scheduler": type(scheduler).__name__,
+        "the scheduler's settings": str(copy.copy(scheduler.config)),
+        "the scheduler's betas": checksum([scheduler.betas, scheduler.alphas_cumprod]),
+    }
     for part in ("unet", "vae", "text_encoder"):
         model: nn.Module = getattr(pipeline, part)
         # Of an adapter's own modules the mode may be either: they are new.
         found[f"mode of the {part}"] = "training" if model.training else "eval"
         grads = sum(p.requires_grad for p in model.parameters())
         found[f"trainable parameters of the {part}"] = str(grads)
+        found[f"weights of the {part}"] = checksum(
+            [p for p in model.parameters() if id(p) not in own]
+        )
+        hooks = sum(
+            len(m._forward_hooks) + len(m._forward_pre_hooks) + len(m._backward_hooks)
+            for m in model.modules()
+        )
+        found[f"hooks on the {part}"] = str(hooks)
+    trained = sum(p.requires_grad for p in adapter.parameters())
+    found["trainable parameters of the adapter"] = str(trained)
     scales = sorted({str(m.lora_scale) for m in adapter.modules() if hasattr(m, "lora_scale")})
     found["lora_scale"] = ", ".join(scales)
-    return found
+    state = global_state()
+    return found | {n: str(v) for n, v in state.items() if not isinstance(v, Attribute)}
+
+
+def checksum(tensors: list[Tensor]) -> str:
+    """Return a few digits of the sum of squares: another one when a number has changed."""
+    return f"{sum(float(t.detach().double().square().sum()) for t in tensors):.12g}"

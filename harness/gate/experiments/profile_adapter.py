@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import statistics
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ from torch import Tensor, nn
 from harness.gate.experiments.context import Context, attach, perturb
 from harness.gate.experiments.measuring import both
 from harness.gate.experiments.pipelines import small_text_encoder
+from harness.gate.profile.adapter_properties import CONVOLUTION, TARGETS
 from harness.gate.profile.property import Measured, Profiled, Value
 from harness.gate.spies import Spy
 from harness.worker.hooks import Hooks
@@ -26,8 +29,8 @@ Values = dict[str, Value]
 KINDS = (nn.Linear, nn.Conv2d, nn.GroupNorm, nn.LayerNorm)
 SIZE = 1.0  # of the known change, beside what a fresh matrix has
 REACHED = 1e-5  # relative change of a layer's answer
-BLOCKS = ("down_blocks", "mid_block", "up_blocks")
-PARTS = ("attn1", "attn2", "ff", "proj_in", "proj_out", "conv", "time", "norm")
+BLOCK = re.compile(r"^.*(transformer_blocks|attentions|resnets|downsamplers|upsamplers)\.\d+\.")
+ZERO = torch.zeros(())
 
 
 @dataclass
@@ -99,27 +102,31 @@ def reached(fit: Fitted) -> list[str]:
     return found
 
 
-def part_of(name: str) -> str:
-    """Return which part of a block a layer belongs to."""
-    return next((part for part in PARTS if part in name), "others")
+def label_of(name: str) -> str:
+    """Return a layer's name without the block that it is in: what layers of one kind share."""
+    return BLOCK.sub("", name)
 
 
-def counted(names: list[str]) -> str:
-    """Return how many layers of each part are reached, in words."""
-    parts = [part_of(name) for name in names]
-    return ", ".join(f"{parts.count(p)} {p}" for p in dict.fromkeys(sorted(parts))) or "none"
+def in_words(fit: Fitted, kind: str = "") -> str:
+    """Return which layers of a kind are reached: all of a name, or how many. None means all."""
+    names = [name for name in fit.layers() if kind in ("", kind_of(name))]
+    whole = Counter(label_of(name) for name in names)
+    mine = Counter(label_of(name) for name in reached(fit) if kind in ("", kind_of(name)))
+    full = sorted(label for label, count in mine.items() if count == whole[label])
+    parts = [f"all {', '.join(full)}"] if full else []
+    parts += [f"{mine[name]} of {whole[name]} {name}" for name in sorted(set(mine) - set(full))]
+    return "; ".join(parts) or "none"
 
 
-def by_block(names: list[str]) -> Values:
-    """Return which share of the layers that are reached is in each part of the U-Net."""
-    blocks = [name.partition(".")[0] for name in names]
-    return {block: blocks.count(block) / max(1, len(blocks)) for block in BLOCKS}
+def kind_of(name: str) -> str:
+    """Return whether a layer belongs to self-attention, to cross-attention, or to neither."""
+    return next((kind for kind in ("attn1", "attn2") if f".{kind}." in name), "others")
 
 
-def with_one_target(context: Context, hooks: Hooks) -> str:
+def with_one_target(context: Context, hooks: Hooks, target: str) -> str:
     """Return which layers are reached when one kind of layer is asked for."""
     try:
-        return counted(reached(fitted(context, hooks, target_modules=("attn2.to_k",))))
+        return in_words(fitted(context, hooks, target_modules=(target,)))
     except HubError:
         return "it is refused"
 
@@ -133,10 +140,10 @@ def measure(context: Context, hooks: Hooks) -> Measured:
     louder = fitted(context, hooks, alpha=2 * alpha)
     wider = fitted(context, hooks, rank=rank + 2, alpha=alpha)
     dropping = fitted(context, hooks, dropout=0.5)
-    names = reached(fit)
     return {
-        "adapter.layers": {"reached": counted(names)},
-        "adapter.blocks": by_block(names),
+        "adapter.cross_attention": {"reached": in_words(fit, "attn2")},
+        "adapter.self_attention": {"reached": in_words(fit, "attn1")},
+        "adapter.layers": {"reached": in_words(fit, "others")},
         "adapter.rank": {
             "of its change": highest_rank(fit),
             "with two more": highest_rank(wider),
@@ -144,17 +151,30 @@ def measure(context: Context, hooks: Hooks) -> Measured:
         "adapter.alpha": {
             "strength of a known change": strength(fit),
             "with twice the alpha": ratio(strength(louder), strength(fit)),
+            "with two more of rank": ratio(strength(wider), strength(fit)),
         },
-        "adapter.target_modules": {"with attn2.to_k asked for": with_one_target(context, hooks)},
+        "adapter.target_modules": {
+            f"with {target} asked for": with_one_target(context, hooks, target)
+            for target in TARGETS
+        },
+        "adapter.convolutions": {
+            f"with {CONVOLUTION} asked for": with_one_target(context, hooks, CONVOLUTION)
+        },
         "adapter.dropout": {
-            "unasked, in training": varies(fit),
             "with 0.5, in training": varies(dropping),
+            "spread that it makes, beside the change": dropped(dropping),
         },
+        "adapter.chance": {"unasked, in training": varies(fit)},
         "adapter.repeatable": {"twice the same, while drawing": varies(fit, training=False)},
-        "adapter.parameters": parameters(fresh),
-        "adapter.initial": initial(fresh),
+        "adapter.outside": {"trainable tensors outside": outside(fresh)},
+        "adapter.parameters": parameters(fit, rank),
+        "adapter.initial": {**initial(fresh), "distance from the base": distance(fresh)},
+        "adapter.places": {"share of its change elsewhere": elsewhere(fit)},
         "adapter.linear": {"distance from a linear layer": nonlinearity(fit)},
-        "adapter.gradients": {"gradient through it, of its change's": through(fit)},
+        "adapter.gradients": {
+            "gradient through it, of its change's": through(fit),
+            "tensors that get one themselves": with_gradient(fit),
+        },
         "adapter.lora_scale": lora_scale(fit),
     }
 
@@ -206,20 +226,39 @@ def varies(fit: Fitted, *, training: bool = True) -> str:
     return "the same answer" if same else "another answer"
 
 
-def parameters(fresh: Fitted) -> Values:
-    """What is trainable."""
+def dropped(fit: Fitted) -> float | None:
+    """Return how far dropout takes the changes from those without, as a share of their size."""
+    clean = changes_of(fit)
+    for model in (fit.live.unet, fit.adapter):
+        model.train()
+    noisy = changes_of(fit)
+    for model in (fit.live.unet, fit.adapter):
+        model.eval()
+    size = sum(float(change.double().square().sum()) for change in clean.values())
+    apart = sum(float((noisy[n] - c).double().square().sum()) for n, c in clean.items())
+    return apart / size if size else None
+
+
+def outside(fresh: Fitted) -> float:
+    """Return how many tensors want a gradient and are not in the adapter."""
     mine = {id(p) for p in fresh.adapter.parameters()}
-    outside = [
-        p
-        for part in ("unet", "vae", "text_encoder")
-        for p in getattr(fresh.live, part).parameters()
-        if p.requires_grad and id(p) not in mine
-    ]
-    own = list(fresh.adapter.parameters())
+    models = (getattr(fresh.live, part) for part in ("unet", "vae", "text_encoder"))
+    every = {id(p) for model in models for p in model.parameters() if p.requires_grad}
+    return float(len(every - mine))
+
+
+def parameters(fit: Fitted, rank: int) -> Values:
+    """How much is trainable, beside a LoRA on the same layers, and what is not."""
+    layers, own = fit.layers(), list(fit.adapter.parameters())
+    sizes: dict[str, int] = {}
+    for name in reached(fit):
+        weight: Any = layers[name][0].weight
+        inner = weight[0].numel() if weight.dim() > 1 else 1
+        sizes[name] = rank * (len(weight) + inner)
+    trainable = sum(p.numel() for p in own if p.requires_grad)
     return {
-        "trainable numbers": float(sum(p.numel() for p in own if p.requires_grad)),
+        "trainable numbers, beside a LoRA's": trainable / sum(sizes.values()) if sizes else None,
         "frozen tensors in the adapter": float(sum(not p.requires_grad for p in own)),
-        "trainable tensors outside": float(len(outside)),
     }
 
 
@@ -238,6 +277,48 @@ def initial(fresh: Fitted) -> Values:
         if sizes
         else None,
     }
+
+
+@torch.no_grad()
+def distance(fresh: Fitted) -> float:
+    """Return how far a layer's answer is from the base's before training, at most, relatively."""
+    return max(
+        float((live(question(clean, 1)) - clean(question(clean, 1))).norm())
+        / float(clean(question(clean, 1)).norm())
+        for clean, live in fresh.layers().values()
+    )
+
+
+def around(place: int, reach: int) -> slice:
+    """Return what a kernel that reaches so far can change when one place does."""
+    return slice(place - reach, place + reach + 1)
+
+
+@torch.no_grad()
+def elsewhere(fit: Fitted) -> float | None:
+    """Return the share of a change that lies elsewhere than the input it answers, at most."""
+    found = []
+    place: tuple[Any, ...]
+    near: tuple[Any, ...]
+    for clean, live in fit.layers().values():
+        if isinstance(clean, nn.Conv2d):
+            reach = clean.kernel_size[0] // 2
+            if clean.stride[0] != 1:
+                continue
+            place, near = (..., 1, 4), (..., around(1, reach), around(4, reach))
+        elif isinstance(clean, nn.Linear):
+            place = near = (0, 2)
+        else:
+            continue
+        nothing = torch.zeros_like(question(clean, 1))
+        dot = nothing.clone()
+        dot[place] = question(clean, 1)[place]
+        change = (live(dot) - clean(dot)) - (live(nothing) - clean(nothing))
+        whole = float(change.square().sum())
+        if whole > 1e-8:
+            change[near] = 0
+            found.append(float(change.square().sum()) / whole)
+    return max(found) if found else None
 
 
 def nonlinearity(fit: Fitted) -> float | None:
@@ -281,19 +362,35 @@ def through(fit: Fitted) -> float | None:
     return statistics.median(found) if found else None
 
 
+def with_gradient(fit: Fitted) -> float | None:
+    """Return which share of the adapter's trainable tensors gets a gradient from the changes."""
+    own = [p for p in fit.adapter.parameters() if p.requires_grad]
+    with torch.enable_grad():
+        answers = [live(question(clean, 1)) for clean, live in fit.layers().values()]
+        total = torch.stack([a.square().sum() for a in answers if a.requires_grad] or [ZERO]).sum()
+        if not own or not total.requires_grad:
+            return 0.0 if own else None
+        grads = torch.autograd.grad(total, own, allow_unused=True)
+    return sum(g is not None and bool(g.any()) for g in grads) / len(own)
+
+
 def lora_scale(fit: Fitted) -> Values:
     """What half the strength and none leave of the change."""
     layers: list[Any] = [m for m in fit.adapter.modules() if hasattr(m, "lora_scale")]
     if not layers:
-        return {"at half the strength": "it cannot be scaled", "at none": None}
+        return {"at half the strength": "it cannot be scaled"}
 
     def change(scale: float) -> float:
         for layer in layers:
             layer.lora_scale = scale
         return sum(float(c.norm()) for c in changes_of(fit).values())
 
-    whole, half, none = change(1.0), change(0.5), change(0.0)
+    whole, half, twice, none = change(1.0), change(0.5), change(2.0), change(0.0)
     change(1.0)
     if not whole:
-        return {"at half the strength": None, "at none": None}
-    return {"at half the strength": half / whole, "at none": none / whole}
+        return {}
+    return {
+        "at half the strength": half / whole,
+        "at twice the strength": twice / whole,
+        "at none": none / whole,
+    }

@@ -15,7 +15,18 @@ from harness.gate.experiments.context import Context
 from harness.gate.experiments.measuring import both
 from harness.gate.profile import test_cards
 from harness.gate.profile.property import Measured, Profiled, Value
-from harness.gate.profile.test_cards import GREYS, PERIODS, ROW, SIDE, SWATCHES, TEXTS
+from harness.gate.profile.test_cards import (
+    CORNERS,
+    DIM,
+    GREYS,
+    PARTS,
+    PERIODS,
+    ROW,
+    SIDE,
+    SWATCHES,
+    TEXTS,
+    part_name,
+)
 from harness.worker.hooks import Hooks
 from toolkit.core.settings import DatasetConfig
 
@@ -42,8 +53,11 @@ def measure(context: Context, hooks: Hooks) -> Measured:
     return {
         "dataset.place": place(cards.get("across"), cards.get("down")),
         "dataset.sharpness": sharpness(cards),
-        "dataset.tone": tone(cards.get("greys"), cards.get("smooth")),
-        "dataset.colour": colour(cards.get("swatches")),
+        "dataset.tone": tone(cards),
+        "dataset.colour": colour(cards),
+        "dataset.parts": everywhere(cards.get("everything")),
+        "dataset.form": {**form(row), "type of numbers": number_type(context, hooks)},
+        "dataset.settings": settings(context, hooks, texts),
         "dataset.transparency": {"see-through pixels become": level(cards.get("see_through"))},
         "dataset.orientation": orientation(cards.get("turned")),
         "dataset.sixteen_bits": {"a half-bright picture becomes": level(cards.get("sixteen_bits"))},
@@ -108,38 +122,74 @@ def edges(ramp: Tensor) -> tuple[float, float, float]:
 def sharpness(cards: dict[str, Tensor]) -> Values:
     """How much is left of waves in a picture that is made four times smaller."""
     found: Values = {}
-    for name in PERIODS:
+    for name in (*PERIODS, "small"):
         card = cards.get(name)
         contrast = None if card is None else float(card.mean((0, 1)).std())
         found[f"contrast of {name} waves"] = contrast
     return found
 
 
-def tone(greys: Tensor | None, ramp: Tensor | None) -> Values:
-    """What becomes of nine greys, and how many are left of 256."""
-    found: Values = {}
-    if greys is not None:
-        # By rank and not by place: where a bar lies is another property's affair.
-        ordered = greys.mean(0).flatten().sort().values
-        parts = ordered.chunk(len(GREYS))
-        levels = [float(part.median()) for part in parts]
-        found |= {"black": levels[0], "middle grey": levels[4], "white": levels[-1]}
-        found["dark grey"] = levels[2]
-    if ramp is not None:
-        found["different greys in a smooth ramp"] = float(len(set(ramp[0].flatten().tolist())))
+def tone(cards: dict[str, Tensor]) -> Values:
+    """What becomes of four plain greys, and how many are left of 256."""
+    found: Values = {name: float(cards[name].median()) for name in GREYS if name in cards}
+    if "dim" in cards:
+        ordered = cards["dim"].flatten().sort().values.chunk(2)
+        found |= {name: float(p.median()) for name, p in zip(DIM, ordered, strict=True)}
+    if "smooth" in cards:
+        greys = cards["smooth"][0].flatten().tolist()
+        found["different greys in a smooth ramp"] = float(len(set(greys)))
     return found
 
 
-def colour(card: Tensor | None) -> Values:
+def colour(cards: dict[str, Tensor]) -> Values:
     """What becomes of four plain colours."""
+    found: Values = {}
+    for name in SWATCHES:
+        if name in cards:
+            values = cards[name].flatten(1).median(1).values.tolist()
+            for channel, value in zip(("red", "green", "blue"), values, strict=True):
+                found[f"{name}'s {channel}"] = value
+    return found
+
+
+def everywhere(card: Tensor | None) -> Values:
+    """The mean of each part of a picture that is nowhere flat."""
     if card is None:
         return {}
-    found: Values = {}
-    for name, part in zip(SWATCHES, card.mean(1).chunk(len(SWATCHES), dim=1), strict=True):
-        inner = part[:, part.shape[1] // 3 : -(part.shape[1] // 3) or None].mean(1)
-        for channel, value in zip(("red", "green", "blue"), inner.tolist(), strict=False):
-            found[f"{name}'s {channel}"] = value
-    return found
+    parts = torch.nn.functional.adaptive_avg_pool2d(card.mean(0, keepdim=True), PARTS)[0]
+    rows, names = parts.tolist(), range(PARTS)
+    return {part_name(row, column): rows[row][column] for row in names for column in names}
+
+
+def form(row: Items) -> Values:
+    """The size and the type of numbers of the items."""
+    sizes = sorted({" x ".join(map(str, pixels.shape)) for pixels, _ in row})
+    return {"shape": ", ".join(sizes)}
+
+
+def number_type(context: Context, hooks: Hooks) -> str:
+    """Return the type of an item's numbers, which ``read`` makes float32."""
+    made = make(context, hooks, folder_of(context, test_cards.write_row))
+    with hooks.blaming("make_dataset"):
+        return str(made[0][0].dtype).removeprefix("torch.") if len(made) else "none"
+
+
+def settings(context: Context, hooks: Hooks, texts: Items) -> Values:
+    """What each setting of a data set changes in eight items."""
+
+    def asked(**changes: Any) -> Items:
+        return read(context, hooks, test_cards.write_texts, **changes)
+
+    word = asked(trigger_word="sks")
+    wide = functools.partial(test_cards.write_card, name="across")
+    buckets = read(context, hooks, wide, buckets=True)
+    return {
+        "items with repeats": len(asked(repeats=3)) / max(1, len(texts)),
+        "items with flip": len(asked(flip=True)) / max(1, len(texts)),
+        "a trigger word": shortened(word[0][1]) if word else None,
+        "shuffled captions": difference(texts, asked(shuffle_captions=True)),
+        "a wide picture in buckets": form(buckets)["shape"],
+    }
 
 
 def level(card: Tensor | None) -> float | None:
@@ -198,19 +248,30 @@ def names_colour(caption: str) -> bool:
 
 
 def captions(texts: Items) -> Values:
-    """The whole text of odd captions; the items are told apart by their tone."""
+    """The whole text of odd captions; the items are told apart by their colour."""
     by_number: dict[int, str] = {}
     variants: set[str] = set()  # of the first one, where an item is made of it several times
-    tones = [round(float(pixels.mean()), 2) for pixels, _ in texts]
-    ranks = {tone: rank for rank, tone in enumerate(sorted(set(tones)))}
-    for tone_of, (_, caption) in zip(tones, texts, strict=True):
-        by_number.setdefault(ranks[tone_of], caption)
-        variants |= {caption} if ranks[tone_of] == 0 else set()
-    tags = next(iter(TEXTS))
-    found: Values = {f"variants of the one {tags}": " | ".join(sorted(variants))}
+    for number, (_, caption) in zip(numbers(texts), texts, strict=True):
+        by_number.setdefault(number, caption)
+        variants |= {caption} if number == 0 else set()
+    first, *_ = TEXTS
+    found: Values = {f"variants of the one {first}": " | ".join(sorted(variants))}
     for i, name in enumerate(TEXTS):
         found[name] = repr(shortened(by_number[i])) if i in by_number else None
     return found
+
+
+def numbers(texts: Items) -> list[int]:
+    """Return the number of each item's text: by its colour, or by its place if colours are lost."""
+    corners = torch.tensor(CORNERS).float() / 255  # (8, 3)
+    means = torch.stack([pixels.flatten(1).mean(1) for pixels, _ in texts] or [torch.zeros(3)])
+    if means.shape[1] != corners.shape[1]:
+        return [i % len(TEXTS) for i in range(len(texts))]
+    low, high = means.min(), means.max()
+    nearest = torch.cdist((means - low) / (high - low).clamp_min(1e-6), corners).argmin(dim=1)
+    if len(set(nearest.tolist())) < min(len(texts), len(TEXTS)):
+        return [i % len(TEXTS) for i in range(len(texts))]
+    return nearest.tolist()[: len(texts)]
 
 
 def shortened(text: str) -> str:

@@ -17,7 +17,7 @@ from harness.gate.experiments.context import Context, attach
 from harness.gate.experiments.measuring import both
 from harness.gate.experiments.pipelines import embedded, small_text_encoder, state_of
 from harness.gate.profile.property import Measured, Profiled, Value
-from harness.gate.profile.training_watch import moved, random_states
+from harness.gate.profile.training_watch import disturb, moved, random_states
 from harness.gate.spies import Spy, UNetCall
 from harness.worker.hooks import Hooks
 from toolkit.core.settings import GenerateConfig
@@ -37,6 +37,7 @@ NEGATIVE = "blurry, with a frame"
 BESIDE = ("negative", "empty")  # texts that no picture is drawn for
 SEED, STEPS, GUIDANCE, SCALE = 40, 4, 5.0, 0.5
 WIDTH, HEIGHT = 96, 64
+DIRECTIONS = 3
 
 
 class Decoder(KnownDecoder):
@@ -72,6 +73,7 @@ class Sketcher:
     keys: list[list[str]] = field(default_factory=list)  # of each call, the text of each row
     scales: set[str] = field(default_factory=set)
     precisions: set[str] = field(default_factory=set)
+    besides: set[str] = field(default_factory=set)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
@@ -84,8 +86,9 @@ class Sketcher:
         self.scales |= {
             str(m.lora_scale) for m in self.adapter.modules() if hasattr(m, "lora_scale")
         }
-        half = torch.is_autocast_enabled("cpu")
+        half = call.autocast
         self.precisions.add("half, by autocast" if half else str(call.output_dtype)[6:])
+        self.besides |= set(call.besides)
         generator = torch.Generator().manual_seed(8)
         pattern = torch.randn(call.sample.shape[1:], generator=generator)  # (4, h, w)
         rows = [pattern * (0.0 if key in BESIDE else self.loud) for key in keys]
@@ -138,9 +141,17 @@ class Studio:
         self.texts = embedded(self.pipeline, texts)
 
     def draw(
-        self, *, loud: float = 1.0, training: bool = False, count: int = 3, **changes: Any
+        self,
+        *,
+        loud: float = 1.0,
+        training: bool = False,
+        count: int = 3,
+        disturbed: bool = False,
+        **changes: Any,
     ) -> Drawn:
-        """Draw some pictures with everything watched."""
+        """Draw some pictures with everything watched; ``disturbed`` in another state of chance."""
+        if disturbed:
+            disturb()
         settings = self.context.hooks.owner.file.settings.generate.model_dump()
         plain = {
             "num_inference_steps": STEPS,
@@ -176,13 +187,10 @@ class Studio:
 
     def state(self) -> dict[str, str]:
         """Return what a drawing must leave as it was."""
-        vae, scheduler = self.pipeline.vae, self.pipeline.scheduler
+        vae = self.pipeline.vae
         return {
             **state_of(self.pipeline, self.adapter),
-            "the scheduler": type(scheduler).__name__,
             "the VAE's tiling": f"{vae.use_tiling}, {vae.use_slicing}",
-            "gradients": str(torch.is_grad_enabled()),
-            "hooks on the U-Net": str(len(self.pipeline.unet._forward_hooks)),
         }
 
 
@@ -200,6 +208,8 @@ def measure(context: Context, hooks: Hooks) -> Measured:
     longer = studio.draw(num_inference_steps=STEPS + 3, count=1)
     shifted = studio.draw(seed=SEED + 2, count=1)
     unguided = studio.draw(guidance_scale=1.0, count=1)
+    alone = studio.draw(count=1)
+    again = studio.draw(disturbed=True)
     return {
         "drawing.first_latents": first_latents(plain, shifted),
         "drawing.steps": steps(plain, longer),
@@ -208,14 +218,20 @@ def measure(context: Context, hooks: Hooks) -> Measured:
             "beside them": texts(plain, guided=False),
             "without a negative prompt": texts(wordless, guided=False),
         },
-        "drawing.guidance": guidance(studio, plain, unguided),
+        "drawing.guidance": guidance(studio, plain, unguided, alone),
+        "drawing.sampler": sampler(alone),
+        "drawing.repeatable": {
+            "drawn again": same_pictures(plain, again),
+            "drawn alone": same_pictures(alone, plain),
+        },
         "drawing.order": {"the pictures are": order(plain)},
         "drawing.pixels": pixels(plain),
         "drawing.size": size(plain),
         "drawing.lora_scale": {"in the U-Net's calls": ", ".join(sorted(plain.sketcher.scales))},
         "drawing.mode": mode(training),
         "drawing.precision": {
-            "the U-Net computes in": ", ".join(sorted(plain.sketcher.precisions))
+            "the U-Net computes in": ", ".join(sorted(plain.sketcher.precisions)),
+            "it is given besides": ", ".join(sorted(plain.sketcher.besides)) or "nothing",
         },
         "drawing.left_behind": {"changed": plain.changed},
         "drawing.generators": {"leaves moved": plain.generators},
@@ -300,15 +316,44 @@ def second_sample(drawn: Drawn) -> Tensor | None:
     return later[0].sample[-1] if later else None
 
 
-def guidance(studio: Studio, plain: Drawn, unguided: Drawn) -> Values:
+def beside(drawn: Drawn) -> float:
+    """Return the share of calls with a text that no picture is drawn for."""
+    asked = [any(key in BESIDE for key in keys) for keys in drawn.sketcher.keys]
+    return sum(asked) / max(1, len(asked))
+
+
+def same_pictures(some: Drawn, others: Drawn) -> str:
+    """Tell whether pictures are those of another drawing, as far as both go."""
+    pairs = zip(some.pictures, others.pictures, strict=False)
+    apart = [
+        float(np.abs(np.asarray(a, np.float64) - np.asarray(b, np.float64)).max())
+        if a.size == b.size
+        else 255.0
+        for a, b in pairs
+    ]
+    # A batch of another size may round the last bit otherwise.
+    return "the same" if apart and max(apart) <= 1 else "another picture"
+
+
+def sampler(drawn: Drawn) -> Values:
+    """Some numbers of the latents that are decoded, by which two samplers can be told apart."""
+    if not drawn.decoder.given:
+        return {}
+    latents = drawn.decoder.given[0]  # (4, h, w)
+    generator = torch.Generator().manual_seed(21)
+    directions = torch.randn((DIRECTIONS, *latents.shape), generator=generator)
+    along = (directions * latents).flatten(1).sum(1) / directions.flatten(1).norm(dim=1)
+    return {f"along direction {i + 1}": float(value) for i, value in enumerate(along)}
+
+
+def guidance(studio: Studio, plain: Drawn, unguided: Drawn, strong: Drawn) -> Values:
     """How strong the guidance of the first step is, read off the latents after it."""
     silent = studio.draw(loud=0.0, guidance_scale=1.0, count=1)
-    strong = studio.draw(count=1)
     zero, one, some = second_sample(silent), second_sample(unguided), second_sample(strong)
-    asked = sum(any(key in BESIDE for key in keys) for keys in plain.sketcher.keys)
     found: Values = {
         "strength in the first step": None,
-        "calls beside the prompts": asked / max(1, len(plain.sketcher.keys)),
+        "calls beside the prompts": beside(plain),
+        "the same with a guidance of 1": beside(unguided),
     }
     if zero is None or one is None or some is None or zero.shape != some.shape:
         return found

@@ -18,6 +18,7 @@ from harness.gate.profile.training_watch import (
     Cards,
     LevelEncoder,
     Watch,
+    disturb,
     moved,
     random_states,
 )
@@ -128,15 +129,3 @@ def trace(
         state_after=state_of(pipeline, adapter),
         texts=texts,
     )
-
-
-def disturb() -> dict[str, Any]:
-    """Give the process's generators another state, and return it."""
-    import random
-
-    import numpy as np
-
-    random.seed(99)
-    np.random.seed(99)
-    torch.manual_seed(99)
-    return random_states()

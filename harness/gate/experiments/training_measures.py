@@ -79,9 +79,9 @@ class Samples:
     @cached_property
     def factor(self) -> float:
         """By what the latents were multiplied."""
-        root = self.alpha_told.sqrt()
-        fitted = float((self.level * root).sum() / (root * root).sum().clamp_min(1e-9))
-        miss = float((self.level - fitted * root).abs().max())
+        root, level = self.alpha_told.double().sqrt(), self.level.double()
+        fitted = float((level * root).sum() / (root * root).sum().clamp_min(1e-9))
+        miss = float((level - fitted * root).abs().max())
         if miss <= 0.01 * abs(fitted):
             return self.rounded(fitted)
         highest = float(self.level.abs().max()) / float(self.trace.watch.alphas[0].sqrt())
@@ -197,8 +197,6 @@ class Texts:
                     self.keys.append("zeros")
                 else:
                     self.keys.append(f"unknown {place_in(unknown, row)}")
-                    if nearest is not None:
-                        self.far.append(float(nearest.values[i]))
         own = [str(int(card)) for card in self.samples.card]
         self.own = [key == mine for key, mine in zip(self.keys, own, strict=True)]
         self.dropped_key = self._dropped_key()
@@ -333,6 +331,28 @@ class Losses:
             total, number = total[rows], number[rows]
         return float(total.sum() / number.sum()) if int(number.sum()) >= FEW else None
 
+    def mean_by_row(self) -> Tensor:
+        """Return the mean weight of each picture at misses of 1, (n,)."""
+        total, number = self.at_size(1.0)
+        return total / number.clamp_min(1)
+
+    def balance(self) -> float | None:
+        """Return the weight of misses of 1 as a multiple of that of misses of -1."""
+        known = self.weights.isfinite()
+        above = self.weights[known & ((self.miss - 1).abs() < 1e-3)]
+        below = self.weights[known & ((self.miss + 1).abs() < 1e-3)]
+        low = float(below.double().mean()) if below.numel() >= FEW else 0.0
+        return float(above.double().mean()) / low if above.numel() >= FEW and low else None
+
+    def share_in_target(self) -> float | None:
+        """Return by what the noise is multiplied in the target of a mean squared error."""
+        noise = self.samples.noise[self.index].double()
+        small = self.miss.abs() <= 1 + 1e-3
+        over = (self.grad.double() / 2 - (self.answer.double() - noise))[small]
+        chosen = noise[small]
+        size = float(chosen.square().sum())
+        return 1 - float((over * chosen).sum()) / size if size else None
+
     def relative(self, rows: Tensor) -> float | None:
         """Return the weight of some rows as a multiple of all rows'."""
         part, whole = self.weight(rows), self.weight()
@@ -356,6 +376,7 @@ def measured(traces: TrainingTraces) -> Measured:
     losses = Losses(samples, texts.dropped)
     return {
         "training.pixels": pixels(traces),
+        "training.precision": precision(traces.long),
         "training.latents": latents(traces, samples),
         "training.schedule": schedule(samples),
         "training.timesteps_told": told(samples),
@@ -395,7 +416,19 @@ def pixels(traces: TrainingTraces) -> Values:
     return {
         "lowest pixel": seen.low if known else None,
         "highest pixel": seen.high if known else None,
+        "distance from the data set's": seen.apart if known else None,
         "with gradients": "yes" if seen.with_grad else "no",
+    }
+
+
+def precision(trace: Trace) -> Values:
+    """In which precision the U-Net is asked, and with which further arguments."""
+    calls = trace.watch.calls
+    kinds = {"half, by autocast" if c.autocast else str(c.output_dtype)[6:] for c in calls}
+    return {
+        "the U-Net computes in": ", ".join(sorted(kinds)),
+        "it is given besides": ", ".join(sorted({n for c in calls for n in c.besides}))
+        or "nothing",
     }
 
 
@@ -407,6 +440,7 @@ def latents(traces: TrainingTraces, samples: Samples) -> Values:
         "mean of the sample": None,
         "alike in a batch": None,
         "alike from step to step": None,
+        "alike to the noise": None,
     }
     wide = Samples(traces.spread)
     clear = wide.alpha_told > 0.5
@@ -423,6 +457,9 @@ def latents(traces: TrainingTraces, samples: Samples) -> Values:
     first, second = wide.pairs(other_step=False)
     keep = clear[first] & clear[second]
     values["alike in a batch"] = correlation(drawn[first[keep]], drawn[second[keep]])
+    early = samples.step <= int(wide.step.max())
+    if torch.equal(samples.told[early], wide.told) and torch.equal(samples.card[early], wide.card):
+        values["alike to the noise"] = correlation(drawn[clear], samples.noise[early][clear])
     same: list[float] = []
     for card in range(len(codes())):
         rows = ((wide.card == card) & clear).nonzero().flatten()
@@ -472,7 +509,17 @@ def drawn(samples: Samples) -> Values:
         "share of even ones": mean((t % 2 == 0).double()),
         "different ones": float(len(distinct(t))),
         "same as its neighbour's": mean((t[first] == t[second]).double()),
+        "alike in a batch": correlation(t[first] - t.mean(), t[second] - t.mean()),
+        "later mean beside the earlier": float(t[len(t) // 2 :].mean() - t[: len(t) // 2].mean()),
+        "difference between pictures": spread_by(samples.card, t),
     }
+
+
+def spread_by(cards: Tensor, values: Tensor) -> float | None:
+    """Return how far the means of the pictures are apart."""
+    parts = [values[cards == card] for card in range(len(codes()))]
+    means = [float(part.double().mean()) for part in parts if len(part) >= FEW]
+    return max(means) - min(means) if len(means) > 1 else None
 
 
 def noise(samples: Samples) -> Values:
@@ -525,6 +572,7 @@ def embeddings(texts: Texts) -> Values:
     return {
         "tokens": ", ".join(map(str, sorted(texts.lengths))),
         "share of other texts": unknown / len(kept) if kept else None,
+        "distance from a caption's": statistics.median(texts.far) if texts.far else None,
     }
 
 
@@ -539,7 +587,11 @@ def caption_dropout(texts: Texts) -> Values:
     size = len(dropped) / max(1, len(shares))
     chance = (share * (1 - share) / max(1.0, size)) ** 0.5
     together = float(shares.std()) / chance if len(shares) > 2 and chance > 0 else None
-    return {"share": share, "together, as a multiple of chance": together}
+    return {
+        "share": share,
+        "together, as a multiple of chance": together,
+        "difference between pictures": spread_by(texts.samples.card, dropped.double()),
+    }
 
 
 def target(losses: Losses) -> Values:
@@ -551,6 +603,7 @@ def target(losses: Losses) -> Values:
         pulled = losses.grad.sign() * losses.miss.sign()
         chosen = pulled[small & (losses.grad != 0)]
         values["small misses pulled the right way"] = mean((chosen > 0).double())
+        values["share of the noise in it"] = losses.share_in_target()
     return values
 
 
@@ -570,6 +623,7 @@ def loss_shape(losses: Losses) -> Values:
         "scale": one,
         "error of 0.5 beside one of 1": half / one if one and half is not None else None,
         "error of 4 beside one of 1": four / one if one and four is not None else None,
+        "error above beside one below": losses.balance() if one else None,
     }
 
 
@@ -593,6 +647,9 @@ def loss_weights(losses: Losses) -> Values:
         "dropped captions": losses.relative(dropped),
         "difference between channels": losses.spread_over(0, 2, 3),
         "difference between places": losses.spread_over(0, 1),
+        "difference between pictures": spread_by(
+            losses.samples.card[rows], losses.mean_by_row() / (losses.weight() or 1.0)
+        ),
         "pictures that do not count": mean(zero.double()),
     }
 
@@ -794,7 +851,7 @@ def returned_losses(trace: Trace, losses: Losses) -> Values:
     a = torch.tensor([p[0] for p in pairs]).double()
     b = torch.tensor([p[1] for p in pairs]).double()
     middle = statistics.median(ratios)
-    near = ((a - middle * b).abs() <= 0.02 * (middle * b).abs() + 1e-9).double()
+    near = ((a - middle * b).abs() <= 5e-4 * (middle * b).abs() + 1e-9).double()
     values["in the steps they belong to"] = float(near.mean())
     return values
 

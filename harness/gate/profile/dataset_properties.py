@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from harness.gate.profile.property import Measure, Property
-from harness.gate.profile.test_cards import PERIODS, SWATCHES, TEXTS
+from harness.gate.profile.test_cards import DIM, GREYS, PARTS, PERIODS, SWATCHES, TEXTS, part_name
 
 PLACE, TONE, COLOUR = "dataset.place", "dataset.tone", "dataset.colour"
-LENGTH = "dataset.length"
+LENGTH, FORM = "dataset.length", "dataset.form"
 
 
 def prop(
@@ -18,13 +18,21 @@ def prop(
 
 DATASET: tuple[Property, ...] = (
     prop(
+        FORM,
+        "What an item is",
+        "Seven pictures of 80 x 80 pixels, asked for at 64: the items' shape, and what their "
+        "numbers are.",
+        Measure("shape"),
+        Measure("type of numbers"),
+        never="Whoever asks for a resolution is to get it, as float32.",
+        fix="Resize to (resolution, resolution), and return float().",
+        calls=("resolution", "fit", "resize", "half", "float"),
+    ),
+    prop(
         TONE,
         "What becomes of greys",
-        "A card of eight grey bars, and one of all 256 greys; as pixel_values.",
-        Measure("black", tolerance=0.005),
-        Measure("dark grey", tolerance=0.01),
-        Measure("middle grey", tolerance=0.01),
-        Measure("white", tolerance=0.005),
+        "Four plain grey cards, one of two greys, and one of all 256; as pixel_values.",
+        *(Measure(name, tolerance=0.005) for name in (*GREYS, *DIM)),
         Measure("different greys in a smooth ramp", tolerance=8.0),
         fix="pixels / 127.5 - 1: the VAE was trained on -1 to 1.",
         calls=("float", "Normalize", "ToTensor", "permute"),
@@ -32,7 +40,7 @@ DATASET: tuple[Property, ...] = (
     prop(
         COLOUR,
         "What becomes of colours",
-        "A card of four plain colours; as pixel_values, channel by channel.",
+        "Four plain cards; as pixel_values, channel by channel.",
         *(
             Measure(f"{name}'s {channel}", tolerance=0.03)
             for name in SWATCHES
@@ -40,7 +48,7 @@ DATASET: tuple[Property, ...] = (
         ),
         fix='Keep the channels of image.convert("RGB") in their order.',
         calls=("convert", "array", "permute"),
-        because=(TONE, PLACE, "dataset.repeatable"),
+        because=(TONE, "dataset.repeatable"),
     ),
     prop(
         PLACE,
@@ -60,11 +68,25 @@ DATASET: tuple[Property, ...] = (
     prop(
         "dataset.sharpness",
         "How sharp pictures stay",
-        "Waves of 12 and of 32 pixels in a card that is made four times smaller.",
-        *(Measure(f"contrast of {name} waves", tolerance=0.02) for name in PERIODS),
+        "Waves of 12 and of 32 pixels in a card that is made four times smaller, and in a small "
+        "one that is made twice as large.",
+        *(Measure(f"contrast of {name} waves", tolerance=0.02) for name in (*PERIODS, "small")),
         fix="Resize once, with Image.Resampling.LANCZOS.",
         calls=("fit", "resize", "LANCZOS", "BILINEAR"),
         because=(TONE, PLACE, COLOUR),
+    ),
+    prop(
+        "dataset.parts",
+        "What becomes of each part of a picture",
+        "A card that is nowhere flat: the mean of each sixteenth.",
+        *(
+            Measure(part_name(row, column), tolerance=0.02)
+            for row in range(PARTS)
+            for column in range(PARTS)
+        ),
+        fix="Change nothing in a picture beside its size.",
+        calls=("fit", "paste", "Draw", "rotate"),
+        because=(TONE, PLACE, COLOUR, "dataset.sharpness", "dataset.repeatable", FORM),
     ),
     prop(
         "dataset.transparency",
@@ -97,7 +119,7 @@ DATASET: tuple[Property, ...] = (
     prop(
         LENGTH,
         "How many items there are",
-        "Seven pictures (.png, .PNG, .jpg, .JPG, .jpeg, .webp), and nine with odd captions.",
+        "Seven pictures (.png, .PNG, .jpg, .JPG, .jpeg, .webp), and eight with odd captions.",
         Measure("items for each picture of the row", tolerance=0.001),
         Measure("different pictures", tolerance=0.1),
         Measure("items for each picture with odd captions", tolerance=0.001),
@@ -126,12 +148,12 @@ DATASET: tuple[Property, ...] = (
     prop(
         "dataset.captions",
         "The text of captions",
-        "Nine captions with commas, lines, capitals, marks and letters beyond ASCII, in full.",
+        "Eight captions with commas, lines, capitals, marks and letters beyond ASCII, in full.",
         *(Measure(name) for name in TEXTS),
         Measure(f"variants of the one {next(iter(TEXTS))}"),
         fix='" ".join(path.read_text(encoding="utf-8-sig").split()).',
         calls=("read_text", "split", "strip", "lower", "replace"),
-        because=(LENGTH, "dataset.pairs"),
+        because=(LENGTH, "dataset.pairs", TONE, COLOUR),
     ),
     prop(
         "dataset.seed",
@@ -141,6 +163,20 @@ DATASET: tuple[Property, ...] = (
         fix="Draw from a generator with config.seed.",
         calls=("seed", "Random", "Generator"),
         because=("dataset.repeatable",),
+    ),
+    prop(
+        "dataset.settings",
+        "What its settings change",
+        "Eight pictures with repeats = 3, with flip, with a trigger word, with shuffled captions, "
+        "and a wide picture with buckets.",
+        Measure("items with repeats", tolerance=0.001),
+        Measure("items with flip", tolerance=0.001),
+        Measure("a trigger word"),
+        Measure("shuffled captions"),
+        Measure("a wide picture in buckets"),
+        fix="Read all of config, or refuse what is not read.",
+        calls=("config", "repeats", "flip", "trigger_word"),
+        because=(LENGTH, "dataset.captions", FORM, "dataset.repeatable"),
     ),
     prop(
         "dataset.repeatable",

@@ -125,7 +125,7 @@ def judge_property(
     prop: Property, seen: Profiled, finder: Finder, file: ContributionFile
 ) -> ProbeOutcome:
     """Give one of the three answers: as the reference, as declared, or a finding."""
-    if prop.id not in seen.ours:
+    if all(value is None for value in seen.ours.get(prop.id, {}).values()):
         return outcome_of(prop, "not applicable", "it could not be measured here")
     difference = prop.difference(seen.ours, seen.reference)
     declared = file.differs.get(prop.id)

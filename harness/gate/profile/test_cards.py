@@ -11,31 +11,41 @@ from harness.gate.sample_folders import exif_turn, grey16, save, turned
 
 SIDE = 64  # of the items asked for, in pixels
 WIDTH, HEIGHT = 192, 128  # of the card with the ramps
-GREYS = (0, 36, 73, 109, 146, 182, 219, 255)  # bars of eight pixels in an item
+# Plain cards: what becomes of a tone does not hang on which part of a picture is shown.
+GREYS = {"black": 0, "dark grey": 73, "middle grey": 146, "white": 255}
 SWATCHES = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "brown": (150, 90, 40)}
+DIM = {"shadow of a dim picture": 64, "light of a dim picture": 192}  # its halves
+PARTS = 4  # rows and columns into which the picture with everything is divided
 PERIODS = {"coarse": 32, "fine": 12}  # of gratings in a card that is made four times smaller
 
-# File name -> colour name; sorted otherwise by case, by number and by extension.
+# File name -> colour name; sorted otherwise by case, by number, by dots and by extension.
 ROW: dict[str, tuple[str, tuple[int, int, int]]] = {
     "b10.png": ("red", (255, 0, 0)),
     "b2.png": ("green", (0, 255, 0)),
     "a.webp": ("blue", (0, 0, 255)),
     "Z.jpg": ("yellow", (255, 255, 0)),
     "c.PNG": ("purple", (255, 0, 255)),
-    "e.jpeg": ("white", (255, 255, 255)),
+    "dot.in.name.jpeg": ("white", (255, 255, 255)),
     "y.JPG": ("black", (0, 0, 0)),
 }
 TEXTS: dict[str, str | bytes] = {
     "with commas": "a card, on a table, in the sun",
-    "of several lines": "a card\non a table\n\nin the sun\n",
+    "of several lines": "  a card\non a table\n\nin the sun \n",
     "with capital letters": "A Card by SKS",
     "with words that come twice": "a card beside a card",
     "with a byte order mark": b"\xef\xbb\xbfa card",
     "beyond ASCII": "une carte d\u2019\u00e9t\u00e9",
-    "with spaces around": "  a card \n",
     "with marks": "a (card:1.2), a_card - <sks> #1",
     "of ninety words": " ".join(f"word{i}" for i in range(90)),
 }
+
+# The plain picture of each text: the corners of the cube of colours, in the order of the texts.
+CORNERS = tuple((r, g, b) for r in (0, 255) for g in (0, 255) for b in (0, 255))
+
+
+def part_name(row: int, column: int) -> str:
+    """Name one part of the picture with everything."""
+    return f"row {row + 1}, column {column + 1}"
 
 
 def ramp(*, across: bool) -> Image.Image:
@@ -45,13 +55,9 @@ def ramp(*, across: bool) -> Image.Image:
     return Image.fromarray((x if across else y).round().astype(np.uint8)).convert("RGB")
 
 
-def bars(colours: list[tuple[int, int, int]]) -> Image.Image:
-    """Return a square card of upright bars."""
-    width = 4 * SIDE
-    card = np.zeros((width, width, 3), np.uint8)
-    for i, colour in enumerate(colours):
-        card[:, i * width // len(colours) : (i + 1) * width // len(colours)] = colour
-    return Image.fromarray(card)
+def plain(colour: tuple[int, int, int]) -> Image.Image:
+    """Return a square card of one colour."""
+    return Image.new("RGB", (SIDE, SIDE), colour)
 
 
 def grating(period: int) -> Image.Image:
@@ -69,6 +75,23 @@ def smooth() -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(card))
 
 
+def dim() -> Image.Image:
+    """Return a square card of two greys, neither black nor white."""
+    first, second = DIM.values()
+    card = plain((first,) * 3)
+    card.paste((second,) * 3, (SIDE // 2, 0, SIDE, SIDE))
+    return card
+
+
+def everything() -> Image.Image:
+    """Return a square card without a flat place: each channel rises another way, with waves."""
+    x, y = np.meshgrid(np.linspace(0, 1, 4 * SIDE), np.linspace(0, 1, 4 * SIDE))
+    waves = 20 * np.sin(12 * np.pi * x) * np.cos(8 * np.pi * y)
+    channels = [40 + 170 * x, 220 - 180 * y, 60 + 120 * x * y]
+    card = np.stack([channel + waves for channel in channels], axis=-1)
+    return Image.fromarray(card.round().clip(0, 255).astype(np.uint8))
+
+
 def see_through() -> Image.Image:
     """Return a card that is see-through, with dark red underneath."""
     return Image.new("RGBA", (SIDE, SIDE), (90, 0, 0, 0))
@@ -79,10 +102,13 @@ def cards() -> dict[str, tuple[Image.Image, str, dict[str, object]]]:
     return {
         "across": (ramp(across=True), "png", {}),
         "down": (ramp(across=False), "png", {}),
-        "greys": (bars([(g, g, g) for g in GREYS]), "png", {}),
-        "swatches": (bars(list(SWATCHES.values())), "png", {}),
+        **{name: (plain((grey, grey, grey)), "png", {}) for name, grey in GREYS.items()},
+        **{name: (plain(rgb), "png", {}) for name, rgb in SWATCHES.items()},
         **{name: (grating(period), "png", {}) for name, period in PERIODS.items()},
+        "small": (grating(PERIODS["fine"]).crop((0, 0, SIDE // 2, SIDE // 2)), "png", {}),
         "smooth": (smooth(), "png", {}),
+        "dim": (dim(), "png", {}),
+        "everything": (everything(), "png", {}),
         "see_through": (see_through(), "png", {}),
         "turned": (turned(), "jpg", exif_turn()),
         "sixteen_bits": (grey16(), "png", {}),
@@ -103,5 +129,5 @@ def write_row(folder: Path) -> None:
 
 def write_texts(folder: Path) -> None:
     """Write one picture for each odd caption."""
-    for i, text in enumerate(TEXTS.values()):
-        save(folder, f"t{i:02}.png", Image.new("RGB", (SIDE, SIDE), (i * 20,) * 3), text)
+    for i, (text, corner) in enumerate(zip(TEXTS.values(), CORNERS, strict=True)):
+        save(folder, f"t{i:02}.png", plain(corner), text)

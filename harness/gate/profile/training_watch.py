@@ -69,8 +69,9 @@ class Cards(Dataset[tuple[Tensor, str]]):
         number = self.numbers[index]
         colour = torch.tensor(tuple(COLOURS.values())[number], dtype=torch.float32)[:, None, None]
         card = colour.expand(3, PIXELS, PIXELS).clone()
-        middle = slice(3 * PIXELS // 8, 5 * PIXELS // 8)
-        card[:, middle, middle] = -colour  # a thing on its background, for who tells them apart
+        # A thing on its background, for who tells them apart; not in the middle, so that a mirror
+        # shows.
+        card[:, 3 * PIXELS // 8 : 5 * PIXELS // 8, PIXELS // 2 : 3 * PIXELS // 4] = -colour
         return card, CAPTIONS[number]
 
 
@@ -92,17 +93,27 @@ class LevelEncoder(nn.Module):
         self.level = nn.Parameter(torch.tensor(LEVEL))
         self.logvar = 2 * float(np.log(spread)) if spread else -30.0
         self.low, self.high, self.with_grad = float("inf"), float("-inf"), False
+        self.apart = 0.0  # from the card with the same background
+        self.cards = torch.stack([card for card, _ in map(Cards().__getitem__, range(7))])
 
     def forward(self, pixel_values: Tensor, *_: Any) -> Tensor:
         """Return the moments (B, 8, h, w) for pixel_values (B, 3, H, W)."""
         self.low = min(self.low, float(pixel_values.min()))
         self.high = max(self.high, float(pixel_values.max()))
         self.with_grad |= torch.is_grad_enabled() and self.level.requires_grad
+        self.apart = max(self.apart, self.distance(pixel_values.detach().float()))
         batch, _c, height, width = pixel_values.shape
         one = torch.ones(batch, 1, 1, 1, dtype=pixel_values.dtype)
         levels = torch.cat([pixel_values[:, :, :1, :1], one], dim=1)  # (B, 4, 1, 1)
         mean = (levels * self.level).expand(batch, 4, height // 8, width // 8)
         return torch.cat([mean, torch.full_like(mean, self.logvar)], dim=1)
+
+    def distance(self, pixel_values: Tensor) -> float:
+        """Return by how much pixels (B, 3, H, W) differ from those of a card at most."""
+        if pixel_values.shape[1:] != self.cards.shape[1:]:
+            return float("inf")
+        apart = torch.cdist(pixel_values[:, :, 0, 0], self.cards[:, :, 0, 0])  # (B, 7)
+        return float((pixel_values - self.cards[apart.argmin(dim=1)]).abs().max())
 
 
 @dataclass
@@ -302,6 +313,14 @@ def random_states() -> dict[str, Any]:
         "numpy": str(np.random.get_state()),
         "torch": torch.get_rng_state(),
     }
+
+
+def disturb() -> dict[str, Any]:
+    """Give the process's generators another state, and return it."""
+    random.seed(99)
+    np.random.seed(99)
+    torch.manual_seed(99)
+    return random_states()
 
 
 def moved(before: dict[str, Any], after: dict[str, Any]) -> str:
