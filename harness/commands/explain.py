@@ -9,9 +9,10 @@ from harness import paths
 from harness.check.rules import RULES
 from harness.contributions import registry
 from harness.gate.catalogue import all_probes
+from harness.gate.profile import table
 from harness.gate.profile.catalogue import PROPERTIES
 from harness.gate.profile.page import entry
-from harness.gate.profile.summary import what_it_does_differently
+from harness.gate.profile.summary import differences, what_it_does_differently
 from harness.protocol.gate_track import gate_track
 from harness.protocol.track import DEFAULT_TRACK, load_track
 from harness.runs.steps.gate import REPORT_FILE, gate_folder, read_report
@@ -73,8 +74,9 @@ def contribution(name: str) -> int:
     one, reference = registry.load(name), registry.load_reference()
     track = gate_track(load_track(DEFAULT_TRACK))
     report = read_report(gate_folder(one, reference, track) / REPORT_FILE)
-    for line in what_it_does_differently(one, report):
+    found = table.known(one) if report is None else differences(report)
+    for line in what_it_does_differently(one, found):
         print(neutral(line))
-    if report is None and one.file.hooks:
+    if found is None and one.file.hooks:
         print(f"Not measured here yet: nox -s contribution -- {name} --only-gate")
     return 0

@@ -59,13 +59,17 @@ def folded(
     What follows from a declared difference is declared with it.
     """
     ordered = tuple(outcomes)
-    causes = {
-        o.probe: o.state
-        for o in ordered
-        if o.state in ("failed", "declared") or (o.state == "hint" and o.difference)
-    }
     because: Mapping[str, tuple[str, ...]] = {probe.id: probe.because for probe in probes}
-    return tuple(_folded(o, causes, because) for o in ordered)
+    while True:  # what follows from a follower is one, too
+        causes = {
+            o.probe: o.state
+            for o in ordered
+            if o.state in ("failed", "declared") or (o.state == "hint" and o.difference)
+        }
+        after = tuple(_folded(o, causes, because) for o in ordered)
+        if after == ordered:
+            return after
+        ordered = after
 
 
 def _folded(

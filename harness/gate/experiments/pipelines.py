@@ -22,8 +22,8 @@ def small_text_encoder(context: Context) -> CLIPTextModel:
     """
     if "small text encoder" not in context.shared:
         config = copy.deepcopy(context.workshop.base.text_encoder.config)
-        small = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2}
-        config.update({**small, "num_hidden_layers": 2, "projection_dim": 16})
+        small = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 1}
+        config.update({**small, "num_hidden_layers": 1, "projection_dim": 16})
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(5)
             context.shared["small text encoder"] = CLIPTextModel(config).eval()

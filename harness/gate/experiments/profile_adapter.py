@@ -55,10 +55,19 @@ def run(context: Context) -> Profiled:
     return both(context, "adapter", measure)
 
 
+def untouched(context: Context) -> StableDiffusionPipeline:
+    """Return the tiny pipeline that nobody is handed."""
+    if "untouched" not in context.shared:
+        small = small_text_encoder(context)
+        context.shared["untouched"] = context.workshop.tiny(Spy(context.finder), text_encoder=small)
+    pipeline: StableDiffusionPipeline = context.shared["untouched"]
+    return pipeline
+
+
 def fitted(context: Context, hooks: Hooks, *, moved: bool = True, **changes: Any) -> Fitted:
     """Attach an adapter with some settings changed, and move it by a known amount."""
     small = small_text_encoder(context)
-    clean = context.workshop.tiny(Spy(context.finder), text_encoder=small)
+    clean = untouched(context)
     live = context.workshop.tiny(Spy(context.finder), text_encoder=small)
     settings = context.lora_config().model_dump()
     adapter = attach(context, live, hooks, config=LoraConfig(**{**settings, **changes}))

@@ -186,7 +186,7 @@ def settings(context: Context, hooks: Hooks, texts: Items) -> Values:
     return {
         "items with repeats": len(asked(repeats=3)) / max(1, len(texts)),
         "items with flip": len(asked(flip=True)) / max(1, len(texts)),
-        "a trigger word": shortened(word[0][1]) if word else None,
+        "a trigger word": "is added" if any("sks," in text for _, text in word) else "is not",
         "shuffled captions": difference(texts, asked(shuffle_captions=True)),
         "a wide picture in buckets": form(buckets)["shape"],
     }

@@ -224,7 +224,10 @@ def measure(context: Context, hooks: Hooks) -> Measured:
             "drawn again": same_pictures(plain, again),
             "drawn alone": same_pictures(alone, plain),
         },
-        "drawing.order": {"the pictures are": order(plain)},
+        "drawing.order": {
+            "the pictures are": order(plain),
+            "share drawn for another's prompt": exchanged(plain),
+        },
         "drawing.pixels": pixels(plain),
         "drawing.size": size(plain),
         "drawing.lora_scale": {"in the U-Net's calls": ", ".join(sorted(plain.sketcher.scales))},
@@ -391,6 +394,14 @@ def order(drawn: Drawn) -> str:
     """Return which of the pictures that were decoded each picture is nearest to."""
     rows = distances(drawn)
     return ", ".join(str(row.index(min(row)) + 1) if row else "none" for row in rows)
+
+
+def exchanged(drawn: Drawn) -> float | None:
+    """Return the share of pictures whose first latents came with another picture's prompt."""
+    keys = [keys[row] for _, keys, rows in first_calls(drawn) for row in rows]
+    own = [str(i + 1) for i in range(len(PROMPTS))]
+    pairs = [(key, mine) for key, mine in zip(keys, own, strict=False) if key in own]
+    return sum(key != mine for key, mine in pairs) / len(pairs) if pairs else None
 
 
 def pixels(drawn: Drawn) -> Values:

@@ -278,13 +278,20 @@ class Losses:
         """Which known tensor the gradient points away from."""
         if not len(self.index):
             return "nothing: no gradient came back"
-        x, noise = self.samples.x[self.index], self.samples.noise[self.index]
+        noise = self.samples.noise[self.index]
+        sign = self.grad.sign()
+
+        def score(value: Tensor) -> float:
+            return float((sign * (self.answer - value).sign()).mean())
+
+        if score(noise) >= 0.7:
+            return "the noise"
+        x = self.samples.x[self.index]
         alpha = self.samples.alpha_told[self.index][:, None, None, None]
         root, other = alpha.sqrt(), (1 - alpha).sqrt()
         card = codes()[self.samples.card[self.index]][:, :, None, None]
         latents = (card * LEVEL * self.samples.factor).expand_as(noise)
         candidates = {
-            "the noise": noise,
             "the latents": latents,
             "the unscaled latents": latents / self.samples.factor,
             "the noisy latents": x,
@@ -294,14 +301,8 @@ class Losses:
             "the noise less the latents": noise - latents,
             "the noise of another picture": self.flipped(noise),
         }
-        sign = self.grad.sign()
-        scores = {
-            name: float((sign * (self.answer - value).sign()).mean())
-            for name, value in candidates.items()
-        }
+        scores = {name: score(value) for name, value in candidates.items()}
         best = max(scores, key=lambda name: scores[name])
-        if scores["the noise"] >= 0.7:
-            return "the noise"
         return best if scores[best] > 0.7 else "something else"
 
     def flipped(self, values: Tensor) -> Tensor:
@@ -540,7 +541,7 @@ def noise(samples: Samples) -> Values:
     return {
         "mean": mean(clean),
         "deviation": float(clean.std()),
-        "fourth moment": mean(clean.double().pow(4).clamp_max(1e6)),
+        "fourth moment": mean(clean.square().square().clamp_max(1e6)),
         "alike in a batch": correlation(n[first[keep]], n[second[keep]]),
         "alike from step to step": correlation(n[nxt[later]], n[after[later]]),
         "alike in two channels": correlation(clean[:, 0], clean[:, 1]),

@@ -111,8 +111,9 @@ DRAWING: tuple[Property, ...] = (
     prop(
         "drawing.order",
         "Which picture is whose",
-        "Each picture is looked up among those that were decoded.",
+        "Each picture is looked up among those that were decoded, and its text among the prompts.",
         Measure("the pictures are"),
+        Measure("share drawn for another's prompt", tolerance=0.01),
         never="Picture i belongs to prompt i.",
         fix="Return the pictures in the order in which they were drawn.",
         calls=("images", "return"),

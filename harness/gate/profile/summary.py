@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from pydantic import Field
+
 from harness.contributions.record import Contribution
 from harness.gate.profile.catalogue import PROPERTIES
 from harness.gate.profile.property import FOLLOWS
-from harness.gate.records import GateReport, ProbeOutcome
+from harness.gate.records import GateReport
+from toolkit.core.record import Record
 from toolkit.core.settings import HOOK_NAMES, TABLES
 
 LINES = 5
 
 
-def differences(report: GateReport) -> tuple[ProbeOutcome, ...]:
+class Difference(Record):
+    """One property in which a contribution was measured to differ from the reference."""
+
+    property: str
+    measured: str = Field(description="each number beside the reference's")
+    why: str = Field(default="", description="what [differs] says; empty where it says nothing")
+
+    def line(self) -> str:
+        """Return it with its reason, or with a mark that none was given."""
+        return f"{self.property}: {self.measured}. Why: {self.why or 'not declared'}"
+
+
+def differences(report: GateReport) -> tuple[Difference, ...]:
     """Return the properties in which it differs from the reference, causes without followers."""
     known = {prop.id for prop in PROPERTIES}
     return tuple(
-        outcome
-        for outcome in report.outcomes
-        if outcome.probe in known
-        and outcome.difference
-        and not outcome.note.startswith(FOLLOWS)
-        and not any(found.because_of for found in outcome.findings)
+        Difference(
+            property=one.probe,
+            measured=one.difference,
+            why=one.note if one.state == "declared" else "",
+        )
+        for one in report.outcomes
+        if one.probe in known
+        and one.difference
+        and not one.note.startswith(FOLLOWS)
+        and not any(found.because_of for found in one.findings)
     )
 
 
@@ -36,25 +57,33 @@ def settings_line(contribution: Contribution) -> str:
     return f"Settings, with the hub's in brackets: {', '.join(parts)}." if parts else ""
 
 
-def what_it_does_differently(contribution: Contribution, report: GateReport | None) -> list[str]:
-    """Return at most five lines: settings, then measured differences."""
+def what_it_does_differently(
+    contribution: Contribution, found: Sequence[Difference] | None
+) -> list[str]:
+    """Return at most five lines: settings, then differences; None means not measured yet."""
     first = settings_line(contribution)
     lines = [first] if first else []
-    if report is None:
+    if found is None:
         lines += [f"{name}: {why} (declared)" for name, why in contribution.file.differs.items()]
     else:
-        lines += [told(outcome) for outcome in differences(report)]
+        lines += [one.line() for one in found]
     if len(lines) > LINES:
         rest = [line.partition(":")[0] for line in lines[LINES - 1 :]]
         lines = [*lines[: LINES - 1], f"And {len(rest)} more: {', '.join(rest)}."]
     if lines:
         return lines
-    if contribution.file.hooks or report is not None:
+    if contribution.file.hooks or found is not None:
         return ["Nothing that the gate measures: it behaves as the reference."]
     return ["Nothing: it has neither code nor settings of its own."]
 
 
-def told(outcome: ProbeOutcome) -> str:
-    """Return one difference, with its reason or a mark that none was given."""
-    why = outcome.note or "not declared"
-    return f"{outcome.probe}: {outcome.difference}. Why: {why}"
+def parting(one: Sequence[Difference], other: Sequence[Difference]) -> list[tuple[str, str, str]]:
+    """Return property and both sides' numbers where two profiles part, by property."""
+    same = "as the reference"
+    left = {d.property: d.measured for d in one}
+    right = {d.property: d.measured for d in other}
+    return [
+        (name, left.get(name, same), right.get(name, same))
+        for name in sorted(left.keys() | right.keys())
+        if left.get(name) != right.get(name)
+    ]

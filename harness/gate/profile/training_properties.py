@@ -137,6 +137,7 @@ TRAINING: tuple[Property, ...] = (
         Measure("tokens"),
         Measure("share of other texts", tolerance=0.02),
         Measure("distance from a caption's", tolerance=1e-3),
+        serious=True,
         fix='tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt"), then '
         "text_encoder(input_ids)[0]: generate sends prompts that way.",
         calls=("text_encoder", "tokenizer", "split", "hidden_states"),

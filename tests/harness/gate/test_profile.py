@@ -14,10 +14,15 @@ from harness.contributions.record import ContributionFile
 from harness.gate.catalogue import choose
 from harness.gate.experiments import EXPERIMENTS
 from harness.gate.judge import folded
-from harness.gate.profile import page
+from harness.gate.profile import page, table
 from harness.gate.profile.catalogue import PROPERTIES
 from harness.gate.profile.property import Measure, Profiled, Property, judge_property
-from harness.gate.profile.summary import what_it_does_differently
+from harness.gate.profile.summary import (
+    Difference,
+    differences,
+    parting,
+    what_it_does_differently,
+)
 from harness.gate.records import GateReport, ProbeOutcome
 from harness.gate.render import render_report
 from tests.mutants.fixtures import fixture
@@ -143,6 +148,45 @@ def test_what_follows_from_a_declared_difference_is_declared_with_it():
     )
 
 
+def test_what_follows_from_a_follower_of_a_declared_difference_is_declared_with_it():
+    """Sorted by name, the cause comes last here."""
+    middle = replace(NOISE, id="training.loss", because=("training.noise",))
+    last = replace(NOISE, id="training.a", because=("training.loss",))
+    apart = {"mean": 0.5}, {"mean": 0.0}
+    given = [judged(*apart, last), judged(*apart, middle), judged(*apart, training_noise=WHY)]
+    after = folded(given, (NOISE, middle, last))
+    assert [(o.state, len(o.findings)) for o in after] == [("declared", 0)] * 3
+
+
+def test_a_property_whose_measures_are_all_unknown_is_not_applicable_and_refutes_nothing():
+    outcome = judged({"mean": None}, {"mean": 0.0}, training_noise=WHY)
+    assert (outcome.state, outcome.findings) == ("not applicable", ())
+
+
+def test_where_two_profiles_part():
+    one = (Difference(property="a", measured="1"), Difference(property="b", measured="2"))
+    other = (Difference(property="b", measured="2"), Difference(property="c", measured="3"))
+    same = "as the reference"
+    assert parting(one, other) == [("a", "1", same), ("c", same, "3")]
+
+
+def test_the_table_knows_a_contribution_only_as_it_was_measured(monkeypatch, tmp_path):
+    monkeypatch.setattr(table, "JSON_FILE", tmp_path / "profiles.json")
+    monkeypatch.setattr(table, "PAGE_FILE", tmp_path / "profiles.md")
+    one = registry.load("EMA")
+    assert table.known(one) is None
+    found = (Difference(property="training.returned", measured="far | away", why=WHY),)
+    table.write({one.name: table.entry(one, found)}, [one])
+    assert table.known(one) == found
+    page_text = (tmp_path / "profiles.md").read_text("utf-8")
+    assert "| EMA | train |  | **training.returned**: far &#124; away | an offset" in page_text
+    changed = one.model_copy(update={"content_hash": "sha256:other"})
+    assert table.known(changed) is None
+    silent = one.file.model_copy(update={"differs": {}})
+    undeclared = one.model_copy(update={"file": silent})
+    assert table.known(undeclared) is None
+
+
 def test_the_catalogue_fits_together():
     ids = [prop.id for prop in PROPERTIES]
     assert len(ids) == len(set(ids)) > 60
@@ -170,13 +214,13 @@ def test_five_lines_say_what_is_different():
     follower = outcome("training.noise", difference="x", note="follows from training.latents")
     report = GateReport(contribution="Mine", outcomes=(*many, follower))
     one = registry.load("Rank16")
-    lines = what_it_does_differently(one, report)
+    lines = what_it_does_differently(one, differences(report))
     assert len(lines) == 5
     assert "lora.rank = 16 (4)" in lines[0]
     assert lines[1].endswith("mean 1 (reference: 0). Why: it is meant so, believe me")
     assert lines[4].startswith("And 6 more: ")
     same = registry.load_reference()
-    nothing = what_it_does_differently(same, GateReport(contribution="reference", outcomes=()))
+    nothing = what_it_does_differently(same, ())
     assert nothing == ["Nothing that the gate measures: it behaves as the reference."]
 
 
@@ -221,6 +265,8 @@ def test_example1_has_no_finding_and_says_that_self_attention_is_left_alone(gate
     example = registry.load("Example1")
     report = gate(replace(fixture("min_snr"), contribution=example), *PROFILES)
     assert not report.findings, render_report(report)
-    lines = "\n".join(what_it_does_differently(example, report))
-    assert "adapter.layers: reached 24 attn2" in lines
-    assert "self-attention is left alone" in lines
+    found = {d.property: d for d in differences(report)}
+    assert found.keys() == example.file.differs.keys()
+    line = found["adapter.self_attention"].line()
+    assert line.startswith("adapter.self_attention: reached none (reference: all attn1.to_k")
+    assert "self-attention is left alone" in line
