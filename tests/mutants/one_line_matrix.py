@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import tomllib
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,13 +20,17 @@ import torch
 from harness import paths
 from harness.gate.records import GateReport
 from tests.mutants.fixtures import Fixture
-from tests.mutants.one_line import one_line_faults
+from tests.mutants.one_line import FRESH, KINDS, one_line_faults
 from tests.mutants.profiles import profiles, warm_up
 from tests.mutants.warm import warm_profiles
 from toolkit.core import atomic
 
 JSON_FILE = paths.GATE_DOCS / "one_line.json"
 PAGE_FILE = paths.GATE_DOCS / "one_line.md"
+LISTS = {
+    "Written by somebody who had not read the probes": FRESH,
+    "Written by somebody who knew the properties, to try further kinds": KINDS,
+}
 BEFORE_FILE = paths.GATE_DOCS / "one_line_before.json"
 
 
@@ -47,8 +52,6 @@ def named(one: dict[str, Any]) -> bool:
 
 def render(entries: dict[str, dict[str, Any]], before: dict[str, dict[str, Any]]) -> str:
     """Return the page."""
-    flagged = sum(bool(e["found"]) for e in entries.values())
-    right = sum(named(e) for e in entries.values())
     then = sum(bool(e["errors"] or e["hints"]) for e in before.values())
     stopped = sum(bool(e["errors"]) for e in before.values())
     lines = [
@@ -56,29 +59,43 @@ def render(entries: dict[str, dict[str, Any]], before: dict[str, dict[str, Any]]
         "",
         "Written by `nox -s mutants`. Do not edit.",
         "",
-        "Each is Example1 with one line exchanged, written from public bug reports and experience "
-        "by somebody who had not read the probes "
-        "([the table](../../tests/fixtures/gate/one_line.toml)).",
+        "Each is Example1 with one line exchanged. It is *flagged* when there is an error or a "
+        "difference that was not declared, and its cause is *named* when the property that was "
+        "meant is among those that follow from no other.",
         "",
-        f"**{flagged} of {len(entries)}** are flagged as an error or as a difference that was not "
-        f"declared, and for **{right}** the property that was meant is named as a cause.",
-        "",
-        f"Before there were profiles, {len(before)} of them were tried: {then} were flagged, "
-        f"{stopped} of these with an error. (All faults of `make_dataset`; of the others those "
-        "that there was time for, chosen by their place in the table.)",
+        f"Before there were profiles, {len(before)} of the first list were tried: {then} were "
+        f"flagged, {stopped} of these with an error. (All faults of `make_dataset`; of the others "
+        "those that there was time for, chosen by their place in the table.)",
+    ]
+    for title, path in LISTS.items():
+        names = tomllib.loads(path.read_text(encoding="utf-8"))
+        known = {name: entries[name] for name in names if name in entries}
+        lines += ["", f"## {title}", "", *head(known)]
+        lines += [row(name, one, before) for name, one in known.items()]
+    return "\n".join(lines) + "\n"
+
+
+def head(entries: dict[str, dict[str, Any]]) -> list[str]:
+    """Return the sentence about one list, and the head of its table."""
+    flagged = sum(bool(e["found"]) for e in entries.values())
+    right = sum(named(e) for e in entries.values())
+    return [
+        f"**{flagged} of {len(entries)}** are flagged, and of **{right}** the cause is named.",
         "",
         "| fault | what was changed | should be named | found | before |",
         "|---|---|---|---|---|",
     ]
-    for name, e in entries.items():
-        found = ", ".join(f"**{p}**" if p == e["property"] else p for p in e["found"])
-        was = before.get(name)
-        told = "not tried" if was is None else ", ".join({**was["errors"], **was["hints"]})
-        lines.append(
-            f"| {name} | {e['fault']} | {e['property']} | {found or '**nothing**'} | "
-            f"{told or 'nothing'} |"
-        )
-    return "\n".join(lines) + "\n"
+
+
+def row(name: str, e: dict[str, Any], before: dict[str, dict[str, Any]]) -> str:
+    """Return one row."""
+    found = ", ".join(f"**{p}**" if p == e["property"] else p for p in e["found"])
+    was = before.get(name)
+    told = "not tried" if was is None else ", ".join({**was["errors"], **was["hints"]})
+    return (
+        f"| {name} | {e['fault']} | {e['property']} | {found or '**nothing**'} | "
+        f"{told or 'nothing'} |"
+    )
 
 
 def read(path: Any) -> dict[str, dict[str, Any]]:

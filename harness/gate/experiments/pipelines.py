@@ -41,6 +41,33 @@ def embedded(pipeline: Any, captions: list[str]) -> Tensor:
     return hidden
 
 
+def whole(ids: Tensor, end: int) -> tuple[int, ...]:
+    """Return the tokens of a text (S,) up to its end: how it is padded does not count."""
+    found = ids.tolist()
+    return tuple(found[: found.index(end)] if end in found else found)
+
+
+def tokens_of(pipeline: Any, captions: list[str]) -> list[tuple[int, ...]]:
+    """Return the tokens of captions, without what they are padded with."""
+    end = pipeline.tokenizer.eos_token_id
+    ids = pipeline.tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt")
+    return [whole(row, end) for row in ids.input_ids]
+
+
+def encoded_texts(pipeline: Any) -> list[tuple[int, ...]]:
+    """Return a list that fills with the tokens of each text that is encoded from now on."""
+    seen: list[tuple[int, ...]] = []
+    end = pipeline.tokenizer.eos_token_id
+
+    def note(_module: nn.Module, args: Any, kwargs: Any) -> None:
+        ids = args[0] if args else kwargs.get("input_ids")
+        if isinstance(ids, Tensor) and ids.dim() == 2 and not ids.is_floating_point():
+            seen.extend(whole(row, end) for row in ids)
+
+    pipeline.text_encoder.register_forward_pre_hook(note, with_kwargs=True)
+    return seen
+
+
 def state_of(pipeline: Any, adapter: nn.Module) -> dict[str, str]:
     """Return flags, settings and weights that a training or a drawing must leave as they were."""
     own = {id(p) for p in adapter.parameters()}

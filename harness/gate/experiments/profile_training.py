@@ -8,7 +8,13 @@ import torch
 
 from harness.gate.experiments.context import Context, attach, train
 from harness.gate.experiments.measuring import both
-from harness.gate.experiments.pipelines import embedded, small_text_encoder, state_of
+from harness.gate.experiments.pipelines import (
+    embedded,
+    encoded_texts,
+    small_text_encoder,
+    state_of,
+    tokens_of,
+)
 from harness.gate.experiments.training_measures import measured, same_draws
 from harness.gate.experiments.training_trace import Reports, Trace, TrainingTraces
 from harness.gate.profile.property import Measured, Profiled
@@ -98,6 +104,8 @@ def trace(
     before = [p.detach().clone() for p in watch.parameters]
     state_before = state_of(pipeline, adapter)
     texts = embedded(pipeline, [*CAPTIONS, ""])
+    captions = tokens_of(pipeline, [*CAPTIONS, ""])
+    encoded = encoded_texts(pipeline)
     reports = Reports(watch)
     cards = cards or Cards()
     with watch.optimizers():
@@ -127,5 +135,7 @@ def trace(
         generators=moved(generators, random_states()),
         state_before=state_before,
         state_after=state_of(pipeline, adapter),
+        captions=captions,
+        encoded=encoded,
         texts=texts,
     )

@@ -280,9 +280,12 @@ class Losses:
             return "nothing: no gradient came back"
         noise = self.samples.noise[self.index]
         sign = self.grad.sign()
+        counted = float(sign.abs().mean())  # where an error counts is another property's affair
+        if not counted:
+            return "nothing: no gradient came back"
 
         def score(value: Tensor) -> float:
-            return float((sign * (self.answer - value).sign()).mean())
+            return float((sign * (self.answer - value).sign()).mean()) / counted
 
         if score(noise) >= 0.7:
             return "the noise"
@@ -384,6 +387,7 @@ def measured(traces: TrainingTraces) -> Measured:
         "training.timesteps": drawn(samples),
         "training.noise": noise(samples),
         "training.captions": captions(texts),
+        "training.texts": {"share that is no caption": strange_texts(traces.long)},
         "training.embeddings": embeddings(texts),
         "training.caption_dropout": caption_dropout(texts),
         "training.dropped_caption": {"it is": texts.name_of(texts.dropped_key)},
@@ -562,6 +566,13 @@ def captions(texts: Texts) -> Values:
         if key != texts.dropped_key
     ]
     return {"share with another picture's": sum(others) / len(kept) if kept else None}
+
+
+def strange_texts(trace: Trace) -> float | None:
+    """Return the share of the texts that were encoded that are no caption, whole or left out."""
+    encoded = trace.encoded
+    known = set(trace.captions)
+    return sum(ids not in known for ids in encoded) / len(encoded) if encoded else None
 
 
 def embeddings(texts: Texts) -> Values:

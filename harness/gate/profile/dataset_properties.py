@@ -36,6 +36,7 @@ DATASET: tuple[Property, ...] = (
         Measure("different greys in a smooth ramp", tolerance=8.0),
         fix="pixels / 127.5 - 1: the VAE was trained on -1 to 1.",
         calls=("float", "Normalize", "ToTensor", "permute"),
+        because=(FORM, "dataset.repeatable"),
     ),
     prop(
         COLOUR,
@@ -95,7 +96,7 @@ DATASET: tuple[Property, ...] = (
         Measure("see-through pixels become", tolerance=0.05),
         fix="Lay the picture on white: Image.alpha_composite, then convert.",
         calls=("convert", "alpha_composite", "new"),
-        because=(TONE,),
+        because=(TONE, PLACE),
     ),
     prop(
         "dataset.orientation",
@@ -114,7 +115,7 @@ DATASET: tuple[Property, ...] = (
         Measure("a half-bright picture becomes", tolerance=0.05),
         fix='Divide by 257 before convert("RGB").',
         calls=("convert", "open"),
-        because=(TONE,),
+        because=(TONE, PLACE),
     ),
     prop(
         LENGTH,

@@ -131,6 +131,16 @@ TRAINING: tuple[Property, ...] = (
         because=(PIXELS, LATENTS),
     ),
     prop(
+        "training.texts",
+        "Which texts are encoded",
+        "The tokens that the text encoder is given, beside those of the whole captions.",
+        Measure("share that is no caption", tolerance=0.001),
+        serious=True,
+        fix="Give the tokenizer the captions as the data set has them.",
+        calls=("tokenizer", "captions", "caption", "max_length", "split"),
+        because=("training.dropped_caption",),
+    ),
+    prop(
         "training.embeddings",
         "The text that reaches the U-Net",
         "The same: embeddings that are no caption's, as the base's text encoder gives it whole.",
@@ -141,7 +151,7 @@ TRAINING: tuple[Property, ...] = (
         fix='tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt"), then '
         "text_encoder(input_ids)[0]: generate sends prompts that way.",
         calls=("text_encoder", "tokenizer", "split", "hidden_states"),
-        because=("training.captions", LATENTS),
+        because=("training.captions", "training.texts", LATENTS),
     ),
     prop(
         "training.caption_dropout",

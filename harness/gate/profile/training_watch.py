@@ -43,12 +43,9 @@ SMALL, LARGE = 0.02, 30.0  # factors of the gradient: in turn far below and far 
 WATCHED = 6  # tensors whose updates are followed
 FOLLOWED_STEPS = 30
 
-# Long enough to be cut somewhere, with commas; every one differs early and late.
-CAPTIONS = tuple(
-    f"a {name} square, on a {name} background, painted by hand, number {i + 1} of a row of seven, "
-    f"with nothing else to be seen in it, {name}"
-    for i, name in enumerate(COLOURS)
-)
+# Long enough to be cut somewhere, with commas; every one differs early and late. Shorter than what
+# the text encoder takes, so that padding counts.
+CAPTIONS = tuple(f"a {name} square, on its own, painted by hand, {name}" for name in COLOURS)
 
 
 class Cards(Dataset[tuple[Tensor, str]]):
