@@ -3,8 +3,8 @@
     python -m tests.mutants.one_line_matrix              all of them
     python -m tests.mutants.one_line_matrix NAME ...     these only; the others keep what is written
 
-It writes docs/gate/one_line.json and one_line.md. What the gate said of the faults before anybody
-tuned a property to them stands in docs/gate/one_line_before.json and is never written again.
+It writes docs/gate/one_line.json and one_line.md. What the gate said of the faults before a
+property was tuned to them stands in docs/gate/one_line_before.json and is never written again.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from toolkit.core import atomic
 JSON_FILE = paths.GATE_DOCS / "one_line.json"
 PAGE_FILE = paths.GATE_DOCS / "one_line.md"
 LISTS = {
-    "Written by somebody who had not read the probes": FRESH,
-    "Written by somebody who knew the properties, to try further kinds": KINDS,
+    "Written by an author who had not read the probes": FRESH,
+    "Written by an author who knew the properties, to try further kinds": KINDS,
 }
 BEFORE_FILE = paths.GATE_DOCS / "one_line_before.json"
 

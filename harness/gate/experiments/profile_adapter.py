@@ -56,7 +56,7 @@ def run(context: Context) -> Profiled:
 
 
 def untouched(context: Context) -> StableDiffusionPipeline:
-    """Return the tiny pipeline that nobody is handed."""
+    """Return the tiny pipeline that no hook is handed."""
     if "untouched" not in context.shared:
         small = small_text_encoder(context)
         context.shared["untouched"] = context.workshop.tiny(Spy(context.finder), text_encoder=small)

@@ -14,8 +14,7 @@ from torch import Tensor
 from harness.gate.experiments.context import Context
 from harness.gate.experiments.measuring import both
 from harness.gate.profile import test_cards
-from harness.gate.profile.property import Measured, Profiled, Value
-from harness.gate.profile.test_cards import (
+from harness.gate.profile.card_contents import (
     CORNERS,
     DIM,
     GREYS,
@@ -27,6 +26,7 @@ from harness.gate.profile.test_cards import (
     TEXTS,
     part_name,
 )
+from harness.gate.profile.property import Measured, Profiled, Value
 from harness.worker.hooks import Hooks
 from toolkit.core.settings import DatasetConfig
 

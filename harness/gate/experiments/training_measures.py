@@ -231,7 +231,7 @@ class Texts:
 
 
 def place_in(known: list[Tensor], row: Tensor) -> int:
-    """Return the number of a text among those that nobody knows; at most 32 are kept."""
+    """Return the number of a text among the unknown ones; at most 32 are kept."""
     for i, other in enumerate(known):
         if other.shape == row.shape and float((other - row).norm()) <= SAME_TEXT * float(
             other.norm().clamp_min(1e-9)

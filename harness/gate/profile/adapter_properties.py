@@ -92,7 +92,7 @@ ADAPTER: tuple[Property, ...] = (
     ),
     prop(
         "adapter.chance",
-        "Chance that nobody asked for",
+        "Chance without dropout",
         "The same question twice in training mode, without dropout.",
         Measure("unasked, in training"),
         fix="Drop nothing unless config.dropout says so.",

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from harness.gate.profile.card_contents import (
+    DIM,
+    GREYS,
+    PARTS,
+    PERIODS,
+    SWATCHES,
+    TEXTS,
+    part_name,
+)
 from harness.gate.profile.property import Measure, Property
-from harness.gate.profile.test_cards import DIM, GREYS, PARTS, PERIODS, SWATCHES, TEXTS, part_name
 
 PLACE, TONE, COLOUR = "dataset.place", "dataset.tone", "dataset.colour"
 LENGTH, FORM = "dataset.length", "dataset.form"
@@ -24,7 +32,7 @@ DATASET: tuple[Property, ...] = (
         "numbers are.",
         Measure("shape"),
         Measure("type of numbers"),
-        never="Whoever asks for a resolution is to get it, as float32.",
+        never="A caller that asks for a resolution gets it, as float32.",
         fix="Resize to (resolution, resolution), and return float().",
         calls=("resolution", "fit", "resize", "half", "float"),
     ),
@@ -186,7 +194,7 @@ DATASET: tuple[Property, ...] = (
         "The row asked twice, and made anew with another state of torch's generator.",
         Measure("asked again"),
         Measure("made anew"),
-        never="Trainers keep the latents of an item: what it is later, nobody sees.",
+        never="Trainers keep the latents of an item: what it becomes later is not seen.",
         fix="Decide by chance once, in __init__, with config.seed; more items show more variants.",
         calls=("rand", "random", "shuffle", "choice"),
     ),

@@ -22,7 +22,7 @@ DRAWING: tuple[Property, ...] = (
         Measure("latents"),
         Measure("pictures"),
         Measure("number", tolerance=0.1),
-        never="Pictures of another size cannot be compared with anybody's.",
+        never="Pictures of another size cannot be compared with others'.",
         fix="Latents are (4, height // 8, width // 8).",
         calls=("height", "width", "images"),
     ),
@@ -102,8 +102,8 @@ DRAWING: tuple[Property, ...] = (
         "alone.",
         Measure("drawn again"),
         Measure("drawn alone"),
-        never="A picture is its prompt's, its seed's and its settings'; or else nobody draws it "
-        "again.",
+        never="A picture is its prompt's, its seed's and its settings'; or else it cannot be "
+        "drawn again.",
         fix='torch.Generator("cpu").manual_seed(config.seed + i), for each picture.',
         calls=("manual_seed", "randn", "eta", "seed"),
         because=("drawing.first_latents", "drawing.order", PROMPTS),

@@ -52,7 +52,7 @@ def page() -> str:
         "contribution, on tiny models, with the contribution's settings for both. A difference "
         "within the tolerance is none. Any other is told with both numbers: as declared, if "
         "`[differs]` in contribution.toml says so, otherwise as a question to the author; and as "
-        "an error where nobody can mean it. A declared difference that is not there is told, too.",
+        "an error where it cannot be meant. A declared difference that is not there is told, too.",
         "",
     ]
     for group, title in GROUPS.items():

@@ -67,7 +67,7 @@ class Property:
         sentence: What is measured, and how.
         hook: Whose code is looked at.
         measures: The numbers.
-        never: Why nobody can mean a difference; empty when one may be declared.
+        never: Why a difference cannot be meant; empty when one may be declared.
         serious: Whether one that is not declared is an error; otherwise it is a hint.
         fix: What to do about a difference that was not meant.
         calls: Names to look for in the hook's code.

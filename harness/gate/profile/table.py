@@ -1,6 +1,6 @@
 """The measured profiles of all contributions: docs/gate/profiles.json, and a page of them.
 
-``nox -s profiles`` measures; everybody else reads what was measured, without torch.
+``nox -s profiles`` measures; pages and commands read what was measured, without torch.
 """
 
 from __future__ import annotations

@@ -198,7 +198,7 @@ class Watch:
     def __call__(self, call: UNetCall) -> Tensor:
         """Answer with the noise and a miss; the adapter's gradient hangs on the answer."""
         if not call.grad_enabled:
-            return torch.zeros_like(call.sample)  # somebody draws: there is no loss to look at
+            return torch.zeros_like(call.sample)  # a drawing: there is no loss to look at
         call.after_steps = self.step
         miss = self.misses(call.sample.shape)
         value = self.noise_in(call.sample, call.timesteps) + miss
