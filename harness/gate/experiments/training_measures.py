@@ -548,11 +548,21 @@ def noise(samples: Samples) -> Values:
         "fourth moment": mean(clean.square().square().clamp_max(1e6)),
         "alike in a batch": correlation(n[first[keep]], n[second[keep]]),
         "alike from step to step": correlation(n[nxt[later]], n[after[later]]),
+        "most alike in a batch": likeness(n[(samples.step == samples.step[0]) & usable]),
+        "most alike in two steps": likeness(n[(samples.slot == 0) & usable]),
         "alike in two channels": correlation(clean[:, 0], clean[:, 1]),
         "alike in neighbouring places": correlation(clean[..., 1:], clean[..., :-1]),
         "deviation of a channel's mean, as a multiple of chance": float(channel_means.std())
         * size**0.5,
     }
+
+
+def likeness(noise: Tensor) -> float | None:
+    """Return the strongest correlation of two noises (N, 4, h, w), whatever its sign."""
+    if len(noise) < 2:
+        return None
+    rows = torch.nn.functional.normalize(noise.flatten(1), dim=1)
+    return float((rows @ rows.T).fill_diagonal_(0).abs().max())
 
 
 def captions(texts: Texts) -> Values:
