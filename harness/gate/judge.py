@@ -56,7 +56,8 @@ def folded(
 ) -> tuple[ProbeOutcome, ...]:
     """Mark findings that follow from another one, so that the cause stands out.
 
-    What follows from a declared difference is declared with it.
+    What follows from a declared difference is declared with it, and what follows from a difference
+    that may be declared is no worse than that.
     """
     ordered = tuple(outcomes)
     because: Mapping[str, tuple[str, ...]] = {probe.id: probe.because for probe in probes}
@@ -80,7 +81,11 @@ def _folded(
         return one
     undeclared = [c for c in found if causes[c] != "declared"]
     if undeclared:
-        findings = tuple(f.model_copy(update={"because_of": undeclared[0]}) for f in one.findings)
-        return one.model_copy(update={"findings": findings})
+        milder = bool(one.difference) and all(causes[c] == "hint" for c in undeclared)
+        update = {"because_of": undeclared[0], **({"severity": "hint"} if milder else {})}
+        findings = tuple(f.model_copy(update=update) for f in one.findings)
+        return one.model_copy(
+            update={"findings": findings, **({"state": "hint"} if milder else {})}
+        )
     note = f"{FOLLOWS}{found[0]}"
     return one.model_copy(update={"state": "declared", "note": note, "findings": ()})

@@ -256,9 +256,15 @@ def outside(fresh: Fitted) -> float:
     return float(len(every - mine))
 
 
+def of_the_unet(fit: Fitted) -> list[nn.Parameter]:
+    """Return the adapter's tensors but those that belong to the text encoder."""
+    others = {id(p) for p in fit.live.text_encoder.parameters()}
+    return [p for p in fit.adapter.parameters() if id(p) not in others]
+
+
 def parameters(fit: Fitted, rank: int) -> Values:
     """How much is trainable, beside a LoRA on the same layers, and what is not."""
-    layers, own = fit.layers(), list(fit.adapter.parameters())
+    layers, own = fit.layers(), of_the_unet(fit)
     sizes: dict[str, int] = {}
     for name in reached(fit):
         weight: Any = layers[name][0].weight
@@ -373,7 +379,7 @@ def through(fit: Fitted) -> float | None:
 
 def with_gradient(fit: Fitted) -> float | None:
     """Return which share of the adapter's trainable tensors gets a gradient from the changes."""
-    own = [p for p in fit.adapter.parameters() if p.requires_grad]
+    own = [p for p in of_the_unet(fit) if p.requires_grad]
     with torch.enable_grad():
         answers = [live(question(clean, 1)) for clean, live in fit.layers().values()]
         total = torch.stack([a.square().sum() for a in answers if a.requires_grad] or [ZERO]).sum()

@@ -101,11 +101,12 @@ def trace(
     )
     watch = Watch(pipeline, adapter, MAX_GRAD_NORM)
     pipeline.unet.stand_in = watch
+    captions = tokens_of(pipeline, [*CAPTIONS, ""])
+    texts = embedded(pipeline, [*CAPTIONS, ""])
+    encoded = encoded_texts(pipeline)  # from here on
+    trained = {id(p) for p in watch.parameters}
     before = [p.detach().clone() for p in watch.parameters]
     state_before = state_of(pipeline, adapter)
-    texts = embedded(pipeline, [*CAPTIONS, ""])
-    captions = tokens_of(pipeline, [*CAPTIONS, ""])
-    encoded = encoded_texts(pipeline)
     reports = Reports(watch)
     cards = cards or Cards()
     with watch.optimizers():
@@ -136,6 +137,7 @@ def trace(
         state_before=state_before,
         state_after=state_of(pipeline, adapter),
         captions=captions,
+        trains_text=any(id(p) in trained for p in pipeline.text_encoder.parameters()),
         encoded=encoded,
         texts=texts,
     )

@@ -219,6 +219,11 @@ class Texts:
         return common
 
     @property
+    def readable(self) -> bool:
+        """Whether texts can be told by their embeddings: those of a trained encoder move."""
+        return bool(self.keys) and not self.samples.trace.trains_text
+
+    @property
     def dropped(self) -> Tensor:
         """Which samples have no caption, (N,) bool."""
         return torch.tensor([key == self.dropped_key for key in self.keys], dtype=torch.bool)
@@ -390,7 +395,9 @@ def measured(traces: TrainingTraces) -> Measured:
         "training.texts": {"share that is no caption": strange_texts(traces.long)},
         "training.embeddings": embeddings(texts),
         "training.caption_dropout": caption_dropout(texts),
-        "training.dropped_caption": {"it is": texts.name_of(texts.dropped_key)},
+        "training.dropped_caption": {
+            "it is": texts.name_of(texts.dropped_key) if texts.readable else None
+        },
         "training.target": target(losses),
         "training.prediction_type": prediction_type(traces),
         "training.loss": loss_shape(losses),
@@ -567,8 +574,8 @@ def likeness(noise: Tensor) -> float | None:
 
 def captions(texts: Texts) -> Values:
     """Whether a picture is trained with its own caption."""
-    if not texts.keys:
-        return {}
+    if not texts.readable:
+        return {"share with another picture's": None}
     kept = [k for k in texts.keys if k != texts.dropped_key]
     others = [
         not own and key.isdigit() and key != str(texts.empty)
@@ -587,7 +594,7 @@ def strange_texts(trace: Trace) -> float | None:
 
 def embeddings(texts: Texts) -> Values:
     """Whether the text reaches the U-Net as ``generate`` would send it."""
-    if not texts.keys:
+    if not texts.readable:
         return {}
     kept = [k for k in texts.keys if k != texts.dropped_key]
     unknown = sum(k.startswith("unknown") or k == "zeros" for k in kept)
@@ -601,7 +608,7 @@ def embeddings(texts: Texts) -> Values:
 def caption_dropout(texts: Texts) -> Values:
     """How often a caption is dropped."""
     dropped = texts.dropped
-    if not len(dropped):
+    if not texts.readable:
         return {}
     steps = texts.samples.step
     shares = torch.stack([dropped[steps == s].double().mean() for s in distinct(steps)])
@@ -949,7 +956,7 @@ def second_run(traces: TrainingTraces) -> Values:
     one, two = Samples(traces.long), Samples(traces.backwards)
     early, late = one.card[one.step < 3], two.card[two.step < 3]
     texts = Texts(two)
-    wrong = captions(texts)["share with another picture's"] if texts.keys else None
+    wrong = captions(texts)["share with another picture's"]
     if early.shape != late.shape or not same_draws(traces.long, traces.backwards):
         # Its draws are others, so only the captions can tell.
         return {"pictures of the first": None, "captions of the first": wrong}

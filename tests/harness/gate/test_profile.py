@@ -158,6 +158,16 @@ def test_what_follows_from_a_follower_of_a_declared_difference_is_declared_with_
     assert [(o.state, len(o.findings)) for o in after] == [("declared", 0)] * 3
 
 
+def test_what_follows_from_a_hint_is_no_error():
+    never = replace(NOISE, id="training.losses", never="Never.", because=("training.noise",))
+    apart = {"mean": 0.5}, {"mean": 0.0}
+    cause, follower = folded([judged(*apart), judged(*apart, never)], (NOISE, never))
+    (found,) = follower.findings
+    assert (follower.state, found.severity, found.because_of) == ("hint", "hint", "training.noise")
+    (alone,) = folded([judged(*apart, never)], (NOISE, never))
+    assert (alone.state, alone.findings[0].severity) == ("failed", "error")
+
+
 def test_a_property_whose_measures_are_all_unknown_is_not_applicable_and_refutes_nothing():
     outcome = judged({"mean": None}, {"mean": 0.0}, training_noise=WHY)
     assert (outcome.state, outcome.findings) == ("not applicable", ())
