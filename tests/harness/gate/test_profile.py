@@ -161,7 +161,7 @@ def test_what_follows_from_a_follower_of_a_declared_difference_is_declared_with_
 def test_what_follows_from_a_hint_is_no_error():
     never = replace(NOISE, id="training.losses", never="Never.", because=("training.noise",))
     apart = {"mean": 0.5}, {"mean": 0.0}
-    cause, follower = folded([judged(*apart), judged(*apart, never)], (NOISE, never))
+    _, follower = folded([judged(*apart), judged(*apart, never)], (NOISE, never))
     (found,) = follower.findings
     assert (follower.state, found.severity, found.because_of) == ("hint", "hint", "training.noise")
     (alone,) = folded([judged(*apart, never)], (NOISE, never))
