@@ -70,17 +70,18 @@ def render(entries: dict[str, dict[str, Any]], before: dict[str, dict[str, Any]]
     for title, path in LISTS.items():
         names = tomllib.loads(path.read_text(encoding="utf-8"))
         known = {name: entries[name] for name in names if name in entries}
-        lines += ["", f"## {title}", "", *head(known)]
+        lines += ["", f"## {title}", "", *head(known, len(names))]
         lines += [row(name, one, before) for name, one in known.items()]
     return "\n".join(lines) + "\n"
 
 
-def head(entries: dict[str, dict[str, Any]]) -> list[str]:
+def head(entries: dict[str, dict[str, Any]], listed: int) -> list[str]:
     """Return the sentence about one list, and the head of its table."""
     flagged = sum(bool(e["found"]) for e in entries.values())
     right = sum(named(e) for e in entries.values())
     return [
-        f"**{flagged} of {len(entries)}** are flagged, and of **{right}** the cause is named.",
+        f"{len(entries)} of {listed} have been measured: **{flagged}** are flagged, and of "
+        f"**{right}** the cause is named.",
         "",
         "| fault | what was changed | should be named | found | before |",
         "|---|---|---|---|---|",
