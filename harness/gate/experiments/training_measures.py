@@ -711,7 +711,11 @@ def norms(trace: Trace) -> list[tuple[int, float, float, float | None]]:
 def gradients(trace: Trace) -> Values:
     """Whether the optimiser gets the gradient of this step, where nothing is clipped."""
     limit = trace.watch.max_grad_norm
-    free = [(k, n) for step, k, n, _ in norms(trace) if k < limit / 4 and step % 4 != 3]
+    found = norms(trace)
+    # A loop that clips to less, or by another norm, clips small gradients, too.
+    clipped = [n for _, k, n, _ in found if k > 4 * limit]
+    limit = min(limit, statistics.median(clipped)) if clipped else limit
+    free = [(k, n) for step, k, n, _ in found if k < limit / 4 and step % 4 != 3]
     return {
         "at the optimiser, as a multiple of what came back": statistics.median(
             n / k for k, n in free
