@@ -34,6 +34,7 @@ contribution Check, train, score and compare: nox -s contribution -- Example1 (s
 train        Train on your own pictures: nox -s train -- Example1 --data photos --base BASE.
 generate     Draw with a trained contribution: nox -s generate -- Example1 --prompt "a sks robot".
 export       Write a training as a file for other programs: nox -s export -- DoRA --format kohya.
+profiles     Measure what each contribution does differently: docs/gate/profiles.md.
 matrix       Try which hooks work together and write docs/compatibility.md: nox -s matrix.
 track        Make a track of your own pictures: nox -s track -- new photos --data DIR.
 new          Create a contribution that passes every check: nox -s new -- MyIdea.

@@ -16,6 +16,8 @@ from harness.board.markdown import render
 from harness.board.medals import MEDALS
 from harness.board.readmes import without_block
 from harness.board.sheets import BASE, OWN, REFERENCE, Sheet, sheet_of
+from harness.gate.profile import table as profiles
+from harness.gate.profile.summary import what_it_does_differently
 from harness.protocol.next_step import draw_command, run_command, verify_command
 from harness.protocol.statistics.student import quantile
 from harness.protocol.track import Track
@@ -213,6 +215,9 @@ def contribution_page(
         "name": name,
         "entries": entries,
         "best": best,
+        "differently": what_it_does_differently(contribution, profiles.known(contribution))
+        if contribution
+        else [],
         "licence": contribution.file.license if contribution else "",
         "code_path": path,
         "code_url": code_address(path),

@@ -35,6 +35,7 @@ COMMANDS = {
     "why-stale": "list what changed since a contribution was run",
     "plan": "list the runs of a board, or run them: here, in shards, on a cluster",
     "collect": "merge rows that other machines stored into this board",
+    "profiles": "measure what each contribution does differently",
     "matrix": "try which hooks of which contributions work together",
     "controls": "measure the hub's own rows and check that each is in its place",
     "sweep": "choose a learning rate on training pictures that are held back",

@@ -15,6 +15,8 @@ from harness.commands.isolation import add_isolation_arguments, settle
 from harness.commands.seeds import DEVICES, parse_seeds
 from harness.contributions import registry
 from harness.contributions.record import Contribution
+from harness.gate.profile import table as profiles
+from harness.gate.profile.summary import parting
 from harness.protocol.figure_table import figure_lines
 from harness.protocol.pair import compare_pair
 from harness.protocol.track import DEFAULT_TRACK, Track, load_track
@@ -64,7 +66,8 @@ def run(args: argparse.Namespace) -> int:
     first, second = sides
     path = args.out or paths.RUNS / track.file.name / "compare" / f"{one.name}-{other.name}.html"
     show(first, second, console)
-    write_compare_page(path, first, second, track)
+    parts = where_profiles_part(one, other, console)
+    write_compare_page(path, first, second, track, parts)
     console.print(f"Page: {path}", soft_wrap=True)
     return 0
 
@@ -86,6 +89,30 @@ def side_of(contribution: Contribution, track: Track, options: Options, progress
         )
     pictures = scored_pictures(finished.folder / "score")
     return Side(row, pictures[contribution.name], pictures["base"])
+
+
+def where_profiles_part(
+    one: Contribution, other: Contribution, console: Console
+) -> list[tuple[str, str, str]]:
+    """Print, and return, where the measured profiles of both part; what is not known is said."""
+    found = [() if not side.file.hooks else profiles.known(side) for side in (one, other)]
+    for side, profile in zip((one, other), found, strict=True):
+        if profile is None:
+            console.print(
+                f"{side.name} has not been measured as it is now: nox -s profiles -- {side.name}",
+                soft_wrap=True,
+                markup=False,
+            )
+    if found[0] is None or found[1] is None:
+        return []
+    parts = parting(found[0], found[1])
+    if parts:
+        console.print("Where their profiles part:", style="bold")
+    for name, left, right in parts:
+        console.print(f"  {name}", markup=False)
+        console.print(f"    {one.name}: {left}", soft_wrap=True, markup=False)
+        console.print(f"    {other.name}: {right}", soft_wrap=True, markup=False)
+    return parts
 
 
 def show(one: Side, other: Side, console: Console) -> None:

@@ -14,7 +14,7 @@ from harness import paths
 from harness.contributions import registry
 from harness.contributions.record import Contribution
 from toolkit.core.errors import UsageError
-from toolkit.core.hashing import files_of
+from toolkit.core.hashing import files_of, without_declarations
 from toolkit.core.settings import HOOK_NAMES, REFERENCE_NAME
 
 README = Path(__file__).parent / "scaffolds" / "copy" / "README.md"
@@ -64,7 +64,8 @@ def write_copy(folder: Path, name: str, source: Contribution, author: str) -> No
             target.write_text(itself.sub(rf"\g<before>{name}", text), "utf-8", newline="\n")
         elif not file.is_symlink():
             shutil.copyfile(file, target)
-    toml = (origin / CONFIG).read_text(encoding="utf-8")
+    # What the parent declares to do differently was measured of the parent.
+    toml = without_declarations((origin / CONFIG).read_bytes()).decode()
     values: dict[str, str | list[str]] = {
         "name": name,
         "authors": [author],

@@ -106,6 +106,19 @@ class ContributionFile(Record):
     mix: MixTable = MixTable()
     needs: NeedsTable = NeedsTable()
     gate: GateTable = GateTable()
+    differs: dict[str, str] = Field(
+        default={},
+        description="in what it behaves otherwise than the reference, each with the reason: "
+        '{ "training.noise" = "an offset for each channel: dark and bright pictures" }',
+    )
+
+    @field_validator("differs")
+    @classmethod
+    def _differences_say_why(cls, differs: dict[str, str]) -> dict[str, str]:
+        for name, reason in differs.items():
+            if len(reason.strip()) < REASON_LENGTH:
+                raise ValueError(f"{name} needs a reason of at least {REASON_LENGTH} characters")
+        return differs
 
     @field_validator("hooks")
     @classmethod

@@ -8,6 +8,8 @@ from functools import cache
 
 from harness.gate import probes
 from harness.gate.probe import Probe
+from harness.gate.profile.catalogue import PROPERTIES
+from harness.gate.profile.property import Property
 from toolkit.core.errors import UsageError
 
 
@@ -20,17 +22,19 @@ def all_probes() -> tuple[Probe, ...]:
     return tuple(sorted(found, key=lambda probe: probe.id))
 
 
-def choose(ids: tuple[str, ...]) -> tuple[Probe, ...]:
-    """Return the probes with these ids; none means all.
+def choose(ids: tuple[str, ...]) -> tuple[Probe | Property, ...]:
+    """Return the probes and properties with these ids, in any case; none means all.
 
     Raises:
-        UsageError: There is no such probe.
+        UsageError: There is no such probe or property.
     """
-    wanted = {i.upper() for i in ids}
-    unknown = wanted - {probe.id for probe in all_probes()}
+    every: tuple[Probe | Property, ...] = (*all_probes(), *PROPERTIES)
+    known = {one.id.upper(): one for one in every}
+    wanted = [i.upper() for i in ids]
+    unknown = [i for i in ids if i.upper() not in known]
     if unknown:
         raise UsageError(
             f"There is no probe {', '.join(sorted(unknown))}.",
-            fix="`nox -s explain` lists the probes, HUB-C00 and up.",
+            fix="`nox -s explain` lists probes (HUB-C00) and properties (training.noise).",
         )
-    return tuple(probe for probe in all_probes() if not wanted or probe.id in wanted)
+    return tuple(one for key, one in known.items() if not wanted or key in wanted)

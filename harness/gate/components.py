@@ -112,18 +112,24 @@ class Workshop:
             ).eval()
 
     def tiny(
-        self, spy: Spy, *, constant: bool = False, **scheduler: Any
+        self,
+        spy: Spy,
+        *,
+        constant: bool = False,
+        text_encoder: nn.Module | None = None,
+        **scheduler: Any,
     ) -> StableDiffusionPipeline:
         """Return a pipeline of the random U-Net and the known VAE, watched by ``spy``.
 
         Args:
             spy: Watches U-Net, VAE and text encoder.
             constant: Give every picture the same latents.
+            text_encoder: Another one in place of the base's, of which a copy is used.
             scheduler: Entries of the scheduler's configuration to change.
         """
         unet = copy.deepcopy(self._unet)
         unet.spy = spy
-        text_encoder = copy.deepcopy(self.base.text_encoder)
+        text_encoder = copy.deepcopy(text_encoder or self.base.text_encoder)
         spy.watch_text_encoder(text_encoder, self.base.tokenizer)
         return with_models(
             self.base,

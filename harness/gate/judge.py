@@ -8,6 +8,7 @@ from typing import Any
 from harness.contributions.record import ContributionFile
 from harness.gate.places import Finder
 from harness.gate.probe import DoesNotApply, Probe, Symptom
+from harness.gate.profile.property import FOLLOWS, Property
 from harness.gate.records import GateFinding, ProbeOutcome
 
 
@@ -28,7 +29,7 @@ def judge(probe: Probe, seen: Any, finder: Finder, file: ContributionFile) -> Pr
 
 
 def outcome(
-    probe: Probe, state: Any, note: str = "", findings: tuple[GateFinding, ...] = ()
+    probe: Probe | Property, state: Any, note: str = "", findings: tuple[GateFinding, ...] = ()
 ) -> ProbeOutcome:
     """Name the probe and its state."""
     return ProbeOutcome(
@@ -50,19 +51,41 @@ def finding(probe: Probe, symptom: Symptom, finder: Finder) -> GateFinding:
     )
 
 
-def folded(outcomes: Iterable[ProbeOutcome], probes: Sequence[Probe]) -> tuple[ProbeOutcome, ...]:
-    """Mark findings that follow from another probe's error, so that the cause stands out."""
+def folded(
+    outcomes: Iterable[ProbeOutcome], probes: Sequence[Probe | Property]
+) -> tuple[ProbeOutcome, ...]:
+    """Mark findings that follow from another one, so that the cause stands out.
+
+    What follows from a declared difference is declared with it, and what follows from a difference
+    that may be declared is no worse than that.
+    """
     ordered = tuple(outcomes)
-    failed = {o.probe for o in ordered if o.state == "failed"}
     because: Mapping[str, tuple[str, ...]] = {probe.id: probe.because for probe in probes}
-    return tuple(_folded(o, failed, because) for o in ordered)
+    while True:  # what follows from a follower is one, too
+        causes = {
+            o.probe: o.state
+            for o in ordered
+            if o.state in ("failed", "declared") or (o.state == "hint" and o.difference)
+        }
+        after = tuple(_folded(o, causes, because) for o in ordered)
+        if after == ordered:
+            return after
+        ordered = after
 
 
 def _folded(
-    one: ProbeOutcome, failed: set[str], because: Mapping[str, tuple[str, ...]]
+    one: ProbeOutcome, causes: Mapping[str, str], because: Mapping[str, tuple[str, ...]]
 ) -> ProbeOutcome:
-    cause = next((c for c in because.get(one.probe, ()) if c in failed and c != one.probe), None)
-    if cause is None or not one.findings:
+    found = [c for c in because.get(one.probe, ()) if c in causes and c != one.probe]
+    if not found or not one.findings:
         return one
-    findings = tuple(f.model_copy(update={"because_of": cause}) for f in one.findings)
-    return one.model_copy(update={"findings": findings})
+    undeclared = [c for c in found if causes[c] != "declared"]
+    if undeclared:
+        milder = bool(one.difference) and all(causes[c] == "hint" for c in undeclared)
+        update = {"because_of": undeclared[0], **({"severity": "hint"} if milder else {})}
+        findings = tuple(f.model_copy(update=update) for f in one.findings)
+        return one.model_copy(
+            update={"findings": findings, **({"state": "hint"} if milder else {})}
+        )
+    note = f"{FOLLOWS}{found[0]}"
+    return one.model_copy(update={"state": "declared", "note": note, "findings": ()})

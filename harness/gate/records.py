@@ -10,7 +10,7 @@ from harness.protocol.row import GateSummary
 from toolkit.core.record import Record
 
 Severity = Literal["error", "hint"]
-State = Literal["passed", "failed", "hint", "exempt", "not applicable", "not run"]
+State = Literal["passed", "declared", "failed", "hint", "exempt", "not applicable", "not run"]
 
 
 class GateFinding(Record):
@@ -32,7 +32,12 @@ class ProbeOutcome(Record):
     probe: str
     title: str
     state: State
-    note: str = Field(default="", description="the reason when it was exempt or did not apply")
+    note: str = Field(
+        default="", description="why it was exempt, did not apply, or differs as declared"
+    )
+    difference: str = Field(
+        default="", description="of a property: what was measured, beside the reference's"
+    )
     findings: tuple[GateFinding, ...] = ()
 
 

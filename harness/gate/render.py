@@ -63,6 +63,7 @@ def summary_line(report: GateReport) -> str:
         f"{states.count(state)} {word}"
         for state, word in (
             ("passed", "passed"),
+            ("declared", "different as declared"),
             ("failed", "failed"),
             ("hint", "with hints"),
             ("exempt", "exempt"),

@@ -100,7 +100,6 @@ class Odd:
         caption: Its caption, as bytes when that is what is odd.
         wanted: Right caption.
         top, bottom: Mean colour of the upper and the lower half, -1 to 1; None if anything goes.
-        must: Whether a contribution has to cope with it; otherwise it is a hint.
         options: For Pillow's ``save``.
     """
 
@@ -111,7 +110,6 @@ class Odd:
     wanted: str = "a card"
     top: tuple[float, float, float] | None = None
     bottom: tuple[float, float, float] | None = None
-    must: bool = True
     options: Callable[[], dict[str, object]] = dict
 
     def write(self, folder: Path) -> None:
@@ -138,7 +136,6 @@ ODDITIES: tuple[Odd, ...] = (
     Odd("a palette", palette, top=GREEN),
     Odd("grey pixels", lambda: Image.new("L", (80, 80), 255), top=WHITE),
     Odd("an alpha channel", cut_off, bottom=GREEN),
-    Odd("transparent pixels with a colour underneath", cut_off, top=WHITE, must=False),
     Odd(
         "a camera's turn in its EXIF tag",
         turned,
@@ -146,7 +143,6 @@ ODDITIES: tuple[Odd, ...] = (
         top=RED,
         options=exif_turn,
     ),
-    Odd("16 bits per pixel", grey16, top=(0.0, 0.0, 0.0), must=False),
     Odd("CMYK", lambda: plain().convert("CMYK"), "one.jpg", top=GREEN),
     Odd("a single pixel", lambda: Image.new("RGB", (1, 1), (0, 255, 0)), top=GREEN),
     Odd("a very wide shape", lambda: Image.new("RGB", (900, 60), (0, 255, 0)), top=GREEN),

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import torch
 from diffusers import UNet2DConditionModel
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionOutput
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
@@ -33,6 +34,9 @@ class UNetCall:
     output_dtype: torch.dtype | None = None
     output_grad: Tensor | None = None  # (B, 4, h, w)
     output: Tensor | None = None  # (B, 4, h, w)
+    miss: Tensor | None = None  # (B, 4, h, w) by how much a stand-in's answer is wrong
+    autocast: bool = False
+    besides: tuple[str, ...] = ()  # names of further arguments that are not None
     place: str | None = None
 
 
@@ -63,6 +67,8 @@ class OptimizerStep:
 
 # What the U-Net shall answer: gets the call and the U-Net's own output, returns another output.
 Answering = Callable[[UNetCall, Tensor], Tensor]
+# The same in the U-Net's place, which then computes nothing.
+StandIn = Callable[[UNetCall], Tensor]
 
 
 @dataclass
@@ -165,6 +171,7 @@ class SpiedUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers has no
     """A real U-Net that tells its spy what it is asked, and may answer something else."""
 
     spy: Spy | None = None
+    stand_in: StandIn | None = None
 
     def forward(
         self,
@@ -175,6 +182,11 @@ class SpiedUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers has no
         **kwargs: Any,
     ) -> Any:
         """Do what a U-Net does, watched."""
+        besides = tuple(name for name, value in kwargs.items() if given(name, value))
+        stand_in = self._stand_in(sample, timestep, encoder_hidden_states, besides)
+        if stand_in is not None:
+            whole = kwargs.get("return_dict", True)
+            return UNet2DConditionOutput(stand_in) if whole else (stand_in,)
         result = super().forward(sample, timestep, encoder_hidden_states, *args, **kwargs)
         is_tuple = isinstance(result, tuple)
         output = result[0] if is_tuple else result.sample
@@ -187,17 +199,40 @@ class SpiedUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers has no
         return result
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def _stand_in(
+        self,
+        sample: Tensor,
+        timestep: Tensor | float,
+        states: Tensor,
+        besides: tuple[str, ...],
+    ) -> Tensor | None:
+        if self.stand_in is None:
+            return None
+        call = UNetCall(
+            after_steps=0,
+            sample=sample.detach().float().clone(),
+            timesteps=timesteps_of(sample, timestep),
+            states=states.detach().float().clone(),
+            grad_enabled=torch.is_grad_enabled(),
+            sample_requires_grad=sample.requires_grad,
+            training=self.training,
+            output_dtype=sample.dtype,
+            autocast=torch.is_autocast_enabled("cpu"),
+            besides=besides,
+        )
+        return self.stand_in(call)
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def _tell(
         self, sample: Tensor, timestep: Tensor | float, states: Tensor, output: Tensor
     ) -> Tensor | None:
         spy = self.spy
         if spy is None:
             return None
-        timesteps = torch.as_tensor(timestep).detach().reshape(-1).expand(len(sample)).clone()
         call = UNetCall(
             after_steps=len(spy.rounds),
             sample=sample.detach().float().clone(),
-            timesteps=timesteps,
+            timesteps=timesteps_of(sample, timestep),
             states=states.detach().float().clone(),
             grad_enabled=torch.is_grad_enabled(),
             sample_requires_grad=sample.requires_grad,
@@ -217,3 +252,13 @@ class SpiedUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers has no
 
             leaving.register_hook(keep)  # type: ignore[no-untyped-call]
         return answer
+
+
+def given(name: str, value: object) -> bool:
+    """Tell whether an argument of the U-Net changes its answer."""
+    return name != "return_dict" and value is not None and value != {}
+
+
+def timesteps_of(sample: Tensor, timestep: Tensor | float) -> Tensor:
+    """Return the timestep of each picture, (B,), whatever form the U-Net was told it in."""
+    return torch.as_tensor(timestep).detach().reshape(-1).expand(len(sample)).clone()

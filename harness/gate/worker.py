@@ -11,16 +11,17 @@ import importlib
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.contributions.registry import is_reference
-from harness.gate.catalogue import choose
+from harness.gate.catalogue import all_probes, choose
 from harness.gate.job import GateJob
 from harness.gate.judge import judge, outcome
 from harness.gate.probe import Probe
+from harness.gate.profile.property import Property, judge_property
 from harness.gate.records import ExperimentOutcome, GateFinding, ProbeOutcome
 from harness.sandbox.events import EventWriter, clean_json
 from harness.worker.hooks import Hooks, innermost, load_hooks
@@ -105,7 +106,9 @@ def prepare(job: GateJob) -> Context:
     return context
 
 
-def run_experiment(context: Context, name: str, probes: tuple[Probe, ...]) -> ExperimentOutcome:
+def run_experiment(
+    context: Context, name: str, probes: tuple[Probe | Property, ...]
+) -> ExperimentOutcome:
     """Run one experiment and the probes that read it; what it raises is a finding too."""
     mine = [probe for probe in probes if probe.experiment == name]
     applying = [probe for probe in mine if context.owns(*probe.owners)]
@@ -124,7 +127,12 @@ def run_experiment(context: Context, name: str, probes: tuple[Probe, ...]) -> Ex
             outcomes += [raised(error, name, context.hooks), *not_run(applying, name)]
         else:
             file = context.hooks.owner.file
-            outcomes += [judge(probe, seen, context.finder, file) for probe in applying]
+            outcomes += [
+                judge_property(one, seen, context.finder, file)
+                if isinstance(one, Property)
+                else judge(one, seen, context.finder, file)
+                for one in applying
+            ]
     return ExperimentOutcome(
         experiment=name,
         finished=True,
@@ -145,7 +153,7 @@ def raised(error: Exception, experiment: str, hooks: Hooks) -> ProbeOutcome:
 
 def crashed(experiment: str, what: str, where: str, fix: str | None) -> ProbeOutcome:
     """Return the finding of HUB-C00 for an experiment that did not come to its end."""
-    (probe,) = choose((RAISED,))
+    (probe,) = (one for one in all_probes() if one.id == RAISED)
     found = GateFinding(
         probe=probe.id,
         title=probe.title,
@@ -158,7 +166,7 @@ def crashed(experiment: str, what: str, where: str, fix: str | None) -> ProbeOut
     return outcome(probe, "failed", findings=(found,))
 
 
-def not_run(probes: list[Probe], experiment: str) -> list[ProbeOutcome]:
+def not_run(probes: Sequence[Probe | Property], experiment: str) -> list[ProbeOutcome]:
     """Say of each probe that its experiment did not come to its end."""
     note = f"the experiment {experiment!r} did not end ({RAISED})"
     return [outcome(probe, "not run", note) for probe in probes]

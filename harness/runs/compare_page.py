@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,8 +31,14 @@ class Side:
     base: list[Path]
 
 
-def write_compare_page(path: Path, one: Side, other: Side, track: Track) -> None:
-    """Write the page."""
+def write_compare_page(
+    path: Path,
+    one: Side,
+    other: Side,
+    track: Track,
+    parts: Sequence[tuple[str, str, str]] = (),
+) -> None:
+    """Write the page; ``parts`` are property and both sides' numbers where profiles part."""
     prompts = [
         {
             "text": prompt.text,
@@ -54,6 +61,7 @@ def write_compare_page(path: Path, one: Side, other: Side, track: Track) -> None
         one=one.row,
         other=other.row,
         track=track.file,
+        parts=parts,
         verdict=compare_pair(one.row, other.row),
         lines=figure_lines(
             one.row.base, [s.own for s in one.row.scores], [s.own for s in other.row.scores]

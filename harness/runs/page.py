@@ -13,7 +13,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from harness.contributions.record import Contribution
 from harness.errors import Finding
+from harness.gate.profile.summary import differences, what_it_does_differently
 from harness.gate.records import GateReport
 from harness.protocol.figure_table import figure_lines
 from harness.protocol.row import Row
@@ -46,14 +48,21 @@ def write_page(
     columns: Columns,
     track: Track,
     report: GateReport | None = None,
+    contribution: Contribution | None = None,
 ) -> None:
     """Write the page of one run."""
+    differently = (
+        what_it_does_differently(contribution, differences(report))
+        if contribution is not None and report is not None
+        else []
+    )
     text = render(
         Path(__file__).parent / "templates" / "page.html",
         row=row,
         track=track.file,
         findings=findings,
         report=report,
+        differences=differently,
         columns=[(title, [data_url(file) for file in files]) for title, files in columns],
         neighbours=neighbours(row),
         lines=figure_lines(

@@ -260,7 +260,8 @@ def publish(
     atomic.write_text(attempt.folder / PARTS_FILE, json.dumps(attempt.parts, indent=1))
     if columns:
         write_sheet(attempt.folder, columns, attempt.track.file)
-    write_page(attempt.folder / PAGE_FILE, row, findings, columns, attempt.track, report)
+    one = attempt.contribution
+    write_page(attempt.folder / PAGE_FILE, row, findings, columns, attempt.track, report, one)
 
 
 def log_curves(folder: Path, row: Row, attempts: Sequence[Attempt]) -> None:

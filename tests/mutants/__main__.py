@@ -3,7 +3,8 @@
     python -m tests.mutants.__main__              all of them, 7 minutes of one core
     python -m tests.mutants.__main__ NAME ...     these only; the others keep what is written
 
-It writes docs/gate/matrix.json and matrix.md, and exits with 1 when a mutant escapes or a right
+It writes docs/gate/matrix.json and matrix.md, then one_line.json and one_line.md (see
+``one_line_matrix``), and exits with 1 when a mutant escapes or a right
 contribution is accused.
 """
 
@@ -207,7 +208,12 @@ def main(argv: Sequence[str] | None = None) -> int:
                 print(f"       {found.severity} {found.probe} {found.observed} | {found.where}")
         if not options.dry:
             write(entries)
-    return 0 if all(e["good"] for e in entries.values()) else 1
+    good = all(e["good"] for e in entries.values())
+    if not options.names and not options.dry:
+        from tests.mutants import one_line_matrix
+
+        good &= one_line_matrix.main([]) == 0
+    return 0 if good else 1
 
 
 def write(entries: dict[str, dict[str, Any]]) -> None:

@@ -1,7 +1,7 @@
 """The contributions of the matrix: one Python file each, in tests/fixtures/gate/.
 
 ``mutants/`` hold one fault each and name the probe meant for it (``CAUGHT_BY``); ``unusual/`` are
-correct and must raise no error; what they declare exempt stands in ``EXEMPT``.
+correct and must raise no error; what they declare stands in ``EXEMPT`` and ``DIFFERS``.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from toolkit.core.settings import HOOK_NAMES, HookName
 
 FOLDER = paths.ROOT / "tests" / "fixtures" / "gate"
 KINDS = ("mutants", "unusual")
+DECLARATIONS = ("CAUGHT_BY", "EXEMPT", "DIFFERS")
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def read(path: Path) -> Fixture:
     hooks = []
     for node in tree.body:
         names = [t.id for t in getattr(node, "targets", []) if isinstance(t, ast.Name)]
-        if isinstance(node, ast.Assign) and names and names[0] in ("CAUGHT_BY", "EXEMPT"):
+        if isinstance(node, ast.Assign) and names and names[0] in DECLARATIONS:
             declared[names[0]] = ast.literal_eval(node.value)
         hooks += [name for name in names if name in HOOK_NAMES]
         if isinstance(node, ast.FunctionDef) and node.name in HOOK_NAMES:
@@ -82,6 +83,7 @@ def read(path: Path) -> Fixture:
             "summary": summary.ljust(10, "."),
             "hooks": tuple(hooks),
             "gate": {"exempt": declared.get("EXEMPT", {})},
+            "differs": declared.get("DIFFERS", {}),
         }
     )
     return Fixture(

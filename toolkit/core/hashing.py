@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,10 @@ IGNORED_NAMES = frozenset({"__pycache__", ".DS_Store", "Thumbs.db"})
 # For readers: its words and its table of results may change without a new run. HUB233 keeps code
 # from reading it.
 README = "README.md"
+
+# What a contribution says of itself in its [differs] table changes no run: the gate compares it
+# with what it measures, and nothing else reads it.
+DESCRIPTION, DECLARATIONS = "contribution.toml", "differs"
 
 
 def files_of(folder: Path) -> Iterator[Path]:
@@ -26,6 +32,8 @@ def files_of(folder: Path) -> Iterator[Path]:
 def content_hash(folder: Path) -> str:
     """Return ``sha256:...`` over the names and bytes of a folder's files but its README.md.
 
+    The ``[differs]`` table of a contribution.toml counts as little as the README.
+
     Names and contents only: a clone, a copy or another file system gives the same hash. Text is
     hashed with Unix line ends, so a checkout on Windows does too.
     """
@@ -37,5 +45,25 @@ def content_hash(folder: Path) -> str:
         data = path.read_bytes()
         if b"\0" not in data:
             data = data.replace(b"\r\n", b"\n")
+        if name == DESCRIPTION:
+            data = without_declarations(data)
         digest.update(f"{name}\0{hashlib.sha256(data).hexdigest()}\n".encode())
     return f"sha256:{digest.hexdigest()}"
+
+
+def without_declarations(data: bytes) -> bytes:
+    """Return a contribution.toml without its ``[differs]`` table, with Unix line ends.
+
+    All of it is returned where cutting out the lines from ``[differs]`` to the next table would
+    take something else along, as it would where they stand inside a text of several lines.
+    """
+    table = re.compile(rb"\n*^\[differs\][^\n]*\n(?:(?!\[)[^\n]*(?:\n|\Z))*", re.MULTILINE)
+    shorter, count = table.subn(b"\n", data)
+    if count != 1:
+        return data
+    try:
+        whole, rest = tomllib.loads(data.decode()), tomllib.loads(shorter.decode())
+    except ValueError:
+        return data
+    whole.pop(DECLARATIONS, None)
+    return shorter if rest == whole else data

@@ -91,6 +91,37 @@ def exemption(folder: Folder) -> Iterator[Problem]:
             )
 
 
+@rule("HUB109", "A declared difference names no property")
+def declared_differences(folder: Folder) -> Iterator[Problem]:
+    """What [differs] names is a property that the gate measures, and that can be meant."""
+    differs = folder.document.values.get("differs", {})
+    if not isinstance(differs, dict) or not differs:
+        return
+    from harness.gate.profile.catalogue import PROPERTIES
+
+    properties = {prop.id: prop for prop in PROPERTIES}
+    free = tuple(prop.id for prop in PROPERTIES if not prop.never)
+    hooks = folder.document.values.get("hooks", ())
+    for name in differs:
+        line = folder.toml_line("differs", name)
+        if name not in properties:
+            yield Problem(f"There is no property {name!r}.", suggestion(name, free), TOML, line)
+        elif properties[name].never:
+            yield Problem(
+                f"{name} cannot be declared: {properties[name].never}",
+                f"Mend what differs; `nox -s explain -- {name}` shows how.",
+                TOML,
+                line,
+            )
+        elif properties[name].hook not in hooks:
+            yield Problem(
+                f"{name} is measured of {properties[name].hook}, which is the reference's here.",
+                "Take the line out: settings need no declaration.",
+                TOML,
+                line,
+            )
+
+
 @rule("HUB108", "A recipe cannot be put together")
 def mix(folder: Folder) -> Iterator[Problem]:
     """A recipe takes hooks from contributions that have them."""

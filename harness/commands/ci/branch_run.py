@@ -18,10 +18,12 @@ from harness.contributions.registry import control_names
 from harness.protocol.row import Row
 from harness.protocol.row_files import read_row
 from harness.runs.folders import PAGE_FILE, ROW_FILE, SHEET_FILE
+from harness.runs.steps.gate import GATE_RUNS, REPORT_FILE
 from toolkit.core.errors import ResultFileError, UsageError
 from toolkit.core.git import Blob, Repository
 from toolkit.core.settings import REFERENCE_NAME
 
+GATE_FILE = "gate.json"  # what the gate says of it, beside the row
 KEPT = (ROW_FILE, PAGE_FILE, SHEET_FILE)
 
 
@@ -106,6 +108,10 @@ def run_on_track(
         raise ResultFileError(
             f"{name} left no row for the board of {track}.", fix="Its output above says why."
         )
+    reports = (hub / "runs" / GATE_RUNS / name).glob(f"*/{REPORT_FILE}")
+    judged = max(reports, key=lambda path: path.stat().st_mtime_ns, default=None)
+    if judged is not None:
+        kept[GATE_FILE] = judged
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     for file, source in kept.items():

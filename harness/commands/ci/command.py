@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import paths
-from harness.commands.ci.summary import publish, refused_section, row_section, set_output
+from harness.commands.ci.summary import (
+    differences_section,
+    publish,
+    refused_section,
+    row_section,
+    set_output,
+)
 from toolkit.core.errors import UsageError
 from toolkit.core.git import Repository
 
@@ -101,8 +107,10 @@ def run_run(args: argparse.Namespace) -> int:
 
 def run_one(args: argparse.Namespace, name: str) -> int:
     """Run one contribution of a commit and say how it went."""
-    from harness.commands.ci.branch_run import run_from_commit
+    from harness.commands.ci.branch_run import GATE_FILE, run_from_commit
+    from harness.gate.profile.summary import differences
     from harness.protocol.track import DEFAULT_TRACK, load_track, track_names
+    from harness.runs.steps.gate import read_report
 
     options = ["--seeds", args.seeds] if args.seeds else []
     tracks = args.track or [DEFAULT_TRACK]
@@ -116,6 +124,9 @@ def run_one(args: argparse.Namespace, name: str) -> int:
     )
     for row in rows:
         publish(row_section(row))
+        report = read_report(out / row.track / name / GATE_FILE)
+        if report is not None:
+            publish(differences_section(differences(report)))
         print(f"{name} on {row.track}: {row.status}. See {args.out / row.track / name}")
     return exit_code(rows)
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import Finding
+from harness.gate.profile.summary import LINES, Difference
 from harness.protocol.row import Row
 from toolkit.core.errors import HubError, UsageError
 
@@ -47,6 +48,17 @@ def row_section(row: Row) -> str:
     if error.log_tail:
         lines += ["", "<pre>", *(plain(line) for line in error.log_tail), "</pre>"]
     return "\n".join(lines)
+
+
+def differences_section(found: Sequence[Difference]) -> str:
+    """Return what a contribution was measured to do differently, in five lines at most."""
+    lines = [one.line() for one in found[:LINES]]
+    if len(found) > LINES:
+        rest = ", ".join(one.property for one in found[LINES - 1 :])
+        lines[LINES - 1] = f"And {len(found) - LINES + 1} more: {rest}."
+    if not lines:
+        lines = ["Nothing that the gate measures: it behaves as the reference."]
+    return "\n".join(["#### What it does differently", "", *(f"- {plain(line)}" for line in lines)])
 
 
 def refused_section(error: HubError) -> str:

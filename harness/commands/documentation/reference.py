@@ -18,6 +18,7 @@ from harness.check.rules import RULES
 from harness.commands.documentation.docstrings import markdown
 from harness.contributions.record import ContributionFile, GateTable, MixTable, NeedsTable
 from harness.gate.catalogue import all_probes
+from harness.gate.profile import page as properties
 from toolkit.core import atomic, reporting, settings
 from toolkit.core.peft_methods import METHODS
 from toolkit.core.record import Record
@@ -76,6 +77,8 @@ def pages() -> dict[Path, str]:
         "probes": all_probes(),
     }
     return {
+        properties.PAGE: properties.page(),
+    } | {
         FOLDER / name: made.get_template(name).render(values).rstrip() + "\n"
         for name in ("hooks.md", "settings.md", "checks.md")
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,12 +67,18 @@ class Recorder:
 
 
 def attach(
-    context: Context, pipeline: StableDiffusionPipeline, hooks: Hooks | None = None, seed: int = 3
+    context: Context,
+    pipeline: StableDiffusionPipeline,
+    hooks: Hooks | None = None,
+    seed: int = 3,
+    config: LoraConfig | None = None,
 ) -> nn.Module:
     """Call ``make_lora``."""
     hooks = hooks or context.hooks
     seed_everything(seed)
-    adapter: nn.Module = hooks.call("make_lora", pipeline=pipeline, config=context.lora_config())
+    adapter: nn.Module = hooks.call(
+        "make_lora", pipeline=pipeline, config=config or context.lora_config()
+    )
     check_adapter(adapter, hooks.origins["make_lora"].path)
     return adapter
 
@@ -84,14 +91,19 @@ def train(
     config: TrainConfig,
     reporter: Any,
     hooks: Hooks | None = None,
+    before: Callable[[], object] | None = None,
 ) -> tuple[float, ...]:
     """Call ``train`` as a run does, and return its losses.
+
+    ``before`` is called when the generators have been seeded.
 
     Raises:
         HookResultError: It returned no TrainResult.
     """
     hooks = hooks or context.hooks
     seed_everything(config.seed)
+    if before is not None:
+        before()
     result = hooks.call(
         "train",
         pipeline=pipeline,

@@ -11,15 +11,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from harness.gate.experiments.dataset import DatasetSeen
-    from harness.gate.records import Severity
 
 probe = probes_of("dataset", "make_dataset", owners=("make_dataset",))
-
-
-RARE = "Such files are rare; those that come are learnt with wrong colours."
-RARE_FIX = (
-    '16 bits: divide by 257 before convert("RGB"). Transparency: alpha_composite onto white first.'
-)
 
 
 @probe(
@@ -33,14 +26,12 @@ def odd_pictures(seen: DatasetSeen) -> Iterator[Symptom]:
     # Go through the zoo: what was raised, and which colours came out.
     for one in seen.oddities:
         odd = one.odd
-        severity: Severity | None = None if odd.must else "hint"
         if one.fault:
-            yield Symptom(f"A picture with {odd.title}: {one.fault}", severity=severity)
+            yield Symptom(f"A picture with {odd.title}: {one.fault}")
         elif one.caption.strip() != odd.wanted or one.caption != one.caption.strip():
             yield Symptom(
                 f"A picture with {odd.title}: the caption is {one.caption!r}, not {odd.wanted!r}.",
                 fix='path.read_text(encoding="utf-8-sig").strip()',
-                severity=severity,
             )
         else:
             for half, found, wanted in (
@@ -51,9 +42,6 @@ def odd_pictures(seen: DatasetSeen) -> Iterator[Symptom]:
                     yield Symptom(
                         f"A picture with {odd.title}: its {half} half has the mean colour {found} "
                         f"(red, green, blue, -1 to 1); a viewer shows {wanted}.",
-                        severity=severity,
-                        meaning="" if odd.must else RARE,
-                        fix="" if odd.must else RARE_FIX,
                     )
 
 

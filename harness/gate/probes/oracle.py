@@ -9,7 +9,6 @@ from harness.gate.probe import DoesNotApply, Symptom, probes_of
 
 if TYPE_CHECKING:
     from harness.gate.experiments.oracle import OracleSeen
-    from harness.gate.experiments.velocity import VelocitySeen
 
 probe = probes_of("oracle", "train")
 
@@ -96,34 +95,6 @@ def grads_zeroed(seen: OracleSeen) -> Iterator[Symptom]:
             f"Two steps after the last wrong answer the gradient norm is still {after:.3g} (it was "
             f"{before:.3g}), although the loss is flat.",
             place=seen.spy.rounds[EXACT_AGAIN[-1]][0].place,
-        )
-
-
-@probe(
-    "HUB-C30",
-    "The base's prediction type is ignored",
-    experiment="velocity",
-    severity="hint",
-    owners=("train",),
-    calls=("mse_loss", "prediction_type", "target"),
-    because=("HUB-C14", "HUB-C05"),
-)
-def velocity(seen: VelocitySeen) -> Iterator[Symptom]:
-    """With a base that predicts the velocity, the loop follows or refuses."""
-    # Let the U-Net predict the velocity exactly: the loss may not pull it away.
-    if seen.refused:
-        return
-    if seen.exact is None or seen.missed is None:
-        raise DoesNotApply("no gradient reached the U-Net's output")
-    exact, missed = seen.losses
-    if exact is not None and missed and abs(exact) < 0.05 * missed:
-        return  # an absolute error: no loss, but a slope at every distance
-    if seen.exact > 0.2 * seen.missed:
-        yield Symptom(
-            "The scheduler of the base says prediction_type = v_prediction, but the loss pulls the "
-            f"U-Net away from the velocity, with {seen.exact / seen.missed:.2g} times the slope of "
-            "an answer that is wrong by 1.",
-            place=seen.place,
         )
 
 

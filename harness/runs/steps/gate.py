@@ -18,7 +18,7 @@ from harness import paths
 from harness.contributions.record import Contribution
 from harness.contributions.registry import is_reference
 from harness.errors import GateError
-from harness.gate.catalogue import all_probes, choose
+from harness.gate.catalogue import choose
 from harness.gate.experiments import EXPERIMENTS
 from harness.gate.job import GateJob
 from harness.gate.judge import folded
@@ -168,7 +168,7 @@ class GateRun:
             outcomes = [passed, *outcomes]
         return GateReport(
             contribution=self.contribution.name,
-            outcomes=folded(sorted(outcomes, key=lambda o: o.probe), all_probes()),
+            outcomes=folded(sorted(outcomes, key=lambda o: o.probe), choose(())),
             cpu_seconds={line.experiment: round(line.cpu_seconds, 2) for line in self.done},
             wall_seconds=round(time.monotonic() - self.began, 2),
             log_tail=self.log_tail,
@@ -258,6 +258,7 @@ def gate_folder(contribution: Contribution, reference: Contribution, track: Trac
     """Return the folder of the gate's report, named by all that the report depends on."""
     parts = [
         contribution.content_hash,
+        repr(sorted(contribution.file.differs.items())),  # no part of the hash
         reference.content_hash,
         track.protocol_hash(),
         hashlib.sha256(LOCK.read_bytes()).hexdigest(),

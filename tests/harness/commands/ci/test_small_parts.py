@@ -8,7 +8,8 @@ import pytest
 
 from harness import paths
 from harness.commands.ci.substance import nearest
-from harness.commands.ci.summary import plain, row_section, set_output
+from harness.commands.ci.summary import differences_section, plain, row_section, set_output
+from harness.gate.profile.summary import Difference
 from tests.harness.support import example_row
 from toolkit.core.errors import UsageError
 
@@ -81,3 +82,16 @@ def test_one_output_cannot_set_another(tmp_path, monkeypatch):
         set_output("names", "[]\nevil=1")
     set_output("names", "[]")
     assert (tmp_path / "output").read_text() == "names=[]\n"
+
+
+def test_the_summary_says_in_five_lines_what_is_different_and_lets_no_markup_through():
+    found = [
+        Difference(property=f"training.p{i}", measured="mean 1 (reference: 0)", why="<b>mine</b>")
+        for i in range(7)
+    ]
+    lines = differences_section(found).splitlines()[2:]
+    assert len(lines) == 5
+    assert "<b>" not in lines[0]
+    assert lines[0].startswith("- training&#46;p0&#58; mean 1")
+    assert "And 3 more" in lines[4]
+    assert "as the reference" in differences_section(())
