@@ -32,7 +32,7 @@ def measure(runs: Path) -> dict[str, Any]:
     rows = sorted(runs.glob("*/*/*/row.json"))
     found = [one for path in rows if (one := one_run(path.parent))]
     gates = list(gate_seconds(runs))
-    whole = [path for path in rows if not (path.parent / "train").exists()]  # of all seeds together
+    whole = [path for path in rows if (path.parent / "again").is_dir()]  # of all seeds
     if not found or not gates or not whole:
         raise UsageError(
             f"There is no finished run of all seeds in {runs}.",
@@ -52,21 +52,22 @@ def measure(runs: Path) -> dict[str, Any]:
 
 def one_run(folder: Path) -> dict[str, float] | None:
     """Return what one run took per training and per scoring; None where it trained nothing."""
-    train, score = read_spent(folder / "train"), read_spent(folder / "score")
-    seeds = len(list((folder / "train").glob("seed-*")))
+    train, score = (
+        [one for path in folder.glob(f"{kind}/seed-*") if (one := read_spent(path))]
+        for kind in ("train", "score")
+    )
     try:
         row = read_row(folder / "row.json")
     except ResultFileError:
         return None
-    if train is None or score is None or not seeds or row.costs is None or row.control:
+    if not train or not score or row.costs is None or row.control:
         return None
     spent = [one for path in folder.rglob("spent.json") if (one := read_spent(path.parent))]
-    again = 1 if row.determinism is not None else 0
     return {
-        "training_cpu_s": train.cpu_s / (seeds + again),
-        "scoring_cpu_s": score.cpu_s / seeds,
-        "peak_memory_mib": max(train.peak_memory_bytes, score.peak_memory_bytes) / 2**20,
-        "run_folder_kib": kib(folder) / seeds,
+        "training_cpu_s": statistics.fmean(one.cpu_s for one in train),
+        "scoring_cpu_s": statistics.fmean(one.cpu_s for one in score),
+        "peak_memory_mib": max(one.peak_memory_bytes for one in (*train, *score)) / 2**20,
+        "run_folder_kib": kib(folder) / len(train),
         "workers": len(spent),
         "run_cpu_s": sum(one.cpu_s for one in spent),
     }

@@ -87,7 +87,7 @@ def one_training(layer: layers.LayerName, out: Path) -> Spent:
         resolution=64,
         steps=STEPS,
         batch_size=8,
-        seeds=(0,),
+        seed=0,
         prompts=("a sks robot",),
     )
     read = Answer.model_validate_json

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -14,7 +15,13 @@ from harness.board import calibration_page
 from harness.commands.isolation import add_isolation_arguments, settle
 from harness.contributions import registry
 from harness.protocol.track import DEFAULT_TRACK, Track, load_track
-from harness.runs.key import run_key
+from harness.runs.folders import BASE_RUNS, run_folder
+from harness.runs.graph.pool import carry_out
+from harness.runs.graph.task import Task
+from harness.runs.key import base_key, run_key, shared_parts
+from harness.runs.pipeline import study_task
+from harness.runs.steps.score import Scoring
+from harness.runs.steps.train import Training
 from harness.runs.studies.calibration import (
     FOLDER,
     REFERENCE,
@@ -23,9 +30,7 @@ from harness.runs.studies.calibration import (
     Variant,
     summarise,
 )
-from harness.sandbox.child import Child, run_children
-from harness.scoring.jobs import Entry, ScoreAnswer, ScoreJob
-from harness.worker.jobs import DELTA_FILE, Answer, TrainJob, seed_folder
+from harness.worker.jobs import TrainJob, seed_folder
 from toolkit.core import atomic
 from toolkit.core.errors import HubError
 from toolkit.core.progress import Progress, create_progress
@@ -70,16 +75,16 @@ def measure(
         HubError: A worker or scorer failed.
     """
     gains = {v.label: known for v, count in seeds.items() if (known := kept(track, v, count))}
-    waiting = [(variant, count) for variant, count in seeds.items() if variant.label not in gains]
-    while waiting:
-        now, waiting = waiting[:jobs], waiting[jobs:]
-        children = {variant: train_child(track, variant, count) for variant, count in now}
-        finish(list(children.values()), progress)
-        scorers = {variant: score_child(track, variant, count) for variant, count in now}
-        finish(list(scorers.values()), progress)
-        for variant, scorer in scorers.items():
+    missing = {v: count for v, count in seeds.items() if v.label not in gains}
+    base = base_of(track)
+    trained = {v: trainings(track, v, range(count)) for v, count in missing.items()}
+    scored = {v: scoring(track, v, trained[v], base) for v in missing}
+    carry_out(tasks_of(base, trained, scored, progress), jobs, progress)
+    for variant, scorer in scored.items():
+        if scorer.answer is not None:
             gains[variant.label] = gains_of(scorer)
             keep(track, variant, seeds[variant], gains[variant.label])
+    require_ended(base, trained, scored)
     return {variant.label: gains[variant.label] for variant in seeds}
 
 
@@ -87,8 +92,8 @@ def key_of(track: Track, variant: Variant, count: int) -> str:
     """Return what a variant's gains depend on, as a digest."""
     reference = registry.load_reference()
     budget = f"{variant.contribution().file.settings!r} {variant.budget(track.file.steps)}"
-    parts = run_key(reference, reference, track, tuple(range(count)), "cpu")
-    return hashlib.sha256(f"{parts} {budget}".encode()).hexdigest()
+    parts = run_key(reference, reference, track, "cpu")
+    return hashlib.sha256(f"{parts} {count} {budget}".encode()).hexdigest()
 
 
 def keep(track: Track, variant: Variant, count: int, gains: list[float]) -> None:
@@ -115,73 +120,88 @@ def folder_of(track: Track, variant: Variant) -> Path:
     return paths.RUNS / track.file.name / "calibration" / variant.contribution().name
 
 
-def train_child(track: Track, variant: Variant, count: int) -> Child[Answer]:
-    """Start one worker that trains a variant with seeds 0, 1, 2, ..."""
-    file, out = track.file, folder_of(track, variant) / "train"
-    job = TrainJob(
-        contribution=variant.contribution(),
-        reference=registry.load_reference(),
-        base_model=str(track.base_model),
-        out=out,
-        data_dir=track.train_dir,
-        resolution=file.resolution,
-        steps=variant.budget(file.steps),
-        batch_size=file.batch_size,
-        seeds=tuple(range(count)),
-        prompts=file.texts[:1],
-    )
-    label, limit = f"training {variant.label}", file.timeout_s * count
-    return Child(label, "harness.worker.main", job, out, limit, Answer.model_validate_json)
+def base_of(track: Track) -> Scoring:
+    """Describe the measurement of the untouched base, the one that runs use."""
+    key = base_key(track, shared_parts(track, "cpu"))
+    folder = run_folder(BASE_RUNS, track.file.name, key)
+    return Scoring(f"the base of {track.file.name}", track, folder)
 
 
-def score_child(track: Track, variant: Variant, count: int) -> Child[ScoreAnswer]:
-    """Start one scorer on everything that a variant trained."""
-    folder = folder_of(track, variant)
-    job = ScoreJob(
-        track=track.file,
-        base_model=str(track.base_model),
-        judge_dir=track.judge_dir,
-        train_dir=track.train_dir,
-        heldout_dir=track.heldout_dir,
-        contrast_dir=track.contrast_dir,
-        entries=tuple(
-            Entry(
-                label=variant.label,
-                seed=seed,
-                delta=seed_folder(folder / "train", seed) / DELTA_FILE,
-            )
-            for seed in range(count)
-        ),
-        out=folder / "score",
-    )
-    label = f"scoring {variant.label}"
-    return Child(label, "harness.scoring.main", job, job.out, 3600, ScoreAnswer.model_validate_json)
+def trainings(track: Track, variant: Variant, seeds: Iterable[int]) -> list[Training]:
+    """Describe the training of a variant with each seed."""
+    file, folder, found = track.file, folder_of(track, variant) / "train", []
+    for seed in seeds:
+        out = seed_folder(folder, seed)
+        job = TrainJob(
+            contribution=variant.contribution(),
+            reference=registry.load_reference(),
+            base_model=str(track.base_model),
+            out=out,
+            data_dir=out.with_name(f"{out.name}-pictures"),
+            resolution=file.resolution,
+            steps=variant.budget(file.steps),
+            batch_size=file.batch_size,
+            seed=seed,
+            prompts=file.texts[:1],
+            draws=False,
+        )
+        label = f"training {variant.label}, seed {seed}"
+        found.append(Training(label, job, track.train_dir, file.timeout_s, same_job=True))
+    return found
 
 
-def finish(children: list[Child[Answer]] | list[Child[ScoreAnswer]], progress: Progress) -> None:
-    """Follow children to their ends.
+def scoring(track: Track, variant: Variant, trained: list[Training], base: Scoring) -> Scoring:
+    """Describe one scorer on everything that a variant trained."""
+    label, folder = f"scoring {variant.label}", folder_of(track, variant) / "score"
+    pairs = tuple((one, None) for one in trained)
+    return Scoring(label, track, folder, base=base, trained=pairs, name=variant.label, fresh=True)
+
+
+def tasks_of(
+    base: Scoring,
+    trained: Mapping[Variant, list[Training]],
+    scored: Mapping[Variant, Scoring],
+    progress: Progress,
+) -> list[Task]:
+    """Return the graph."""
+    first = study_task("base", base, progress)
+    tasks = [first]
+    for variant, scorer in scored.items():
+        own = [study_task("train", one, progress) for one in trained[variant]]
+        tasks += [*own, study_task("score", scorer, progress, first, *own)]
+    return tasks
+
+
+def require_ended(
+    base: Scoring, trained: Mapping[Variant, list[Training]], scored: Mapping[Variant, Scoring]
+) -> None:
+    """Make sure that everything ended well.
 
     Raises:
-        HubError: One of them failed.
+        HubError: It names the first that did not.
     """
-    run_children(children, progress)
-    for child in children:
-        error = child.outcome.error if child.outcome else None
+    errors = [(one.label, one.error) for one in (base, *scored.values())]
+    errors += [
+        (one.label, one.outcome.error)
+        for all_of in trained.values()
+        for one in all_of
+        if one.outcome
+    ]
+    for label, error in errors:
         if error is not None:
-            raise HubError(f"{child.label}: {error.what}", where=error.where, fix=error.fix)
+            raise HubError(f"{label}: {error.what}", where=error.where, fix=error.fix)
 
 
-def gains_of(scorer: Child[ScoreAnswer]) -> list[float]:
+def gains_of(scorer: Scoring) -> list[float]:
     """Return the gains of a scoring, seed by seed.
 
     Raises:
         HubError: A figure is missing.
     """
-    answer = scorer.ended().answer
-    figures = [entry.figures for entry in answer.entries] if answer else []
+    figures = [entry.figures for entry in scorer.measured.entries]
     gains = [one.gain for one in figures if one is not None]
     if not gains or len(gains) != len(figures):
-        raise HubError(f"{scorer.label} left out a figure.", where=str(scorer.out))
+        raise HubError(f"{scorer.label} left out a figure.", where=str(scorer.folder))
     return gains
 
 

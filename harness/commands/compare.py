@@ -21,6 +21,7 @@ from harness.protocol.track import DEFAULT_TRACK, Track, load_track
 from harness.runs.compare_page import Side, write_compare_page
 from harness.runs.pipeline import Options, Run, run_contribution
 from harness.runs.steps.columns import scored_pictures
+from harness.worker.jobs import seed_folder
 from toolkit.core.errors import HubError, UsageError
 from toolkit.core.progress import Progress, create_progress
 
@@ -84,7 +85,7 @@ def side_of(contribution: Contribution, track: Track, options: Options, progress
             where=row.error.where if row.error else None,
             fix=f"nox -s contribution -- {contribution.name}",
         )
-    pictures = scored_pictures(finished.folder / "score")
+    pictures = scored_pictures(seed_folder(finished.folder / "score", row.scores[0].seed))
     return Side(row, pictures[contribution.name], pictures["base"])
 
 

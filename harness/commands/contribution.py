@@ -16,7 +16,6 @@ from harness.commands.isolation import add_isolation_arguments, settle
 from harness.commands.options import add_mix_arguments
 from harness.commands.seeds import DEVICES, chosen_seeds, parse_seeds
 from harness.commands.whole_board import add_board_arguments, run_board
-from harness.contributions import registry
 from harness.contributions.recipes.render import keep_command, show_origins
 from harness.contributions.record import Contribution
 from harness.contributions.registry import load_mixed
@@ -24,13 +23,18 @@ from harness.gate.catalogue import choose
 from harness.gate.render import render_report, summary_line
 from harness.protocol import row_files
 from harness.protocol.figures import Figures
-from harness.protocol.gate_track import gate_track
 from harness.protocol.next_step import draw_command
 from harness.protocol.row import Row
 from harness.protocol.track import DEFAULT_TRACK, Track, load_track
 from harness.runs.folders import PAGE_FILE, SHEET_FILE
-from harness.runs.pipeline import Options, Run, check, require_clean, run_contribution
-from harness.runs.steps.gate import run_gates
+from harness.runs.pipeline import (
+    Options,
+    Run,
+    check,
+    require_clean,
+    run_contribution,
+    run_gate,
+)
 from toolkit.core import atomic
 from toolkit.core.errors import UsageError
 from toolkit.core.progress import create_progress
@@ -131,17 +135,9 @@ def only_gate(
     if findings:
         console.print(render_text(findings), markup=False, soft_wrap=True)
     require_clean(contribution.name, findings)
-    reference = registry.load_reference()
     probes = tuple(probe.id for probe in choose(tuple(args.probe))) if args.probe else ()
     with create_progress(console) as progress:
-        (report,) = run_gates(
-            [contribution],
-            reference,
-            gate_track(track),
-            progress,
-            probes=probes,
-            fresh=args.fresh,
-        )
+        report = run_gate(contribution, track, progress, probes=probes, fresh=args.fresh)
     console.print(
         render_report(report, colour=wants_colour()), markup=False, soft_wrap=True, emoji=False
     )

@@ -19,15 +19,15 @@ from harness.commands.whole_board import (
     local_jobs,
     task_pattern,
 )
+from harness.runs.graph.pool import clock
 from harness.runs.many.choose import ALL, Choice, choose
 from harness.runs.many.estimates import typical
 from harness.runs.many.listener import Listener, Storing
-from harness.runs.many.local import run_local
 from harness.runs.many.plan import without_settled
 from harness.runs.many.queue import Planned
 from harness.runs.many.shard import cut, parse_shard
 from harness.runs.many.tasks import Task, TaskResult
-from harness.runs.many.view import Account, clock, create_view
+from harness.runs.many.view import Account, create_view
 from toolkit.core.errors import UsageError
 
 EXECUTORS = ("local", "shard", "ray")
@@ -132,6 +132,8 @@ def execute(
             account = Account(planned, cluster.places(planned))
             with create_view(console, account) as view:
                 return cluster.run(planned, storing(view, args))
+    from harness.runs.many.local import run_local  # with all that carries out runs
+
     with create_view(console, Account(planned, jobs)) as view:
         return run_local(planned, storing(view, args), jobs)
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -17,6 +16,10 @@ from harness.contributions import registry
 from harness.contributions.dependencies import require_installed
 from harness.contributions.record import Contribution
 from harness.protocol.track import DEFAULT_TRACK, Track, load_track
+from harness.runs.graph.pool import carry_out
+from harness.runs.pipeline import study_task
+from harness.runs.steps.score import Scoring
+from harness.runs.steps.train import Training
 from harness.runs.studies.rate_sweep import (
     RATES,
     Sweep,
@@ -30,10 +33,7 @@ from harness.runs.studies.rate_sweep import (
     sweep_file,
     with_rate,
 )
-from harness.sandbox.child import POLL_S, Child
-from harness.sandbox.files import ANSWER_FILE, JOB_FILE
-from harness.scoring.jobs import Entry, ScoreAnswer, ScoreJob
-from harness.worker.jobs import DELTA_FILE, Answer, TrainJob, seed_folder
+from harness.worker.jobs import TrainJob, seed_folder
 from toolkit.core import atomic
 from toolkit.core.errors import HubError
 from toolkit.core.progress import Progress, create_progress
@@ -110,13 +110,12 @@ def measure(
     missing = [rate for rate in rates if rate not in {one.learning_rate for one in kept}]
     folder = paths.RUNS / track.file.name / "sweep" / f"{contribution.name}-{subject[7:15]}"
     held_back = split(track.train_dir, folder / "pictures")
-    faults = train(contribution, track, missing, seeds, jobs, folder, progress)
-    trained = [rate for rate in missing if rate not in faults]
-    base_loss = known.base_loss if known and kept else 0.0
-    trials = [*kept, *(Trial(learning_rate=rate, fault=why) for rate, why in faults.items())]
-    if trained:
-        base_loss, scored = score(track, trained, seeds, folder, progress)
-        trials += scored
+    base_loss, trials = known.base_loss if known and kept else 0.0, list(kept)
+    if missing:
+        base_loss, tried = measure_rates(
+            contribution, track, missing, seeds, jobs, folder, progress
+        )
+        trials += tried
     trials.sort(key=lambda trial: trial.learning_rate)
     chosen, at_edge = choose(trials)
     return Sweep(
@@ -137,7 +136,7 @@ def measure(
     )
 
 
-def train(
+def measure_rates(
     contribution: Contribution,
     track: Track,
     rates: Sequence[float],
@@ -145,117 +144,68 @@ def train(
     jobs: int,
     folder: Path,
     progress: Progress,
-) -> dict[float, str]:
-    """Train with every rate that has not been trained yet; return rates that failed, and why.
+) -> tuple[float, list[Trial]]:
+    """Train with every rate and measure it on the held-back pictures; return the base's loss too.
 
     A rate that is too high may end in numbers that are not finite: that is an answer, so the
     others go on.
+
+    Raises:
+        HubError: The base could not be measured.
     """
-    faults: dict[float, str] = {}
-    waiting = list(rates)
-    while waiting:
-        now, waiting = waiting[:jobs], waiting[jobs:]
-        wanted = {rate: train_job(contribution, track, rate, seeds, folder) for rate in now}
-        children = {
-            rate: Child(
-                f"learning rate {rate:g}",
-                "harness.worker.main",
-                job,
-                job.out,
-                track.file.timeout_s * len(seeds),
-                Answer.model_validate_json,
-            )
-            for rate, job in wanted.items()
-            if not is_trained(job)
-        }
-        follow(list(children.values()), progress)
-        for rate, child in children.items():
-            outcome = child.ended()
-            if outcome.error is not None:
-                faults[rate] = outcome.error.what
-            elif outcome.answer and (why := outcome.answer.seeds[0].unmergeable):
-                faults[rate] = f"there is no merged weight to measure: {why}"
-    return faults
+    pictures, bench = folder / "pictures", replace(track, file=lean(track.file))
+    base = Scoring("the base", bench, folder / "base", fresh=True, heldback=pictures)
+    first = study_task("base", base, progress)
+    tasks, scored = [first], {}
+    for rate in rates:
+        trained = [train_with(contribution, track, rate, seed, folder) for seed in seeds]
+        pairs, out = tuple((one, None) for one in trained), folder / str(rate) / "score"
+        scorer = Scoring(f"measuring {rate:g}", bench, out, base=base, trained=pairs)
+        scorer.name, scorer.fresh, scorer.heldback = str(rate), True, pictures
+        own = [study_task("train", one, progress) for one in trained]
+        tasks += [*own, study_task("score", scorer, progress, first, *own)]
+        scored[rate] = scorer
+    carry_out(tasks, jobs, progress)
+    if base.error is not None:
+        raise HubError(f"The scorer failed: {base.error.what}", where=str(base.folder))
+    return base.base_figures.heldout.mean, [trial_of(*one) for one in scored.items()]
 
 
-def follow(children: Sequence[Child[Any]], progress: Progress) -> None:
-    """Follow children to their ends; unlike in a run, one that fails does not end the others."""
-    try:
-        while not all([child.poll(progress) for child in children]):  # noqa: C419  # poll each
-            time.sleep(POLL_S)
-    finally:
-        for child in children:
-            child.kill()
+def trial_of(rate: float, scorer: Scoring) -> Trial:
+    """Return how a rate did: its losses, or why there are none."""
+    for training, _ in scorer.trained:
+        outcome = training.outcome
+        if outcome is not None and outcome.error is not None:
+            return Trial(learning_rate=rate, fault=outcome.error.what)
+        if outcome is not None and (why := training.trained.unmergeable):
+            fault = f"there is no merged weight to measure: {why}"
+            return Trial(learning_rate=rate, fault=fault)
+    if scorer.error is not None:
+        return Trial(learning_rate=rate, fault=scorer.error.what)
+    figures = [entry.figures for entry in scorer.measured.entries]
+    return Trial(learning_rate=rate, losses=tuple(one.heldout.mean for one in figures if one))
 
 
-def train_job(
-    contribution: Contribution, track: Track, rate: float, seeds: tuple[int, ...], folder: Path
-) -> TrainJob:
-    """Return what a worker is asked for one rate."""
-    file = track.file
-    return TrainJob(
+def train_with(
+    contribution: Contribution, track: Track, rate: float, seed: int, folder: Path
+) -> Training:
+    """Describe the training of one rate and seed."""
+    file, out = track.file, seed_folder(folder / str(rate), seed)
+    job = TrainJob(
         contribution=with_rate(contribution, rate),
         reference=registry.load_reference(),
         base_model=str(track.base_model),
-        out=folder / str(rate),
-        data_dir=folder / "pictures" / "train",
+        out=out,
+        data_dir=out.with_name(f"{out.name}-pictures"),
         resolution=file.resolution,
         steps=file.steps,
         batch_size=file.batch_size,
-        seeds=seeds,
+        seed=seed,
         prompts=file.texts[:1],
+        draws=False,
     )
-
-
-def is_trained(job: TrainJob) -> bool:
-    """Tell whether a run that was cut short later has done this very job already."""
-    asked, answered = job.out / JOB_FILE, job.out / ANSWER_FILE
-    if not (asked.is_file() and answered.is_file()):
-        return False
-    same = asked.read_text(encoding="utf-8") == job.model_dump_json(indent=1)
-    deltas = all((seed_folder(job.out, seed) / DELTA_FILE).is_file() for seed in job.seeds)
-    return same and deltas
-
-
-def score(
-    track: Track, rates: Sequence[float], seeds: tuple[int, ...], folder: Path, progress: Progress
-) -> tuple[float, list[Trial]]:
-    """Measure all rates on the held-back pictures in one scorer; return the base's loss too.
-
-    Raises:
-        HubError: The scorer failed.
-    """
-    pictures = folder / "pictures"
-    entries = [
-        Entry(label=str(rate), seed=seed, delta=seed_folder(folder / str(rate), seed) / DELTA_FILE)
-        for rate in rates
-        for seed in seeds
-    ]
-    job = ScoreJob(
-        track=lean(track.file),
-        base_model=str(track.base_model),
-        judge_dir=track.judge_dir,
-        train_dir=pictures / "train",
-        heldout_dir=pictures / "heldback",
-        contrast_dir=track.contrast_dir,
-        entries=tuple(entries),
-        out=folder / "score",
-    )
-    read = ScoreAnswer.model_validate_json
-    scorer = Child("measuring", "harness.scoring.main", job, job.out, 3600, read)
-    follow([scorer], progress)
-    answer, error = scorer.ended().answer, scorer.ended().error
-    if answer is None or answer.base is None:
-        what = error.what if error else "it left no figures"
-        raise HubError(f"The scorer failed: {what}", where=str(job.out))
-    trials = []
-    for rate in rates:
-        own = [entry for entry in answer.entries if entry.label == str(rate)]
-        losses = tuple(one.figures.heldout.mean for one in own if one.figures)
-        why = next((one.error.what for one in own if one.error), None)
-        complete = len(losses) == len(seeds)
-        trials.append(Trial(learning_rate=rate, losses=losses if complete else (), fault=why))
-    return answer.base.heldout.mean, trials
+    label, source = f"learning rate {rate:g}, seed {seed}", folder / "pictures" / "train"
+    return Training(label, job, source, file.timeout_s, same_job=True)
 
 
 def show(found: Sweep, contribution: Contribution, console: Console) -> None:

@@ -12,11 +12,11 @@ from harness import paths
 from harness.board.board_check import control_faults
 from harness.commands.seeds import chosen_seeds
 from harness.protocol.machine import usable_cores
+from harness.runs.graph.pool import clock
 from harness.runs.many.choose import Choice, choose
 from harness.runs.many.listener import Storing
-from harness.runs.many.local import run_local
 from harness.runs.many.tasks import Task, TaskResult
-from harness.runs.many.view import Account, clock, create_view, outcome
+from harness.runs.many.view import Account, create_view, outcome
 from harness.sandbox.choose import choose as choose_layer
 from harness.sandbox.layers import PROMISES
 from toolkit.core.errors import UsageError
@@ -87,6 +87,8 @@ def run_board(args: argparse.Namespace, console: Console) -> int:
     seeds_of = partial(chosen_seeds, args.seeds, every=args.record)
     choice = choose(pattern, args.track, args.only, seeds_of)
     announce(choice, pattern, console)
+    from harness.runs.many.local import run_local  # with all that carries out runs
+
     many = args.jobs or local_jobs(pattern)
     with create_view(console, Account(choice.planned, many)) as view:
         listener = Storing(view, paths.RESULTS) if args.record else view

@@ -35,7 +35,7 @@ def write_event_files(
     Args:
         folder: Of the run.
         row: Its outcome; the scorer's figures are in it.
-        own: The folders in which the contribution was trained.
+        own: The folders in which the contribution was trained, one per seed.
         reference: The same for the reference; empty when it is the contribution itself.
     """
     target = folder / FOLDER
@@ -64,7 +64,8 @@ def _losses(folders: Iterable[Path]) -> Mapping[int, Sequence[float]]:
                 answer = Answer.model_validate_json(path.read_bytes())
             except ValueError:
                 continue  # of another version of the hub, or a stranger's: the row says so
-            found |= {outcome.seed: outcome.losses for outcome in answer.seeds}
+            if answer.trained is not None:
+                found[answer.trained.seed] = answer.trained.losses
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness import paths
@@ -10,7 +11,7 @@ from harness.protocol.row import Row
 from harness.protocol.row_files import read_row
 from harness.sandbox.files import ANSWER_FILE
 from harness.sandbox.tidy import remove_tree
-from harness.worker.jobs import ADAPTER_FILE, Answer, seed_folder
+from harness.worker.jobs import ADAPTER_FILE, Answer
 from toolkit.core.damaged import set_aside
 from toolkit.core.errors import ResultFileError
 
@@ -18,7 +19,8 @@ ROW_FILE = "row.json"
 PAGE_FILE = "page.html"
 SHEET_FILE = "sheet.webp"
 PARTS_FILE = "parts.json"
-KEPT_RUNS = 6  # a thorough run has three: the first seeds, the others, all
+KEPT_RUNS = 6
+BASE_RUNS = "base"  # beside the folders of the tracks in runs/
 
 
 def run_folder(track: str, name: str, key: str) -> Path:
@@ -26,10 +28,10 @@ def run_folder(track: str, name: str, key: str) -> Path:
     return paths.RUNS / track / name / key[:12]
 
 
-def finished_row(folder: Path, reference_hash: str) -> Row | None:
+def finished_row(folder: Path, reference_hash: str, seeds: Sequence[int]) -> Row | None:
     """Return the row of a finished, successful run, or None. Failures are never reused.
 
-    A verdict is good only for the reference it was measured against.
+    A verdict is good only for the reference it was measured against, and for its seeds.
     """
     path = folder / ROW_FILE
     if not path.is_file() or not (folder / PAGE_FILE).is_file():
@@ -39,8 +41,9 @@ def finished_row(folder: Path, reference_hash: str) -> Row | None:
     except ResultFileError:
         set_aside(path)  # by hand, or by another version of the hub: run again
         return None
-    finished = row.status in ("ok", "unmergeable")
-    return row if finished and row.reference_hash == reference_hash else None
+    finished = row.status in ("ok", "unmergeable") and row.reference_hash == reference_hash
+    measured = [one.seed for one in row.scores or row.own_pictures]
+    return row if finished and measured == list(seeds) else None
 
 
 def newest_adapter(track: str, name: str) -> Path | None:
@@ -48,13 +51,17 @@ def newest_adapter(track: str, name: str) -> Path | None:
     found = [
         path
         for path in (paths.RUNS / track / name).glob(f"*/train/seed-*/{ADAPTER_FILE}")
-        if ended_well(path.parent.parent / ANSWER_FILE)
+        if ended_well(path.parent / ANSWER_FILE)
     ]
     if not found:
         return None
     newest = max(found, key=lambda path: path.stat().st_mtime).parent.parent
-    seeds = sorted(int(p.name.removeprefix("seed-")) for p in newest.glob("seed-*"))
-    return seed_folder(newest, seeds[0]) / ADAPTER_FILE
+    return min((path for path in found if path.parent.parent == newest), key=seed_of)
+
+
+def seed_of(adapter: Path) -> int:
+    """Return the seed that an adapter was trained with."""
+    return int(adapter.parent.name.removeprefix("seed-"))
 
 
 def ended_well(answer: Path) -> bool:

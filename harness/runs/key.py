@@ -1,15 +1,18 @@
-"""Name a run by everything its figures depend on, so that unchanged work is not done twice."""
+"""Name a run by everything its figures depend on, so that unchanged work is not done twice.
+
+The seeds are no part of it: each seed's training and scoring is a task with a folder of its own.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from harness import paths
 from harness.contributions.record import Contribution
-from harness.protocol.machine import installed_versions
+from harness.protocol.machine import installed_versions, processor_name
 from harness.protocol.track import Track
 from toolkit.core.hashing import content_hash
 from toolkit.core.settings import HOOK_NAMES
@@ -39,10 +42,8 @@ def run_parts(
     contribution: Contribution,
     reference: Contribution,
     track: Track,
-    seeds: Sequence[int],
     device: str,
     *,
-    repeat_first: bool = False,
     shared: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Return everything that a run's figures depend on: what it is -> a digest or value.
@@ -58,7 +59,6 @@ def run_parts(
         **{one.path: one.own_hash for one in contribution.folders},
         **recipe_parts(contribution),
         "src (the reference's hooks)": reference.content_hash if uses_reference else "",
-        "seeds": repr((tuple(seeds), repeat_first)),
         **(shared_parts(track, device) if shared is None else shared),
     }
 
@@ -87,17 +87,20 @@ def run_key(
     contribution: Contribution,
     reference: Contribution,
     track: Track,
-    seeds: Sequence[int],
     device: str,
     *,
-    repeat_first: bool = False,
     shared: Mapping[str, str] | None = None,
 ) -> str:
     """Return a hex digest over ``run_parts``."""
-    parts = run_parts(
-        contribution, reference, track, seeds, device, repeat_first=repeat_first, shared=shared
-    )
+    parts = run_parts(contribution, reference, track, device, shared=shared)
     return hashlib.sha256("\n".join(parts.values()).encode()).hexdigest()
+
+
+def base_key(track: Track, shared: Mapping[str, str]) -> str:
+    """Return a hex digest over what the measurement of a track's untouched base depends on."""
+    judge = track.judge_dir is not None and (track.judge_dir / "config.json").is_file()
+    parts = [*shared.values(), processor_name(), str(judge)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def file_or_folder_hash(path: Path) -> str:

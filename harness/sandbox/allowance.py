@@ -20,11 +20,11 @@ def allowance(job: Record, wall_s: float) -> Limits:
     """Return the limits of a job.
 
     The embedded base needs far less than the usual limits. Stable Diffusion 1.4 does not: its
-    change alone, which each seed writes in float32, may have 4 GB.
+    change alone, which a training writes in float32, may have 4 GB.
     """
     usual = default_limits(wall_s, int(getattr(job, "threads", 1)))
     size = weight_bytes(str(getattr(job, "base_model", "")))
-    deltas = len(getattr(job, "seeds", ())) + 1
+    deltas = 2 if hasattr(job, "seed") else 1
     memory = int(psutil.virtual_memory().total * MOST_OF_MEMORY)
     return replace(
         usual,

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic
 
@@ -41,6 +42,18 @@ PATIENCE_S = 5.0
 # No user site-packages, no current folder on the path, no bytecode written; and bytecode that lies
 # about its source (the check and the content hash look at sources only) is compiled anew.
 FLAGS = ("-s", "-P", "-B", "--check-hash-based-pycs", "always")
+
+
+@dataclass(frozen=True)
+class Order(Generic[A]):
+    """A child that is to be started; see ``Child``."""
+
+    label: str
+    module: str
+    job: Record
+    out: Path
+    timeout_s: float
+    read_answer: Callable[[bytes], A]
 
 
 class Child(Generic[A]):
@@ -160,7 +173,7 @@ class Child(Generic[A]):
         odd = sweep(self.out)
         notes = [f"[hub] removed {name!r}: no plain file of its own\n" for name in odd[:20]]
         self._log.finish(PATIENCE_S, "".join(notes))
-        write_spent(self.out, self.layer, self._watch.peak)
+        write_spent(self.out, self.layer, self._watch.peak, self.meter.train_seconds)
 
     def ended(self) -> Outcome[A]:
         """Return how the child ended.

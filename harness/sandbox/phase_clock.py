@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import time
 
-MOST_MARKS = 1000  # a stranger's process may say anything, as often as it likes
-
 
 def training_phase(seed: int) -> str:
     """Name the phase in which the train hook runs."""
@@ -23,24 +21,22 @@ def reading_phase(seed: int) -> str:
 
 
 class Meter:
-    """Notes when a worker's phases were first heard of."""
+    """Notes when the train hook began and ended; only the first of each counts."""
 
     def __init__(self) -> None:
-        self._marks: dict[str, float] = {}
+        self._began: float | None = None
+        self._ended: float | None = None
 
     def note(self, phase: str) -> None:
         """Remember when a phase that matters began."""
-        matters = phase.endswith((": training", ": reading the weights"))
-        if matters and len(self._marks) < MOST_MARKS:
-            self._marks.setdefault(phase, time.monotonic())
+        if self._began is None and phase.endswith(": training"):
+            self._began = time.monotonic()
+        if self._ended is None and phase.endswith(": reading the weights"):
+            self._ended = time.monotonic()
 
-    def train_seconds(self, seeds: tuple[int, ...]) -> dict[int, float]:
-        """Return the wall time of each seed's train hook; a seed without both marks has none."""
-        found = {}
-        for seed in seeds:
-            began, ended = (
-                self._marks.get(phase) for phase in (training_phase(seed), reading_phase(seed))
-            )
-            if began is not None and ended is not None:
-                found[seed] = max(0.0, ended - began)
-        return found
+    @property
+    def train_seconds(self) -> float | None:
+        """The wall time of the train hook; None without both marks."""
+        if self._began is None or self._ended is None:
+            return None
+        return max(0.0, self._ended - self._began)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
+
+from pydantic import Field
 
 from harness.sandbox.layers import LayerName
 from harness.sandbox.limits import Usage
@@ -22,12 +25,19 @@ class Spent(Record):
     peak_processes: int
     disk_bytes: int
     output_bytes: int
+    began_at: datetime.datetime | None = Field(default=None, description="start, UTC")
+    train_seconds: float | None = Field(
+        default=None, description="wall time of its train hook, by the parent's clock"
+    )
 
 
-def write_spent(out: Path, layer: LayerName, peak: Usage) -> None:
+def write_spent(out: Path, layer: LayerName, peak: Usage, train_seconds: float | None) -> None:
     """Write the file, after the child has ended."""
+    now = datetime.datetime.now(datetime.UTC)
     spent = Spent(
         layer=layer,
+        began_at=now - datetime.timedelta(seconds=peak.wall_s),
+        train_seconds=train_seconds,
         wall_s=round(peak.wall_s, 3),
         cpu_s=round(peak.cpu_s, 3),
         peak_memory_bytes=peak.memory_bytes,

@@ -11,6 +11,8 @@ from harness.protocol.row import ErrorReport
 from harness.protocol.track_file import TrackFile
 from toolkit.core.record import Record
 
+BENCH_FILE = "bench.safetensors"
+
 
 class Entry(Record):
     """One trained model to score: a label, a seed, and what a worker wrote."""
@@ -24,8 +26,15 @@ class Entry(Record):
     )
 
 
+class BenchFile(Record):
+    """The base, measured before: where, and what the file has to be."""
+
+    path: Path
+    sha256: str
+
+
 class ScoreJob(Record):
-    """Score the base and every entry on the pictures of one track."""
+    """Score every entry on the pictures of one track; without entries, the base alone."""
 
     track: TrackFile
     base_model: str
@@ -33,7 +42,8 @@ class ScoreJob(Record):
     train_dir: Path
     heldout_dir: Path
     contrast_dir: Path
-    entries: tuple[Entry, ...]
+    bench: BenchFile | None = Field(default=None, description="null: measure the base here")
+    entries: tuple[Entry, ...] = ()
     device: str = "cpu"
     threads: int = Field(default=1, ge=1)
     out: Path
@@ -61,3 +71,6 @@ class ScoreAnswer(Record):
         default={}, description="label -> PNG files, one per prompt, relative to the job"
     )
     not_measured: dict[str, str] = Field(default={}, description="figure -> why it is null")
+    bench_sha256: str | None = Field(
+        default=None, description="of the file that later scorings read, if only the base was asked"
+    )

@@ -50,56 +50,118 @@ class Look:
     drawn: list[Image.Image]
 
 
+@dataclass(frozen=True)
+class Grids:
+    """What every model of a track predicts on."""
+
+    heldout: Grid
+    train: Grid
+    drift: dict[PromptKind, Grid]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is the same for all models of a track: grids, features, and the base on them."""
+
+    grids: Grids
+    gallery: Gallery | None
+    base: Look
+
+
+def measure_base(pipeline: StableDiffusionPipeline, job: ScoreJob) -> Known:
+    """Prepare grids and features, and measure the base: drift is a distance from it.
+
+    Raises:
+        BaseModelError: The base does not predict noise.
+    """
+    track, spec = job.track, job.track.grid
+    kind = pipeline.scheduler.config.get("prediction_type", "epsilon")
+    if kind != "epsilon":
+        raise BaseModelError(f"The scorer knows bases that predict noise, not {kind!r}.")
+    heldout, captions = read_folder(job.heldout_dir, track.resolution)
+    train, train_captions = read_folder(job.train_dir, track.resolution)
+
+    def grid_of(pixel_values: Tensor, texts: list[str], spec: GridSpec) -> Grid:
+        latents = encode_pictures(pipeline, pixel_values, spec.batch_size)
+        return build_grid(pipeline, latents, texts, spec)
+
+    latents = sample_latents(pipeline, track.texts, track.sampling, track.resolution)
+    # Unrelated prompts have no pictures: the base's own drawings are noised instead.
+    drift = {
+        kind: build_grid(
+            pipeline,
+            latents[list(track.of_kind(kind))],
+            [track.prompts[i].text for i in track.of_kind(kind)],
+            thinned(spec),
+        )
+        for kind in DRIFT_KINDS
+    }
+    grids = Grids(
+        grid_of(heldout, captions, spec), grid_of(train, train_captions, thinned(spec)), drift
+    )
+    judge, _ = find_judge(job)
+    gallery = None if judge is None else gallery_of(judge, job, heldout, train)
+    return Known(grids, gallery, look_at(pipeline, grids, latents, track.sampling.batch_size))
+
+
+def look_at(
+    pipeline: StableDiffusionPipeline, grids: Grids, latents: Tensor, batch_size: int
+) -> Look:
+    """Have a model predict on all grids, and decode what it drew: ``latents`` (n, 4, h, w)."""
+    models = (pipeline.unet, pipeline.text_encoder)
+    heldout, train = (
+        loss_of(predict_noise(pipeline, *models, grid), grid)
+        for grid in (grids.heldout, grids.train)
+    )
+    noise = {k: predict_noise(pipeline, *models, grid) for k, grid in grids.drift.items()}
+    return Look(heldout, train, noise, decode(pipeline, latents, batch_size))
+
+
+def find_judge(job: ScoreJob) -> tuple[Judge | None, dict[str, str]]:
+    """Load the judge; one that the user has to bring may be missing: which figures lack then."""
+    try:
+        return load_judge(job.track.judge, job.judge_dir, job.device), {}
+    except EnvironmentFault as error:
+        if job.track.judge.folder is None:
+            raise
+        why = f"{error.what} {error.fix}"
+        return None, {"similarity": why, "memorisation": why}
+
+
+def gallery_of(judge: Judge, job: ScoreJob, heldout: Tensor, train: Tensor) -> Gallery:
+    """Return the features of the hub's own pictures, (N, 3, H, W) each."""
+    contrast, names = torch.empty(0), tuple[str, ...]()
+    if job.track.kind == "style":
+        values, _ = read_folder(job.contrast_dir, job.track.resolution)
+        contrast, names = judge.embed(values), stems(job.contrast_dir)
+    heldout_features, train_features = judge.embed(heldout), judge.embed(train)
+    return Gallery(heldout_features, stems(job.heldout_dir), train_features, contrast, names)
+
+
 class Bench:
     """Grids, judge and pictures of one track, and the base measured on them."""
 
-    def __init__(self, pipeline: StableDiffusionPipeline, job: ScoreJob) -> None:
-        """Prepare everything; the base is measured here, for drift is a distance from it.
-
-        Raises:
-            BaseModelError: The base does not predict noise.
-        """
-        self.pipeline, self.job, self.track = pipeline, job, job.track
-        kind = pipeline.scheduler.config.get("prediction_type", "epsilon")
-        if kind != "epsilon":
-            raise BaseModelError(f"The scorer knows bases that predict noise, not {kind!r}.")
+    def __init__(self, pipeline: StableDiffusionPipeline, job: ScoreJob, known: Known) -> None:
+        self.known, self.track = known, job.track
         self.learnt = self.track.of_kind(*LEARNT_KINDS)
-        self.not_measured: dict[str, str] = {}
-        heldout, captions = read_folder(job.heldout_dir, self.track.resolution)
-        train, train_captions = read_folder(job.train_dir, self.track.resolution)
-        spec = self.track.grid
-        self.heldout_grid = self._grid(heldout, captions, spec)
-        self.train_grid = self._grid(train, train_captions, thinned(spec))
         self.train_thumbs = [thumbnail(open_picture(path)) for path in files(job.train_dir)]
-        self.judge = self._load_judge()
-        self.gallery = self._gallery(heldout, train)
-        latents = self._sample(pipeline)
-        # Unrelated prompts have no pictures: the base's own drawings are noised instead.
-        self.drift_grids = {
-            kind: self._drift_grid(latents, self.track.of_kind(kind)) for kind in DRIFT_KINDS
-        }
-        self.base = self.look(pipeline, latents)
+        self.judge, self.not_measured = find_judge(job)
 
-    def look(self, pipeline: StableDiffusionPipeline, latents: Tensor | None = None) -> Look:
-        """Have a model predict on all grids and draw all prompts, unless that has been done."""
-        models = (pipeline.unet, pipeline.text_encoder)
-        heldout, train = (
-            loss_of(predict_noise(pipeline, *models, grid), grid)
-            for grid in (self.heldout_grid, self.train_grid)
-        )
-        noise = {k: predict_noise(pipeline, *models, grid) for k, grid in self.drift_grids.items()}
-        latents = self._sample(pipeline) if latents is None else latents
-        return Look(
-            heldout, train, noise, decode(pipeline, latents, self.track.sampling.batch_size)
-        )
+    def look(self, pipeline: StableDiffusionPipeline) -> Look:
+        """Have a model predict on all grids and draw all prompts."""
+        track = self.track
+        latents = sample_latents(pipeline, track.texts, track.sampling, track.resolution)
+        return look_at(pipeline, self.known.grids, latents, track.sampling.batch_size)
 
     def figures(self, look: Look) -> Figures:
         """Return all figures of a model."""
-        gain = relative_gain(self.base.heldout, look.heldout)
-        train_gain = relative_gain(self.base.train, look.train)
-        drift = {k: relative_difference(look.noise[k], self.base.noise[k]) for k in DRIFT_KINDS}
+        gain = relative_gain(self.known.base.heldout, look.heldout)
+        train_gain = relative_gain(self.known.base.train, look.train)
+        drift = {
+            k: relative_difference(look.noise[k], self.known.base.noise[k]) for k in DRIFT_KINDS
+        }
         moved = [
-            mean_difference(look.drawn[i], self.base.drawn[i])
+            mean_difference(look.drawn[i], self.known.base.drawn[i])
             for i in self.track.of_kind("unrelated")
         ]
         return Figures(
@@ -120,53 +182,15 @@ class Bench:
         pixel_values = to_pixel_values(pictures)  # (n, 3, H, W)
         copied = [is_copy(thumbnail(picture), self.train_thumbs) for picture in pictures]
         alike, nearer = None, None
-        if self.judge is not None and self.gallery is not None:
+        if self.judge is not None and self.known.gallery is not None:
             features = self.judge.embed(pixel_values)  # (n, F)
-            alike = similarity(features, prompts, self.gallery)
-            nearer = memorisation(features, self.gallery)
+            alike = similarity(features, prompts, self.known.gallery)
+            nearer = memorisation(features, self.known.gallery)
         return PictureFigures(
             similarity=alike,
             prompt_adherence=adherence(pixel_values, prompts, self.track.colours),
             memorisation=nearer,
             copies=sum(copied) / len(copied),
-        )
-
-    def _grid(self, pixel_values: Tensor, captions: list[str], spec: GridSpec) -> Grid:
-        latents = encode_pictures(self.pipeline, pixel_values, spec.batch_size)
-        return build_grid(self.pipeline, latents, captions, spec)
-
-    def _drift_grid(self, latents: Tensor, numbers: tuple[int, ...]) -> Grid:
-        texts = [self.track.prompts[i].text for i in numbers]
-        return build_grid(self.pipeline, latents[list(numbers)], texts, thinned(self.track.grid))
-
-    def _sample(self, pipeline: StableDiffusionPipeline) -> Tensor:
-        track = self.track
-        return sample_latents(pipeline, track.texts, track.sampling, track.resolution)
-
-    def _load_judge(self) -> Judge | None:
-        """Load the judge; one that the user has to bring may be missing, and the row says so."""
-        try:
-            return load_judge(self.track.judge, self.job.judge_dir, self.job.device)
-        except EnvironmentFault as error:
-            if self.track.judge.folder is None:
-                raise
-            why = f"{error.what} {error.fix}"
-            self.not_measured |= {"similarity": why, "memorisation": why}
-            return None
-
-    def _gallery(self, heldout: Tensor, train: Tensor) -> Gallery | None:
-        if self.judge is None:
-            return None
-        contrast, names = torch.empty(0), tuple[str, ...]()
-        if self.track.kind == "style":
-            values, _ = read_folder(self.job.contrast_dir, self.track.resolution)
-            contrast, names = self.judge.embed(values), stems(self.job.contrast_dir)
-        return Gallery(
-            self.judge.embed(heldout),
-            stems(self.job.heldout_dir),
-            self.judge.embed(train),
-            contrast,
-            names,
         )
 
 

@@ -41,30 +41,30 @@ class Job(Record):
 
 
 class TrainJob(Job):
-    """Train once per seed, then draw the track's prompts with the contribution's ``generate``."""
+    """Train with one seed, then draw the track's prompts with the contribution's ``generate``."""
 
     kind: Literal["train"] = "train"
     data_dir: Path = Field(description="folder with Images/ and ImageCaptions/")
     resolution: int
     steps: int
     batch_size: int
-    seeds: tuple[int, ...]
+    seed: int
     prompts: tuple[str, ...]
-    repeat_first: bool = Field(
-        default=False, description="train the first seed a second time, to see if it repeats"
+    draws: bool = Field(
+        default=True, description="whether to draw them; an unmergeable adapter always draws"
     )
 
-    def dataset_config(self, seed: int) -> DatasetConfig:
+    def dataset_config(self) -> DatasetConfig:
         """The contribution's choices about the pictures."""
-        return DatasetConfig(**self.settings.dataset.model_dump(), seed=seed)
+        return DatasetConfig(**self.settings.dataset.model_dump(), seed=self.seed)
 
-    def train_config(self, seed: int) -> TrainConfig:
+    def train_config(self) -> TrainConfig:
         """The contribution's choices together with the track's budget."""
         return TrainConfig(
             **self.settings.train.model_dump(),
             steps=self.steps,
             batch_size=self.batch_size,
-            seed=seed,
+            seed=self.seed,
         )
 
     def generate_config(self) -> GenerateConfig:
@@ -106,7 +106,7 @@ AnyJob = Annotated[TrainJob | GenerateJob | FinetuneJob, Field(discriminator="ki
 
 
 class SeedOutcome(Record):
-    """What one seed yielded; the files lie in ``seed-<n>/`` of the job's folder."""
+    """What a training yielded; its files lie in the job's folder."""
 
     seed: int
     losses: tuple[float, ...]
@@ -129,7 +129,7 @@ class Answer(Record):
     """The worker's last word."""
 
     error: ErrorReport | None = None
-    seeds: tuple[SeedOutcome, ...] = ()
+    trained: SeedOutcome | None = None
     drawn_with: DrawnWith | None = None
     stopped: str | None = Field(default=None, description="why a run ended early, as asked")
     notes: tuple[str, ...] = Field(default=(), description="what a person should know")
@@ -140,11 +140,6 @@ def picture_file(out: Path, number: int) -> Path:
     return out / f"own-{number}.png"
 
 
-def seed_folder(out: Path, seed: int) -> Path:
-    """Return where a training job keeps the files of one seed."""
-    return out / f"seed-{seed}"
-
-
-def again_folder(out: Path, seed: int) -> Path:
-    """Return where a training job keeps the delta of a seed that it trained a second time."""
-    return out / f"again-{seed}"
+def seed_folder(folder: Path, seed: int) -> Path:
+    """Return the folder of one seed's job in the folder of all trainings, or scorings, of a run."""
+    return folder / f"seed-{seed}"

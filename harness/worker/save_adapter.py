@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from harness.errors import HookResultError
 from harness.worker.fresh_copy import fresh_copy, seed_everything
 from harness.worker.hooks import Hooks
-from harness.worker.jobs import ADAPTER_FILE, DELTA_FILE, Job, SeedOutcome, TrainJob, seed_folder
+from harness.worker.jobs import ADAPTER_FILE, DELTA_FILE, Job, SeedOutcome, TrainJob
 from toolkit.core import atomic
 from toolkit.core.errors import DeltaError
 from toolkit.deltas.file import PARTS, write_delta
@@ -29,9 +29,8 @@ Deltas = dict[str, dict[str, Tensor]]
 
 @dataclass(frozen=True)
 class Trained:
-    """One seed's training, finished."""
+    """A training, finished."""
 
-    seed: int
     pipeline: StableDiffusionPipeline
     adapter: nn.Module
     losses: tuple[float, ...]
@@ -49,8 +48,6 @@ def keep(
         HookResultError: Training changed the autoencoder, left NaN, or trained something that is
             not in the adapter.
     """
-    folder = seed_folder(job.out, trained.seed)
-    folder.mkdir(parents=True, exist_ok=True)
     changed, error, why = 0, 0.0, None
     try:
         deltas = find_deltas(job, base, trained.pipeline)
@@ -60,14 +57,14 @@ def keep(
                 "base + change does not compute what the trained model computes: relative error "
                 f"{error:.2e}, allowed {TOLERANCE:.0e}"
             )
-        write_delta(folder / DELTA_FILE, deltas, job.contribution.header)
+        write_delta(job.out / DELTA_FILE, deltas, job.contribution.header)
         changed = sum(len(delta) for delta in deltas.values())
     except DeltaError as fault:
         error, why = 0.0, fault.what
-    save_adapter(trained.adapter, folder / ADAPTER_FILE, job.contribution.header)
+    save_adapter(trained.adapter, job.out / ADAPTER_FILE, job.contribution.header)
     check_round_trip(job, hooks, base, trained)
     return SeedOutcome(
-        seed=trained.seed,
+        seed=job.seed,
         losses=trained.losses,
         trainable_parameters=sum(
             p.numel() for p in trained.adapter.parameters() if p.requires_grad
@@ -133,9 +130,9 @@ def check_round_trip(
         HookResultError: The file does not hold all that was trained.
     """
     again = fresh_copy(base)
-    seed_everything(trained.seed + 1)  # what is random in make_lora must be in the file
+    seed_everything(job.seed + 1)  # what is random in make_lora must be in the file
     adapter = hooks.call("make_lora", pipeline=again, config=job.lora_config())
-    load_adapter(adapter, seed_folder(job.out, trained.seed) / ADAPTER_FILE)
+    load_adapter(adapter, job.out / ADAPTER_FILE)
     for part in PARTS:
         getattr(again, part).eval()
     error = difference(again, trained.pipeline, {part: {} for part in PARTS})

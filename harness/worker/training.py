@@ -1,4 +1,4 @@
-"""The train job: their dataset, adapter and training loop, once per seed."""
+"""The train job: their dataset, adapter and training loop, with one seed."""
 
 from __future__ import annotations
 
@@ -13,81 +13,45 @@ from harness.sandbox.events import EventWriter, StepReporter
 from harness.sandbox.phase_clock import reading_phase, training_phase
 from harness.worker.fresh_copy import fresh_copy, seed_everything
 from harness.worker.hooks import Hooks, load_hooks
-from harness.worker.jobs import (
-    DELTA_FILE,
-    Answer,
-    TrainJob,
-    again_folder,
-    picture_file,
-    seed_folder,
-)
+from harness.worker.jobs import Answer, TrainJob, picture_file
 from harness.worker.returned import check_adapter, check_dataset, check_pictures, check_train_result
-from harness.worker.save_adapter import Trained, find_deltas, keep
+from harness.worker.save_adapter import Trained, keep
 from toolkit.core import atomic
 from toolkit.core.settings import GenerateConfig
-from toolkit.deltas.file import write_delta
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
 
-# Shares of a job's time, for the progress bar: loading, then per seed training, measuring, drawing.
-LOADED = 0.15
-TRAINED, MEASURED = 0.8, 0.9
+# Shares of a job's time, for the progress bar.
+LOADED, TRAINED, MEASURED = 0.15, 0.8, 0.9
 
 
 def run_train_job(job: TrainJob, events: EventWriter) -> Answer:
-    """Train once per seed; the pictures are drawn with the first seed's adapter.
+    """Train with one seed and leave the change of the base, the adapter and pictures.
 
     An adapter that is no change of weights has nothing but its own pictures to be judged by: those
-    are drawn with every seed.
+    are always drawn.
     """
     hooks = load_hooks(job.contribution, job.reference)
     base = load_pipeline(Path(job.base_model), job.device)
-    outcomes = []
-    span = (1 - LOADED) / (len(job.seeds) + job.repeat_first)
-    for index, seed in enumerate(job.seeds):
-        start = LOADED + index * span
-        trained = train_one(job, hooks, fresh_copy(base), seed, events, (start, span))
-        events.phase(reading_phase(seed), start + TRAINED * span)
-        outcomes.append(keep(job, hooks, base, trained))
-        if index == 0 or outcomes[-1].unmergeable:
-            events.phase(f"seed {seed}: drawing", start + MEASURED * span)
-            config, folder = job.generate_config(), seed_folder(job.out, seed)
-            draw(hooks, trained.pipeline, trained.adapter, job.prompts, config, folder)
-    if job.repeat_first and not outcomes[0].unmergeable:
-        train_again(job, hooks, base, events, (1 - span, span))
-    return Answer(seeds=tuple(outcomes))
-
-
-def train_again(
-    job: TrainJob,
-    hooks: Hooks,
-    base: StableDiffusionPipeline,
-    events: EventWriter,
-    place: tuple[float, float],
-) -> None:
-    """Train the first seed a second time and leave its delta for the scorer to compare."""
-    seed = job.seeds[0]
-    trained = train_one(job, hooks, fresh_copy(base), seed, events, place)
-    folder = again_folder(job.out, seed)
-    folder.mkdir(parents=True, exist_ok=True)
-    deltas = find_deltas(job, base, trained.pipeline)
-    write_delta(folder / DELTA_FILE, deltas, job.contribution.header)
+    trained = train_one(job, hooks, fresh_copy(base), events)
+    events.phase(reading_phase(job.seed), TRAINED)
+    outcome = keep(job, hooks, base, trained)
+    if job.draws or outcome.unmergeable:
+        events.phase(f"seed {job.seed}: drawing", MEASURED)
+        config = job.generate_config()
+        draw(hooks, trained.pipeline, trained.adapter, job.prompts, config, job.out)
+    return Answer(trained=outcome)
 
 
 def train_one(
-    job: TrainJob,
-    hooks: Hooks,
-    pipeline: StableDiffusionPipeline,
-    seed: int,
-    events: EventWriter,
-    place: tuple[float, float],
+    job: TrainJob, hooks: Hooks, pipeline: StableDiffusionPipeline, events: EventWriter
 ) -> Trained:
-    """Call the three training hooks for one seed."""
-    start, span = place
-    events.phase(f"seed {seed}: preparing", start)
+    """Call the three training hooks."""
+    seed = job.seed
+    events.phase(f"seed {seed}: preparing", LOADED)
     seed_everything(seed)
-    dataset_config = job.dataset_config(seed)
+    dataset_config = job.dataset_config()
     dataset = hooks.call(
         "make_dataset", data_dir=job.data_dir, resolution=job.resolution, config=dataset_config
     )
@@ -96,20 +60,20 @@ def train_one(
         check_dataset(dataset, job.resolution, dataset_config.buckets, where)
     adapter = hooks.call("make_lora", pipeline=pipeline, config=job.lora_config())
     check_adapter(adapter, hooks.place("make_lora"))
-    reporter = StepReporter(events, f"seed {seed}", job.steps, start, start + TRAINED * span)
-    events.phase(training_phase(seed), start)  # the parent's clock runs from here
+    reporter = StepReporter(events, f"seed {seed}", job.steps, LOADED, TRAINED)
+    events.phase(training_phase(seed), LOADED)  # the parent's clock runs from here
     result = hooks.call(
         "train",
         pipeline=pipeline,
         dataset=dataset,
         adapter=adapter,
-        config=job.train_config(seed),
+        config=job.train_config(),
         reporter=reporter,
     )
     if torch.cuda.is_available():
         torch.cuda.synchronize()  # or the clock stops before the graphics card does
     losses = check_train_result(result, job.steps, hooks.place("train"))
-    return Trained(seed, pipeline, adapter, losses)
+    return Trained(pipeline, adapter, losses)
 
 
 def draw(

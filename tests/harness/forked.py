@@ -21,10 +21,12 @@ import pytest
 
 from harness.sandbox.allowance import allowance
 from harness.sandbox.child import Child
-from harness.sandbox.files import JOB_FILE, LOG_FILE
+from harness.sandbox.events import EventReader
+from harness.sandbox.files import EVENTS_FILE, JOB_FILE, LOG_FILE
 from harness.sandbox.limits import Limits, Usage
 from harness.sandbox.outcome import Ending
 from harness.sandbox.phase_clock import Meter
+from harness.sandbox.resource_use import write_spent
 from harness.sandbox.tidy import remove_tree
 from toolkit.core import atomic
 from toolkit.core.progress import Progress
@@ -34,7 +36,7 @@ from toolkit.core.record import Record
 class ForkedChild(Child[Any]):
     """Runs the child program on the same job in the same folder; its answer is read the same way.
 
-    It has no limits, no layer and no clock. Arguments: as ``Child``.
+    It has no limits, no layer and hardly a clock. Arguments: as ``Child``.
     """
 
     def __init__(
@@ -48,7 +50,7 @@ class ForkedChild(Child[Any]):
         limits: Limits | None = None,
     ) -> None:
         self.label, self.out, self.outcome = label, out, None
-        self.meter = Meter()
+        self.meter, self._events = Meter(), EventReader(out / EVENTS_FILE)
         self._ending = Ending(label, out, allowance(job, timeout_s), read_answer)
         if out.exists():
             remove_tree(out)
@@ -86,8 +88,11 @@ class ForkedChild(Child[Any]):
             if pid == 0:
                 return False
             code = os.waitstatus_to_exitcode(status)
+            for phase, _ in self._events.new():
+                self.meter.note(phase)
             self.outcome = self._ending.outcome(code, None, Usage())
             remove_tree(self.out / "tmp")
+            write_spent(self.out, "process", Usage(), self.meter.train_seconds)
         return True
 
     def ended(self) -> Any:
@@ -103,11 +108,10 @@ class ForkedChild(Child[Any]):
             self._pid = 0
 
 
-def fork_children(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
-    """Let these modules start forks instead of processes, where the system can fork."""
+def fork_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the pool start forks instead of processes, where the system can fork."""
     if hasattr(os, "fork"):
         import torch
 
         torch.set_num_threads(1)  # a thread pool does not survive a fork
-        for module in modules:
-            monkeypatch.setattr(f"{module}.Child", ForkedChild)
+        monkeypatch.setattr("harness.runs.graph.pool.Child", ForkedChild)

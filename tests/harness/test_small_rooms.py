@@ -199,16 +199,17 @@ def test_recorded_rows_come_best_first_and_failed_last(runs):
 
 
 def test_only_good_rows_of_this_version_are_reused(tmp_path):
-    assert finished_row(tmp_path, "sha256:bb") is None
+    assert finished_row(tmp_path, "sha256:bb", (0,)) is None
     (tmp_path / "page.html").touch()
     row_files.write_row(tmp_path / "row.json", example_row())
-    assert finished_row(tmp_path, "sha256:bb") is not None
-    assert finished_row(tmp_path, "another reference") is None  # its verdict is out of date
+    assert finished_row(tmp_path, "sha256:bb", (0,)) is not None
+    assert finished_row(tmp_path, "another reference", (0,)) is None  # its verdict is out of date
+    assert finished_row(tmp_path, "sha256:bb", (0, 1)) is None
     error = {"kind": "HookError", "what": "it raised"}
     row_files.write_row(tmp_path / "row.json", example_row(status="failed", error=error))
-    assert finished_row(tmp_path, "sha256:bb") is None
+    assert finished_row(tmp_path, "sha256:bb", (0,)) is None
     (tmp_path / "row.json").write_text("{}")
-    assert finished_row(tmp_path, "sha256:bb") is None
+    assert finished_row(tmp_path, "sha256:bb", (0,)) is None
 
 
 def test_the_newest_finished_training_is_found_and_old_ones_go(runs, monkeypatch):
@@ -219,10 +220,10 @@ def test_the_newest_finished_training_is_found_and_old_ones_go(runs, monkeypatch
         seed.mkdir(parents=True)
         (seed / "adapter.safetensors").touch()
         if name != "unfinished":
-            (seed.parent / "answer.json").write_text("{}")
+            (seed / "answer.json").write_text("{}")
         if name == "failed":
             error = {"error": {"kind": "HookError", "what": "it raised"}}
-            (seed.parent / "answer.json").write_text(json.dumps(error))
+            (seed / "answer.json").write_text(json.dumps(error))
         for path in (seed / "adapter.safetensors", folder / name):
             os.utime(path, (1000 + number, 1000 + number))
     assert newest_adapter("robot", "Foo") == folder / "d/train/seed-0/adapter.safetensors"
@@ -324,22 +325,19 @@ def test_a_run_key_changes_with_everything_a_figure_depends_on(monkeypatch):
         update={"file": reference.file.model_copy(update={"hooks": ("train",)})}
     )
     keys = {
-        run_key(own, reference, track, (0, 1), "cpu"),
-        run_key(own, reference, track, (0, 2), "cpu"),
-        run_key(own, reference, track, (0, 1), "cuda"),
-        run_key(own.model_copy(update={"content_hash": "x"}), reference, track, (0, 1), "cpu"),
-        run_key(own, reference.model_copy(update={"content_hash": "x"}), track, (0, 1), "cpu"),
+        run_key(own, reference, track, "cpu"),
+        run_key(own, reference, track, "cuda"),
+        run_key(own.model_copy(update={"content_hash": "x"}), reference, track, "cpu"),
+        run_key(own, reference.model_copy(update={"content_hash": "x"}), track, "cpu"),
     }
-    assert len(keys) == 5
-    assert run_key(own, reference, track, (0, 1), "cpu") in keys
+    assert len(keys) == 4
+    assert run_key(own, reference, track, "cpu") in keys
 
 
 def test_the_training_of_four_own_hooks_does_not_depend_on_the_reference():
     track, reference = load_track("robot"), registry.load_reference()
     other = reference.model_copy(update={"content_hash": "x"})
-    assert run_key(reference, reference, track, (0,), "cpu") == run_key(
-        reference, other, track, (0,), "cpu"
-    )
+    assert run_key(reference, reference, track, "cpu") == run_key(reference, other, track, "cpu")
 
 
 # --- dependencies --------------------------------------------------------------------------------

@@ -135,7 +135,7 @@ def play(contribution: Contribution, attack: Attack, layer: str | None, folder: 
         resolution=64,
         steps=2,
         batch_size=1,
-        seeds=(0,),
+        seed=0,
         prompts=("a robot",),
     )
     limits = default_limits(WALL_S).but(**attack.limits)

@@ -19,8 +19,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from harness import paths
 from harness.contributions import registry
 from harness.gate.catalogue import all_probes, choose
@@ -31,7 +29,6 @@ from harness.gate.worker import prepare
 from harness.protocol.track import DEFAULT_TRACK, load_track
 from tests.mutants.fixtures import Fixture, all_fixtures
 from toolkit.core import atomic
-from toolkit.core.progress import PlainProgress
 
 JSON_FILE = paths.GATE_DOCS / "matrix.json"
 PAGE_FILE = paths.GATE_DOCS / "matrix.md"
@@ -69,26 +66,26 @@ def run_fixture(
     limit_s: float = LIMIT_S,
 ) -> GateReport:
     """Run the gate on one fixture in forks of this process."""
-    from harness.runs.steps.gate import GateRun
-    from tests.mutants.forked import fork
+    from harness.runs.graph.task import Deaf
+    from harness.runs.steps.gate import Gate
+    from tests.harness.forked import ForkedChild
 
-    run = GateRun(
+    gate = Gate(
         contribution=fixture.contribution,
         reference=registry.load_reference(),
         track=load_track(DEFAULT_TRACK),
         folder=folder,
-        probes=(),
         limit_s=limit_s,
         experiments=experiments,
-        launch=fork,
     )
-    progress = PlainProgress(Console(quiet=True))
-    try:
-        while not run.poll(progress):
+    while gate.report is None:
+        order = gate.order()
+        where = order.label, order.module, order.job, order.out, order.timeout_s
+        child = ForkedChild(*where, order.read_answer)
+        while not child.poll(Deaf()):
             time.sleep(0.05)
-    finally:
-        run.kill()
-    return run.report()
+        gate.read(child)
+    return gate.report
 
 
 def experiments_for(fixture: Fixture) -> tuple[str, ...]:

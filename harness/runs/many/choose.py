@@ -11,7 +11,8 @@ from harness.contributions.record import Contribution
 from harness.protocol import base_model, row_files
 from harness.protocol.row import Row
 from harness.protocol.track import Track, load_track, track_names
-from harness.runs.many.estimates import estimate, memory_bytes, read_seconds, weights_bytes
+from harness.runs.graph.durations import read_seconds
+from harness.runs.many.estimates import estimate, run_memory_bytes
 from harness.runs.many.plan import PlannedRun, ground_of, line_of
 from harness.runs.many.queue import Planned
 from harness.runs.many.tasks import Task
@@ -103,7 +104,7 @@ def choose(
     readable = {name: load_if_possible(name) for name in names}
     planned, lines = [], []
     for one in tracks:
-        ground, weights = ground_of(one, pattern.device), weights_bytes(one)
+        ground = ground_of(one, pattern.device)
         own, thorough = seeds_of(one)
         seeded = pattern.model_copy(
             update={"track": one.file.name, "seeds": own, "thorough": thorough}
@@ -112,7 +113,7 @@ def choose(
             task = seeded.model_copy(update={"contribution": name})
             seeds, row = number_of_seeds(task, one), recorded(name, one.file.name)
             seconds = estimate(task, seeds, kept, row)
-            planned.append(Planned(task, seeds, seconds, memory_bytes(weights, row)))
+            planned.append(Planned(task, seeds, seconds, run_memory_bytes(one, row)))
             line = line_of(ground, planned[-1], readable[name], row, look_here=not from_checkout)
             planned[-1] = replace(planned[-1], task=task.model_copy(update={"key": line.key}))
             lines.append(line)

@@ -1,72 +1,32 @@
-"""How long a task will take and how much memory it needs, from what earlier ones took.
+"""How long a run will take and how much memory it needs, from what earlier ones took.
 
-Seconds are kept per contribution, track, number of seeds and device, on the machine that ran them.
-Where there are none, the recorded row has some, measured on the maintainers' machine: good enough
-to start the longest first.
+Its tasks' seconds are kept on the machine that ran them. Where there are none, the recorded row has
+some, measured on the maintainers' machine: good enough to start the longest first.
 """
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
-from harness import paths
 from harness.protocol.row import Row
 from harness.protocol.track import Track
-from harness.runs.many.tasks import Task, TaskResult
-from toolkit.core import atomic
+from harness.runs.graph.durations import LIBRARIES_BYTES, memory_bytes, name_of
+from harness.runs.graph.task import Kind
+from harness.runs.many.tasks import Task
 
-SECONDS_FILE = "seconds.json"  # in runs/
-
-GIB = 2**30
-# A worker of the embedded base has 0.7 GiB resident; torch and diffusers alone are most of it.
-LIBRARIES_BYTES = GIB
-# Weights are read in float32, and probing and gradients need as much again.
-WEIGHTS_TIMES = 3.0
 SPARE = 1.25  # above the highest peak that was seen
 
-# A recorded row knows the workers' seconds; gate, pace and scoring take about as long again.
+# A recorded row knows the workers' seconds; gate, clock and scoring take about as long again.
 BESIDES_TRAINING = 1.8
-
-
-def seconds_file() -> Path:
-    """Return where this machine keeps what tasks took."""
-    return paths.RUNS / SECONDS_FILE
-
-
-def name_of(task: Task, seeds: int) -> str:
-    """Return the key under which a task's seconds are kept."""
-    return f"{task.track}/{task.contribution}/{seeds} seeds/{task.device}"
-
-
-def read_seconds() -> dict[str, float]:
-    """Return what tasks took here; nothing when there is no file, or a damaged one."""
-    try:
-        kept = json.loads(seconds_file().read_bytes())
-        return {str(name): float(seconds) for name, seconds in kept.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
-        return {}  # a cache of hints: without it the order is worse, nothing else
-
-
-def keep_seconds(results: Iterable[tuple[Task, int, TaskResult]]) -> None:
-    """Remember what tasks took that were really run and ended well."""
-    new = {
-        name_of(task, seeds): round(result.seconds, 1)
-        for task, seeds, result in results
-        if result.good and not result.reused
-    }
-    if new:
-        text = json.dumps(dict(sorted((read_seconds() | new).items())), indent=1)
-        atomic.write_text(seconds_file(), text + "\n")
 
 
 def estimate(task: Task, seeds: int, kept: Mapping[str, float], row: Row | None) -> float | None:
     """Return the seconds a task will probably take, or None when nothing is known about it."""
-    known = kept.get(name_of(task, seeds))
-    if known is not None:
-        return known
+    kinds: tuple[Kind, ...] = ("train", "score", "gate")
+    names = [name_of(kind, task.track, task.contribution, task.device) for kind in kinds]
+    if names[0] in kept and names[1] in kept:
+        return seeds * (kept[names[0]] + kept[names[1]]) + kept.get(names[2], 0.0)
     if row is None or row.costs is None or task.device != "cpu":
         return None
     measured = len(row.scores) or len(row.own_pictures) or 1
@@ -79,13 +39,8 @@ def typical(seconds: Iterable[float | None], otherwise: float = 300.0) -> float:
     return statistics.median(known) if known else otherwise
 
 
-def weights_bytes(track: Track) -> int:
-    """Return the size of a track's base model on disk."""
-    return sum(file.stat().st_size for file in track.base_model.rglob("*.safetensors"))
-
-
-def memory_bytes(weights: int, row: Row | None) -> int:
-    """Return how much memory to keep free for one process of a task on a base of this size."""
+def run_memory_bytes(track: Track, row: Row | None) -> int:
+    """Return how much memory to keep free for one process of a run."""
     if row is not None and row.costs is not None and row.costs.peak_memory_bytes:
         return int(max(LIBRARIES_BYTES, SPARE * row.costs.peak_memory_bytes))
-    return int(LIBRARIES_BYTES + WEIGHTS_TIMES * weights)
+    return memory_bytes(track)

@@ -1,198 +1,180 @@
-"""This machine as an executor: one process per task, as many as cores and memory carry."""
+"""This machine as an executor: the tasks of all runs in one graph, side by side."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import subprocess
-import sys
-import threading
+import base64
+import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from queue import Empty, SimpleQueue
-
-import psutil
+from dataclasses import dataclass, field, replace
 
 from harness import paths
-from harness.protocol.machine import usable_cores
+from harness.contributions import registry
 from harness.protocol.row import ErrorReport
-from harness.runs.many.estimates import keep_seconds
+from harness.protocol.track import load_track
+from harness.runs.folders import SHEET_FILE
+from harness.runs.graph.pool import Pool
+from harness.runs.graph.task import Task as GraphTask
 from harness.runs.many.listener import Listener
-from harness.runs.many.queue import Planned, Queue
-from harness.runs.many.tasks import TaskResult, accept
+from harness.runs.many.queue import Planned, urgency
+from harness.runs.many.tasks import Task, TaskResult, not_run
+from harness.runs.pipeline import Graph, Options, Run, Way
+from harness.sandbox.choose import choose
+from harness.sandbox.layers import WANTED
+from harness.sandbox.trust import require_trust
+from toolkit.core.errors import HubError
+from toolkit.core.progress import NothingToClose
 
-LOGS = "board"  # folder in runs/ for what tasks print
-KEPT_FREE = 0.1  # of the memory, for everything else on the machine
-PATIENCE_S = 20.0  # an interrupted task ends its own children first
-TICK_S = 0.5
+
+class News(NothingToClose):
+    """Passes what a run's tasks tell on to who listens to the board."""
+
+    def __init__(self, planned: Planned, listener: Listener) -> None:
+        self.began: float | None = None
+        self.over = False  # what it shares with others may go on
+        self._planned, self._listener = planned, listener
+
+    def update(self, label: str, done: float, text: str) -> None:
+        """Tell how far one of its tasks has come; the first time, that it has begun."""
+        if self.over:
+            return
+        if self.began is None:
+            self.began = time.monotonic()
+            self._listener.started(self._planned)
+        self._listener.news(self._planned.task, done, f"{label}: {text}")
+
+    def finish(self, label: str, *, ok: bool) -> None:
+        """Tell that one of its tasks has ended."""
+        self.update(label, 1.0, "done" if ok else "failed")
 
 
 @dataclass
-class Running:
-    """A task's process."""
+class Board:
+    """What the runs of a board share."""
 
-    planned: Planned
-    process: subprocess.Popen[str]
-    log: Path
-    began: float = field(default_factory=time.monotonic)
-    result: TaskResult | None = None
+    listener: Listener
+    graph: Graph = field(default_factory=Graph)
+    results: list[TaskResult] = field(default_factory=list)
+    lost: dict[str, str] = field(default_factory=dict)  # track -> why it is not run
+
+    def end(self, task: Task, result: TaskResult) -> None:
+        """Keep a result; without its reference a track is not run."""
+        if task.is_reference and result.status != "ok":
+            self.lost[task.track] = f"The reference on {task.track} ended with {result.status}."
+        self.results.append(result)
+        self.listener.ended(result)
 
 
-# (label of the task, a line it wrote, or None when it has nothing more to say)
-Message = tuple[str, str | None]
+class OneOfMany:
+    """A run of a board: the goal of its tasks."""
+
+    def __init__(self, planned: Planned, board: Board) -> None:
+        self._task, self._board = planned.task, board
+        self._news = News(planned, board.listener)
+        self._way: Way | None = None
+
+    def tasks(self) -> list[GraphTask]:
+        """Return what it needs; a fault is a result, too."""
+        task = self._task
+        try:
+            contribution, track = registry.load_any(task.contribution), load_track(task.track)
+            require_trust(contribution, choose(task.isolation), trusted=task.trust)
+            self._way = Way(contribution, track, options_of(task), self._news, self._board.graph)
+            return self._own(self._way.tasks())
+        except HubError as error:
+            self._board.end(task, failed(task, error))
+            return []
+
+    def conclude(self, faults: Sequence[HubError]) -> Sequence[GraphTask]:
+        """Conclude the run, or return what else it needs."""
+        task, way, began = self._task, self._way, self._news.began
+        try:
+            if way is None:
+                raise HubError(f"{task.label} was never planned.")
+            if task.track in self._board.lost:
+                result = not_run(task, self._board.lost[task.track])
+            elif more := way.conclude(faults):
+                return self._own(more)
+            else:
+                result = result_of(task, way.finished)
+        except HubError as error:
+            result = failed(task, error)
+        self.give_up()
+        self._news.over = True
+        seconds = time.monotonic() - began if began is not None else 0.0
+        self._board.end(task, result.model_copy(update={"seconds": seconds}))
+        return ()
+
+    def give_up(self) -> None:
+        """Let go of the run's folder."""
+        if self._way is not None:
+            self._way.locked.close()
+
+    def _own(self, tasks: Sequence[GraphTask]) -> list[GraphTask]:
+        return [replace(one, goal=self) if one.kind == "row" else one for one in tasks]
 
 
 def run_local(
     planned: Sequence[Planned], listener: Listener, jobs: int | None = None
 ) -> list[TaskResult]:
-    """Carry out tasks and return their results in the order in which they ended.
+    """Carry out runs and return their results in the order in which they ended.
 
     Args:
-        planned: The tasks, each at most once.
+        planned: The runs, each at most once; a track's reference before what it is compared with.
         listener: Hears of everything as it happens.
-        jobs: Processes at once; by default as many as there are cores.
+        jobs: Tasks at once; by default as many as there are cores.
 
     Returns:
-        One result per task: a failure is a result too, and does not stop the others. On Ctrl-C
+        One result per run: a failure is a result too, and does not stop the others. On Ctrl-C
         every process is ended before the exception goes on.
     """
-    queue = Queue(planned)
-    running: dict[str, Running] = {}
-    results: list[TaskResult] = []
-    messages: SimpleQueue[Message] = SimpleQueue()
-    most = jobs or usable_cores()
-    budget = psutil.virtual_memory().available * (1 - KEPT_FREE)
+    board, pool = Board(listener), Pool(jobs, tick=listener.tick)
+    for layer in {choose(one.task.isolation) for one in planned}:
+        os.environ[WANTED] = layer  # every child of this board, the scorer too
+    runs = [OneOfMany(one, board) for one in sorted(planned, key=urgency)]
     try:
-        while queue.waiting or running:
-            while len(running) < most:
-                promised = sum(one.planned.memory_bytes for one in running.values())
-                following = queue.take(budget - promised)
-                if following is None:
-                    break
-                running[following.task.label] = start(following, messages)
-                listener.started(following)
-            for one in read(messages, running, listener):
-                del running[one.planned.task.label]
-                close(one)
-                result = one.result or died(one)
-                keep_seconds([(one.planned.task, one.planned.seeds, result)])
-                for ended in (result, *queue.ended(one.planned, result)):
-                    results.append(ended)
-                    listener.ended(ended)
-            listener.tick()
+        for run in runs:
+            pool.add(run.tasks())
+        pool.run()
     finally:
-        stop(list(running.values()))
-    return results
+        for run in runs:
+            run.give_up()
+    return board.results
 
 
-def start(planned: Planned, messages: SimpleQueue[Message]) -> Running:
-    """Start the process of a task, and a thread that listens to it."""
-    task = planned.task
-    log = paths.RUNS / LOGS / f"{task.track}-{task.contribution}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w", encoding="utf-8") as sink:
-        process = subprocess.Popen(  # our own program, no shell
-            [sys.executable, "-m", "harness.runs.many.task_process"],
-            cwd=paths.ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=sink,
-            encoding="utf-8",
-            errors="replace",
-            start_new_session=True,  # Ctrl-C is ours: we tell it
-        )
-    if process.stdin is not None:
-        with contextlib.suppress(BrokenPipeError):  # it died at once: its end tells
-            process.stdin.write(task.model_dump_json() + "\n")
-            process.stdin.flush()
-    running = Running(planned, process, log)
-    threading.Thread(target=listen, args=(running, messages), daemon=True).start()
-    return running
+def options_of(task: Task, jobs: int | None = None) -> Options:
+    """Return what a task says about its run."""
+    return Options(
+        seeds=task.seeds,
+        device=task.device,
+        fresh=task.fresh,
+        skip_gate=task.skip_gate,
+        thorough=task.thorough,
+        jobs=jobs,
+    )
 
 
-def listen(running: Running, messages: SimpleQueue[Message]) -> None:
-    """Pass on what a task's process writes, and that it has ended."""
-    label = running.planned.task.label
-    if running.process.stdout is not None:
-        for line in running.process.stdout:
-            messages.put((label, line))
-        running.process.stdout.close()
-    running.process.wait()
-    messages.put((label, None))
-
-
-def read(
-    messages: SimpleQueue[Message], running: dict[str, Running], listener: Listener
-) -> list[Running]:
-    """Take what has arrived, waiting a moment for the first; return whose process has ended."""
-    ended = []
-    with contextlib.suppress(Empty):
-        label, line = messages.get(timeout=TICK_S)
-        while True:
-            one = running[label]
-            if line is None:
-                ended.append(one)
-            else:
-                hear(one, line, listener)
-            label, line = messages.get_nowait()
-    return ended
-
-
-def hear(running: Running, line: str, listener: Listener) -> None:
-    """Understand one line of a task's process.
-
-    One that was cut, because its process was killed while it wrote, says nothing: without a result
-    the end of its process is what is reported.
-    """
-    try:
-        message = json.loads(line)
-        if "result" in message:
-            running.result = accept(running.planned.task, json.dumps(message["result"]))
-            return
-        news = message["news"]
-        done, text = float(news["done"]), f"{news['label']}: {news['text']}"
-    except (ValueError, KeyError, TypeError):
-        return
-    listener.news(running.planned.task, done, text)
-
-
-def died(running: Running) -> TaskResult:
-    """Say that a task's process ended without a result, with the end of what it printed."""
-    task = running.planned.task
-    tail = running.log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]
+def failed(task: Task, error: HubError) -> TaskResult:
+    """Return the result of a run that ended without a row."""
+    kind = type(error).__name__
     return TaskResult(
         contribution=task.contribution,
         track=task.track,
         status="error",
-        seconds=time.monotonic() - running.began,
-        error=ErrorReport(
-            kind="HubError",
-            what=f"Its process ended with exit code {running.process.returncode} and no result.",
-            where=str(running.log),
-            fix="The end of its log follows. Run it alone to see the whole: "
-            f"nox -s contribution -- {task.contribution} --track {task.track}",
-            log_tail=tuple(tail),
-        ),
+        error=ErrorReport(kind=kind, what=error.what, where=error.where, fix=error.fix),
     )
 
 
-def close(running: Running) -> None:
-    """Close our end of a task's input: where it still runs, it stops."""
-    if running.process.stdin is not None:
-        with contextlib.suppress(BrokenPipeError):
-            running.process.stdin.close()
-
-
-def stop(running: Sequence[Running]) -> None:
-    """End tasks: each is asked, ends its own children, and is killed only if it does not."""
-    for one in running:
-        close(one)
-    deadline = time.monotonic() + PATIENCE_S
-    for one in running:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            one.process.wait(max(0.0, deadline - time.monotonic()))
-        if one.process.poll() is None:
-            one.process.kill()
-            one.process.wait()
+def result_of(task: Task, finished: Run) -> TaskResult:
+    """Return the result of a run that has a row."""
+    sheet = finished.folder / SHEET_FILE
+    return TaskResult(
+        contribution=task.contribution,
+        track=task.track,
+        status=finished.row.status,
+        reused=finished.reused,
+        row=finished.row,
+        error=finished.row.error,
+        folder=finished.folder.relative_to(paths.RUNS).as_posix(),
+        sheet=base64.b64encode(sheet.read_bytes()) if sheet.is_file() else None,
+    )

@@ -63,19 +63,10 @@ def ground_of(track: Track, device: str) -> Ground:
     return Ground(track, registry.load_reference(), device, shared, track.protocol_hash())
 
 
-def key_of(
-    ground: Ground, contribution: Contribution, seeds: Sequence[int], *, repeat_first: bool = False
-) -> str:
+def key_of(ground: Ground, contribution: Contribution) -> str:
     """Return a run's key."""
-    return run_key(
-        contribution,
-        ground.reference,
-        ground.track,
-        seeds,
-        ground.device,
-        repeat_first=repeat_first,
-        shared=ground.shared,
-    )
+    where = ground.reference, ground.track, ground.device
+    return run_key(contribution, *where, shared=ground.shared)
 
 
 def state_of(
@@ -131,24 +122,13 @@ def lost_early(ground: Ground, contribution: Contribution, quick: Sequence[int])
 
 def row_here(ground: Ground, contribution: Contribution, seeds: Sequence[int]) -> Row | None:
     """Return the good row that runs/ has of a run, or None."""
-    key = key_of(ground, contribution, seeds)
-    folder = run_folder(ground.track.file.name, contribution.name, key)
-    return finished_row(folder, ground.reference.content_hash)
+    folder = folder_of(ground, contribution)
+    return finished_row(folder, ground.reference.content_hash, seeds)
 
 
-def folders_of(
-    ground: Ground, contribution: Contribution, seeds: tuple[int, ...] | None, *, thorough: bool
-) -> list[Path]:
-    """Return the folders of a run: one, or three when it takes all seeds (see the pipeline)."""
-    file, name = ground.track.file, contribution.name
-    quick, rest = file.seeds[: file.quick_seeds], file.seeds[file.quick_seeds :]
-    keys = [key_of(ground, contribution, seeds or (file.seeds if thorough else quick))]
-    if thorough and rest:
-        keys += [
-            key_of(ground, contribution, quick),
-            key_of(ground, contribution, rest, repeat_first=True),
-        ]
-    return [run_folder(file.name, name, key) for key in keys]
+def folder_of(ground: Ground, contribution: Contribution) -> Path:
+    """Return the folder of a run."""
+    return run_folder(ground.track.file.name, contribution.name, key_of(ground, contribution))
 
 
 def line_of(
@@ -166,7 +146,7 @@ def line_of(
     key: str | None = None
     state: State = "faulty"
     if contribution is not None:
-        key = key_of(ground, contribution, seeds)
+        key = key_of(ground, contribution)
         state = state_of(
             ground, contribution, seeds, row, thorough=task.thorough, look_here=look_here
         )

@@ -17,7 +17,7 @@ from harness.contributions import registry
 from harness.protocol.row import ErrorReport
 from harness.protocol.track import load_track
 from harness.runs.many.bundle import pack, unpack
-from harness.runs.many.plan import folders_of, ground_of
+from harness.runs.many.plan import folder_of, ground_of
 from harness.runs.many.tasks import Task, TaskResult
 
 PATIENCE_S = 20.0
@@ -43,9 +43,9 @@ def run_there(text: str, bundle: bytes | None) -> tuple[str, bytes | None]:
         return answer, None
     track = load_track(task.track)
     ground = ground_of(track, task.device)
-    folders = folders_of(ground, registry.load_reference(), task.seeds, thorough=task.thorough)
+    run = folder_of(ground, registry.load_reference())
     gates = sorted((paths.RUNS / "gate" / task.contribution).glob("*"))
-    return answer, pack([*folders, *gates])
+    return answer, pack([run, *gates])
 
 
 def run_process(task: Task) -> str:

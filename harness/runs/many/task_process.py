@@ -7,7 +7,6 @@ death of the one who started it.
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import platform
@@ -22,12 +21,11 @@ from rich.console import Console
 from harness import paths
 from harness.contributions import registry
 from harness.contributions.record import Contribution
-from harness.protocol.row import ErrorReport
 from harness.protocol.track import Track, load_track
-from harness.runs.folders import SHEET_FILE
+from harness.runs.many.local import failed, options_of, result_of
 from harness.runs.many.plan import ground_of, key_of
 from harness.runs.many.tasks import Task, TaskResult
-from harness.runs.pipeline import Options, run_contribution
+from harness.runs.pipeline import run_contribution
 from harness.sandbox.choose import choose
 from harness.sandbox.layers import WANTED
 from harness.sandbox.trust import require_trust
@@ -73,37 +71,11 @@ def execute(task: Task, progress: LineProgress) -> TaskResult:
         if notice:
             Console(stderr=True).print(notice, markup=False, soft_wrap=True)
         os.environ[WANTED] = layer  # every child of this run, the scorer too
-        options = Options(
-            seeds=task.seeds,
-            device=task.device,
-            fresh=task.fresh,
-            skip_gate=task.skip_gate,
-            thorough=task.thorough,
-            one_at_a_time=True,
-        )
-        finished = run_contribution(contribution, track, options, progress)
+        options = options_of(task, jobs=1)  # the executor fills the other cores
+        result = result_of(task, run_contribution(contribution, track, options, progress))
     except HubError as error:
-        return TaskResult(
-            contribution=task.contribution,
-            track=task.track,
-            status="error",
-            seconds=time.monotonic() - start,
-            error=ErrorReport(
-                kind=type(error).__name__, what=error.what, where=error.where, fix=error.fix
-            ),
-        )
-    sheet = finished.folder / SHEET_FILE
-    return TaskResult(
-        contribution=task.contribution,
-        track=task.track,
-        status=finished.row.status,
-        seconds=time.monotonic() - start,
-        reused=finished.reused,
-        row=finished.row,
-        error=finished.row.error,
-        folder=finished.folder.relative_to(paths.RUNS).as_posix(),
-        sheet=base64.b64encode(sheet.read_bytes()) if sheet.is_file() else None,
-    )
+        result = failed(task, error)
+    return result.model_copy(update={"seconds": time.monotonic() - start})
 
 
 def require_same_key(task: Task, contribution: Contribution, track: Track) -> None:
@@ -114,8 +86,7 @@ def require_same_key(task: Task, contribution: Contribution, track: Track) -> No
     """
     if task.key is None:
         return
-    seeds = task.seeds or track.file.seeds[: None if task.thorough else track.file.quick_seeds]
-    key = key_of(ground_of(track, task.device), contribution, seeds)
+    key = key_of(ground_of(track, task.device), contribution)
     if key != task.key:
         raise EnvironmentFault(
             f"This machine would compute something else: its run key is {key[:12]}, the plan's "

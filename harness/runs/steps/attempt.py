@@ -8,10 +8,10 @@ from pathlib import Path
 from harness.contributions.record import Contribution
 from harness.contributions.registry import is_reference
 from harness.protocol.track import Track
-from toolkit.core.progress import Progress
+from harness.worker.jobs import seed_folder
 
-# One thread per process: figures do not depend on how many cores a machine has, and contribution
-# and reference train side by side.
+# One thread per process: figures do not depend on how many cores a machine has, and the pool fills
+# those with tasks.
 THREADS = 1
 
 
@@ -23,14 +23,12 @@ class Attempt:
     reference: Contribution
     track: Track
     seeds: tuple[int, ...]
+    again: int | None  # the seed that is trained a second time, to see if it repeats
     device: str
     folder: Path
     reference_folder: Path
-    fresh: bool
-    repeat_first: bool
-    one_at_a_time: bool  # else contribution and reference train side by side
+    base: Path  # of the measurement of the untouched base, shared by all runs on the track
     parts: dict[str, str]  # what the figures depend on, for `why-stale`
-    progress: Progress
 
     @property
     def is_reference(self) -> bool:
@@ -38,26 +36,14 @@ class Attempt:
         return is_reference(self.contribution)
 
     @property
-    def own_training(self) -> Path:
-        """Folder of the contribution's training."""
-        return self.folder / "train"
+    def clock(self) -> Path:
+        """Folder of the reference's training that is there for its time only."""
+        return self.reference_folder / "clock"
 
-    @property
-    def reference_training(self) -> Path:
-        """Folder of the reference's training, shared by all runs with the same key."""
-        return self.reference_folder / "train"
+    def training(self, seed: int, *, of_reference: bool = False) -> Path:
+        """Return the folder of a training."""
+        return seed_folder((self.reference_folder if of_reference else self.folder) / "train", seed)
 
-    @property
-    def pace(self) -> Path:
-        """Folder of the reference's training that only sets the pace for the clock."""
-        return self.folder / "pace"
-
-    @property
-    def own_scoring(self) -> Path:
-        """Folder of the contribution's scorer."""
-        return self.folder / "score"
-
-    @property
-    def reference_scoring(self) -> Path:
-        """Folder of the reference's scorer, shared like its training."""
-        return self.reference_folder / "score"
+    def scoring(self, seed: int, *, of_reference: bool = False) -> Path:
+        """Return the folder of a scoring."""
+        return seed_folder((self.reference_folder if of_reference else self.folder) / "score", seed)

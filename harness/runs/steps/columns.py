@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.runs.steps.attempt import Attempt
 from harness.sandbox.files import ANSWER_FILE
 from harness.scoring.jobs import ScoreAnswer
-from harness.worker.jobs import picture_file, seed_folder
+from harness.worker.jobs import picture_file
 
 Columns = list[tuple[str, list[Path]]]
 
@@ -25,9 +25,10 @@ def picture_columns(attempt: Attempt) -> Columns:
     count = len(attempt.track.file.prompts)
     train = sorted((attempt.track.train_dir / "Images").iterdir())
     columns: Columns = [(TRAINED_ON, list(islice(cycle(train), count)))]
-    scored = scored_pictures(attempt.reference_scoring) | scored_pictures(attempt.own_scoring)
-    columns += list(scored.items())
-    drawn = seed_folder(attempt.own_training, attempt.seeds[0])
+    seed = attempt.seeds[0]
+    scored = scored_pictures(attempt.scoring(seed, of_reference=True))
+    columns += list((scored | scored_pictures(attempt.scoring(seed))).items())
+    drawn = attempt.training(seed)
     columns.append((OWN, [picture_file(drawn, number) for number in range(count)]))
     return columns
 

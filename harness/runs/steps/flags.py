@@ -5,8 +5,7 @@ from __future__ import annotations
 from harness import paths
 from harness.protocol.figures import Flag
 from harness.runs.steps.attempt import Attempt
-from harness.runs.steps.outcomes import Scored, TrainCosts
-from harness.worker.jobs import Answer
+from harness.runs.steps.outcomes import Outcomes, Scored, TrainCosts
 from toolkit.images.alike import near_duplicates
 
 # Pictures of its own that are training pictures, by pixels: one may be an accident.
@@ -22,10 +21,12 @@ OTHER_WORK_PER_TRAINING = 2.0
 REPEATS = 1e-6
 
 
-def flags_of(attempt: Attempt, own: Answer, costs: TrainCosts, scored: Scored) -> tuple[Flag, ...]:
+def flags_of(
+    attempt: Attempt, own: Outcomes, costs: TrainCosts, scored: Scored
+) -> tuple[Flag, ...]:
     """Collect everything that is odd about a run."""
     flags = []
-    for outcome in own.seeds:
+    for outcome in own:
         if outcome.unmergeable:
             text = f"{outcome.unmergeable}; only its own pictures are judged."
             flags.append(Flag(kind="unmergeable", text=text[0].upper() + text[1:]))
@@ -46,7 +47,7 @@ def flags_of(attempt: Attempt, own: Answer, costs: TrainCosts, scored: Scored) -
     if costs.reference_repeats is False:
         text = "Trained again beside this run, the reference's losses were not those on file."
         flags.append(Flag(kind="the reference did not repeat itself", text=text))
-    determinism = scored.own[own.seeds[0].seed].determinism
+    determinism = None if attempt.again is None else scored.own[attempt.again].determinism
     if determinism is not None and determinism > REPEATS:
         text = f"Trained twice with one seed, its weights differ by {determinism:.1e}."
         flags.append(Flag(kind="not deterministic", text=text))

@@ -1,8 +1,7 @@
-"""Run the correctness gate: one worker per contribution, started anew when one is killed."""
+"""Describe the correctness gate: one worker per contribution, another where one is killed."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import platform
 import re
@@ -11,8 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
-
-from filelock import FileLock
 
 from harness import paths
 from harness.contributions.record import Contribution
@@ -27,14 +24,13 @@ from harness.gate.worker import OUTCOMES_FILE, RAISED, crashed, not_run, read_ou
 from harness.protocol.base_model import EMBEDDED_BASE
 from harness.protocol.row import ErrorReport
 from harness.protocol.track import Track
-from harness.runs.folders import prune
+from harness.runs.graph.task import Ending
 from harness.runs.key import LOCK, RECORDS, file_or_folder_hash
-from harness.sandbox.child import POLL_S, Child
+from harness.sandbox.child import Order
 from harness.sandbox.files import LOG_FILE
 from harness.sandbox.outcome import Outcome, log_tail
 from harness.worker.jobs import Answer
 from toolkit.core import atomic
-from toolkit.core.progress import Progress
 
 REPORT_FILE = "report.json"
 GATE_RUNS = "gate"  # beside the folders of the tracks in runs/
@@ -51,59 +47,61 @@ JUDGING = (
 )
 
 
-class Worker(Protocol):
-    """The process that runs the gate's job: a sandboxed child, or a fork of this process."""
+class Ended(Protocol):
+    """A worker that has ended: a sandboxed child, or a fork of this process."""
 
     out: Path
-
-    def poll(self, progress: Progress) -> bool:
-        """Tell whether it has ended."""
 
     def ended(self) -> Outcome[Answer]:
         """Return how it ended."""
 
-    def kill(self) -> None:
-        """End it."""
-
-
-def start_worker(label: str, job: GateJob, out: Path) -> Worker:
-    """Start a sandboxed child."""
-    timeout_s = STARTING_S + job.limit_s * len(job.experiments)
-    read = Answer.model_validate_json
-    return Child(label, "harness.gate.worker", job, out, timeout_s, read)
-
 
 @dataclass
-class GateRun:
-    """The gate for one contribution, while it runs."""
+class Gate:
+    """The gate for one contribution.
+
+    Args:
+        contribution: Whose code is judged.
+        reference: What it is compared with.
+        track: Whose training pictures the experiments use.
+        folder: Where reports and workers' files are kept.
+        probes: Ids of the probes that are wanted; none: all of them, and the report is kept.
+        fresh: Whether a report that lies there does not count.
+        begin: Called before anything is looked at.
+        limit_s: Wall time of one experiment.
+        experiments: Which may be run.
+    """
 
     contribution: Contribution
     reference: Contribution
     track: Track
     folder: Path
-    probes: tuple[str, ...]
+    probes: tuple[str, ...] = ()
+    fresh: bool = False
+    begin: Callable[[], None] = lambda: None
     limit_s: float = LIMIT_S
     experiments: tuple[str, ...] = EXPERIMENTS
-    launch: Callable[[str, GateJob, Path], Worker] = field(default=start_worker, repr=False)
     began: float = field(default_factory=time.monotonic)
     done: list[ExperimentOutcome] = field(default_factory=list)
     starts: int = 0
-    child: Worker | None = None
     waiting: list[str] = field(default_factory=list)
     log_tail: tuple[str, ...] = ()
+    report: GateReport | None = None
 
     def __post_init__(self) -> None:
         wanted = {probe.experiment for probe in choose(self.probes)}
         self.waiting = [name for name in self.experiments if name in wanted]
-        self.start()
 
-    @property
-    def label(self) -> str:
-        """What the user sees."""
-        return f"{self.contribution.name}'s gate"
+    def known(self) -> Ending | None:
+        """Take the report of an earlier run."""
+        if self.report is None and not (self.fresh or self.probes):
+            self.report = read_report(self.folder / REPORT_FILE)
+        return None if self.report is None else "badly" if self.report.errors else "well"
 
-    def start(self) -> None:
-        """Start a worker on the experiments that are still to be done."""
+    def order(self) -> Order[Answer]:
+        """Describe a worker for the experiments that are still to be done."""
+        if not self.starts:
+            self.began = time.monotonic()
         self.starts += 1
         out = self.folder / f"worker-{self.starts}"
         job = GateJob(
@@ -116,21 +114,26 @@ class GateRun:
             limit_s=self.limit_s,
             out=out,
         )
-        self.child = self.launch(self.label, job, out)
+        label, timeout_s = (
+            f"{self.contribution.name}'s gate",
+            STARTING_S + job.limit_s * len(job.experiments),
+        )
+        read = Answer.model_validate_json
+        return Order(label, "harness.gate.worker", job, out, timeout_s, read)
 
-    def poll(self, progress: Progress) -> bool:
-        """Follow the worker; tell whether everything is done."""
-        if self.child is None or not self.child.poll(progress):
-            return self.child is None
-        child, self.child = self.child, None
-        self.collect(child)
+    def read(self, child: Ended) -> Ending:
+        """Take what a worker wrote; where it was killed, another goes on with what is left."""
+        self._collect(child)
         if self.waiting:
-            self.start()
-            return False
-        return True
+            return "again"
+        self.report = self._report()
+        if not self.probes:
+            text = self.report.model_dump_json(indent=1)
+            atomic.write_text(self.folder / REPORT_FILE, text + "\n")
+        return "badly" if self.report.errors else "well"
 
-    def collect(self, child: Worker) -> None:
-        """Take what a worker wrote; an experiment that ended it gets a finding."""
+    def _collect(self, child: Ended) -> None:
+        """Note how each experiment ended; one that ended its worker gets a finding."""
         lines = read_outcomes(child.out / OUTCOMES_FILE)
         finished = {line.experiment for line in lines if line.finished}
         self.done += [line for line in lines if line.finished]
@@ -159,7 +162,7 @@ class GateRun:
         outcomes = (crashed(name, what, where, error.fix), *not_run(lost, name))
         self.done.append(ExperimentOutcome(experiment=name, finished=True, outcomes=outcomes))
 
-    def report(self) -> GateReport:
+    def _report(self) -> GateReport:
         """Put everything together."""
         outcomes = merged([o for line in self.done for o in line.outcomes])
         if not self.probes and not any(o.probe == RAISED for o in outcomes):
@@ -174,11 +177,6 @@ class GateRun:
             log_tail=self.log_tail,
             complete=not self.probes,
         )
-
-    def kill(self) -> None:
-        """End the worker, if there is one."""
-        if self.child is not None:
-            self.child.kill()
 
 
 def merged(outcomes: Sequence[ProbeOutcome]) -> list[ProbeOutcome]:
@@ -214,44 +212,6 @@ def deepest_line(log: Sequence[str], contribution: Contribution) -> str | None:
             file = Path(found[1]).relative_to(paths.ROOT).as_posix()
             return f"{file}:{found[2]}"
     return None
-
-
-def run_gates(
-    contributions: Sequence[Contribution],
-    reference: Contribution,
-    track: Track,
-    progress: Progress,
-    *,
-    probes: tuple[str, ...] = (),
-    fresh: bool = False,
-) -> list[GateReport]:
-    """Return the report of each contribution, side by side; unchanged ones come from disk."""
-    folders = [gate_folder(one, reference, track) for one in contributions]
-    reports: dict[int, GateReport] = {}
-    with contextlib.ExitStack() as stack:
-        for folder in sorted(set(folders)):  # in one order, or two runs could wait for each other
-            folder.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(FileLock(f"{folder}.lock"))
-        runs: dict[int, GateRun] = {}
-        for number, (one, folder) in enumerate(zip(contributions, folders, strict=True)):
-            known = None if fresh or probes else read_report(folder / REPORT_FILE)
-            if known is not None:
-                reports[number] = known
-                continue
-            runs[number] = GateRun(one, reference, track, folder, probes)
-            stack.callback(runs[number].kill)
-        pending = set(runs)
-        while pending:
-            pending -= {number for number in pending if runs[number].poll(progress)}
-            time.sleep(POLL_S if pending else 0)
-        for number, run in runs.items():
-            reports[number] = run.report()
-            if not probes:
-                text = reports[number].model_dump_json(indent=1)
-                atomic.write_text(run.folder / REPORT_FILE, text + "\n")
-    for one in contributions:
-        prune(GATE_RUNS, one.name)
-    return [reports[number] for number in range(len(contributions))]
 
 
 def gate_folder(contribution: Contribution, reference: Contribution, track: Track) -> Path:

@@ -13,10 +13,10 @@ from harness.protocol.machine import describe_machine
 from harness.protocol.row import ErrorReport, Row, Status
 from harness.protocol.verdict import compare
 from harness.runs.steps.attempt import THREADS, Attempt
-from harness.runs.steps.outcomes import Scored, TrainCosts
+from harness.runs.steps.outcomes import Outcomes, Scored, TrainCosts
 from harness.sandbox.outcome import Outcome
 from harness.sandbox.resource_use import read_spent
-from harness.worker.jobs import ADAPTER_FILE, Answer, seed_folder
+from harness.worker.jobs import ADAPTER_FILE, SeedOutcome
 from toolkit.core.errors import HubError
 
 
@@ -43,8 +43,8 @@ def common_row(attempt: Attempt, status: Status, **rest: Any) -> Row:
 
 def active_layer(attempt: Attempt) -> str:
     """Return the isolation that the contribution's code really ran in."""
-    spent = read_spent(attempt.own_training)
-    return spent.layer if spent else "none of its code was run"
+    spent = [read_spent(attempt.training(seed)) for seed in attempt.seeds]
+    return next((one.layer for one in spent if one), "none of its code was run")
 
 
 def failed_row(attempt: Attempt, outcome: Outcome[Any]) -> Row:
@@ -67,8 +67,8 @@ def row_of_error(attempt: Attempt, error: HubError, log_tail: tuple[str, ...] = 
 
 def measured_row(
     attempt: Attempt,
-    own: Answer,
-    reference: Answer,
+    own: Outcomes,
+    reference: SeedOutcome,
     costs: TrainCosts,
     scored: Scored,
     flags: tuple[Flag, ...],
@@ -78,34 +78,27 @@ def measured_row(
     Raises:
         HubError: The scorer left out a figure.
     """
-    if tuple(outcome.seed for outcome in own.seeds) != attempt.seeds:
-        raise HubError(
-            "The worker answers for other seeds than it was given.",
-            where=attempt.contribution.path,
-            fix="Nothing but the harness may write answer.json.",
-        )
-    first = own.seeds[0]
-    first_score = scored.own[first.seed]
+    first, again = own[0], attempt.again
     rest: dict[str, Any] = {
         "base": scored.base,
         "costs": row_costs(attempt, reference, costs),
-        "determinism": first_score.determinism,
-        "own_difference": first_score.own_difference,
+        "determinism": None if again is None else scored.own[again].determinism,
+        "own_difference": scored.own[first.seed].own_difference,
         "not_measured": not_measured(attempt, scored),
         "flags": flags,
         "losses": first.losses,
         "trainable_parameters": first.trainable_parameters,
-        "adapter_bytes": adapter_bytes(attempt.own_training, first.seed),
+        "adapter_bytes": adapter_bytes(attempt.training(first.seed)),
         "changed_modules": first.changed_modules,
     }
-    if any(outcome.unmergeable for outcome in own.seeds):
+    if any(outcome.unmergeable for outcome in own):
         return unmergeable_row(attempt, own, costs, scored, rest)
     scores = seed_scores(own, costs, scored)
     verdict = compare(attempt.contribution.name, scores, is_reference=attempt.is_reference)
     return common_row(attempt, "ok", scores=scores, verdict=verdict, **rest)
 
 
-def seed_scores(own: Answer, costs: TrainCosts, scored: Scored) -> tuple[SeedScores, ...]:
+def seed_scores(own: Outcomes, costs: TrainCosts, scored: Scored) -> tuple[SeedScores, ...]:
     """Pair each seed of the contribution with the same seed of the reference."""
     return tuple(
         SeedScores(
@@ -115,15 +108,15 @@ def seed_scores(own: Answer, costs: TrainCosts, scored: Scored) -> tuple[SeedSco
             merge_error=outcome.merge_error,
             train_seconds=costs.train_seconds[outcome.seed],
         )
-        for outcome in own.seeds
+        for outcome in own
     )
 
 
 def unmergeable_row(
-    attempt: Attempt, own: Answer, costs: TrainCosts, scored: Scored, rest: dict[str, Any]
+    attempt: Attempt, own: Outcomes, costs: TrainCosts, scored: Scored, rest: dict[str, Any]
 ) -> Row:
     """Judge an adapter that is no change of weights by its own pictures, where there are any."""
-    why = next(outcome.unmergeable for outcome in own.seeds if outcome.unmergeable)
+    why = next(outcome.unmergeable for outcome in own if outcome.unmergeable)
     pictures = tuple(
         OwnPictures(
             seed=outcome.seed,
@@ -131,7 +124,7 @@ def unmergeable_row(
             reference=require(scored.reference[outcome.seed].figures).pictures,
             train_seconds=costs.train_seconds[outcome.seed],
         )
-        for outcome in own.seeds
+        for outcome in own
         if (judged := scored.own[outcome.seed].own_pictures) is not None
     )
     report = ErrorReport(
@@ -155,10 +148,9 @@ def require(figures: Figures | None) -> Figures:
     return figures
 
 
-def row_costs(attempt: Attempt, reference: Answer, costs: TrainCosts) -> Costs:
+def row_costs(attempt: Attempt, reference: SeedOutcome, costs: TrainCosts) -> Costs:
     """Sum up what the parent saw."""
     seconds = statistics.fmean(costs.train_seconds.values())
-    first = reference.seeds[0]
     return Costs(
         train_seconds=seconds,
         reference_seconds=costs.reference_seconds,
@@ -166,21 +158,27 @@ def row_costs(attempt: Attempt, reference: Answer, costs: TrainCosts) -> Costs:
         worker_seconds=costs.worker.wall_s,
         worker_cpu_seconds=costs.worker.cpu_s,
         peak_memory_bytes=costs.worker.peak_memory_bytes,
-        reference_parameters=first.trainable_parameters,
-        reference_bytes=adapter_bytes(attempt.reference_training, first.seed),
+        reference_parameters=reference.trainable_parameters,
+        reference_bytes=adapter_bytes(attempt.training(reference.seed, of_reference=True)),
     )
 
 
-def adapter_bytes(training: Path, seed: int) -> int:
-    """Return the size of the adapter file of one seed."""
-    return (seed_folder(training, seed) / ADAPTER_FILE).stat().st_size
+def adapter_bytes(training: Path) -> int:
+    """Return the size of the adapter file of one training."""
+    return (training / ADAPTER_FILE).stat().st_size
 
 
 def not_measured(attempt: Attempt, scored: Scored) -> dict[str, str]:
     """Explain every figure that is null."""
     reasons = dict(scored.not_measured)
-    if not attempt.repeat_first:
+    if attempt.again is None:
         reasons["determinism"] = "a quick verdict trains each seed once; --record trains one twice"
     if not any(prompt.background or prompt.ink for prompt in attempt.track.file.prompts):
         reasons["prompt_adherence"] = "the track asks for no colours"
     return reasons
+
+
+def stopped_early(row: Row, seeds: int) -> Row:
+    """Mark a row whose other seeds were not trained because they could not change its verdict."""
+    text = f"Clearly worse after {len(row.scores)} of {seeds} seeds (99 % interval): not run on."
+    return row.model_copy(update={"flags": (*row.flags, Flag(kind="stopped early", text=text))})

@@ -1,155 +1,149 @@
-"""Train the contribution and, beside it, the reference: it is the yardstick of time as well.
+"""Describe the training of one seed, and read what it left.
 
 The reference's weights are trained once per key and then shared. Its time is not: on a machine that
-does other things too, seconds of yesterday say nothing about seconds of today. So when the
-reference is known already, its first seed is trained again beside the contribution, for the clock
-(it costs the other core, and no wall time), and for a check: it has to repeat itself to the bit.
-Where runs fill all cores (``contribution --all``) it is trained just before instead: two processes
-per run would share a core, and the clock would compare one that shared with one that did not.
+does other things too, seconds of yesterday say nothing about seconds of today. So where all of the
+reference is known already, its first seed is trained again, once in a graph, as a task like any
+other: for the clock, and for a check, because it has to repeat itself to the bit.
 """
 
 from __future__ import annotations
 
 import shutil
-import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from harness.contributions.record import Contribution
+from harness.runs.graph.task import Ending
 from harness.runs.steps.attempt import THREADS, Attempt
-from harness.runs.steps.outcomes import TrainCosts, Trained
-from harness.sandbox.child import Child, run_children
-from harness.sandbox.files import ANSWER_FILE
+from harness.sandbox.child import Child, Order
+from harness.sandbox.files import ANSWER_FILE, JOB_FILE
 from harness.sandbox.outcome import Outcome
-from harness.sandbox.resource_use import read_spent
-from harness.worker.jobs import DELTA_FILE, Answer, TrainJob, seed_folder
-from toolkit.core import atomic
+from harness.sandbox.resource_use import Spent, read_spent
+from harness.sandbox.tidy import remove_tree
+from harness.worker.jobs import DELTA_FILE, Answer, SeedOutcome, TrainJob, picture_file
 from toolkit.core.errors import HubError
-from toolkit.core.locks import held
-
-COSTS_FILE = "costs.json"
 
 
-def train(attempt: Attempt) -> Trained:
-    """Return how the contribution's and the reference's training ended."""
-    if attempt.is_reference:
-        return train_reference(attempt)
-    attempt.reference_folder.mkdir(parents=True, exist_ok=True)
+@dataclass
+class Training:
+    """One training.
 
-    def tell(owner: str) -> None:
-        attempt.progress.update(attempt.reference.name, 0.0, f"waiting for {owner}")
-
-    # Somebody else's run may be training the same reference right now: wait for it, then share.
-    with held(attempt.reference_folder, timeout_s=-1, when_busy=tell):
-        known = read_finished(attempt.reference_training, attempt.seeds)
-        if known is None:
-            return train_both(attempt)
-    return train_beside(attempt, known)
-
-
-def train_reference(attempt: Attempt) -> Trained:
-    """Train the reference as the contribution that it is here; it is its own pace."""
-    known = read_known(attempt)
-    if known is not None:
-        return known
-    child = train_child(attempt, attempt.contribution, attempt.own_training, attempt.seeds)
-    run_children([child], attempt.progress)
-    costs = keep_costs(attempt, child, child, repeats=None)
-    return Trained(child.ended(), child.ended(), costs)
-
-
-def train_both(attempt: Attempt) -> Trained:
-    """Train contribution and reference side by side; the first failure ends both."""
-    own = train_child(attempt, attempt.contribution, attempt.own_training, attempt.seeds)
-    reference = train_child(attempt, attempt.reference, attempt.reference_training, attempt.seeds)
-    run_children([own, reference], attempt.progress)
-    for outcome in (own.outcome, reference.outcome):
-        if outcome is not None and outcome.error is not None:
-            return Trained(outcome, outcome, None)
-    return Trained(own.ended(), reference.ended(), keep_costs(attempt, own, reference, None))
-
-
-def train_beside(attempt: Attempt, reference: Answer) -> Trained:
-    """Train the contribution, and the known reference's first seed beside it for the clock."""
-    known = read_known(attempt)
-    if known is not None:
-        attempt.progress.finish(attempt.reference.name, ok=True)
-        return known
-    pace = train_child(attempt, attempt.reference, attempt.pace, attempt.seeds[:1])
-    if attempt.one_at_a_time:
-        run_children([pace], attempt.progress)
-    own = train_child(attempt, attempt.contribution, attempt.own_training, attempt.seeds)
-    run_children([own, pace], attempt.progress)
-    outcome = own.outcome
-    if outcome is None or outcome.error is not None or pace.outcome is None:
-        failed = outcome or pace.ended()
-        return Trained(failed, failed, None)
-    again = pace.outcome.answer
-    repeats = again is not None and again.seeds[0].losses == reference.seeds[0].losses
-    costs = keep_costs(attempt, own, pace, repeats=repeats)
-    shutil.rmtree(attempt.pace)
-    return Trained(outcome, Outcome(reference, None, "ok"), costs)
-
-
-def read_known(attempt: Attempt) -> Trained | None:
-    """Return what the same key has trained before, or None when there is none to be used."""
-    own = read_finished(attempt.own_training, attempt.seeds)
-    reference = own if attempt.is_reference else None
-    if not attempt.is_reference:
-        reference = read_finished(attempt.reference_training, attempt.seeds)
-    path = attempt.folder / COSTS_FILE
-    if attempt.fresh or own is None or reference is None or not path.is_file():
-        return None
-    try:
-        costs = TrainCosts.model_validate_json(path.read_bytes())
-    except ValidationError:
-        return None  # of another version of the hub
-    return Trained(Outcome(own, None, "ok"), Outcome(reference, None, "ok"), costs)
-
-
-def keep_costs(
-    attempt: Attempt, own: Child[Answer], pace: Child[Answer], repeats: bool | None
-) -> TrainCosts | None:
-    """Write down what a training took; None when it did not end well.
-
-    Raises:
-        HubError: A worker that ended well never said when it was training.
+    Args:
+        label: What the user sees.
+        job: What the worker is asked. Its pictures are a copy, made just before, so that the path
+            which a contribution sees does not lead to the held-out pictures.
+        pictures: Where they are copied from.
+        timeout_s: Its limit, wall time.
+        begin: Called before anything is looked at.
+        same_job: Whether a result counts only for this very job: its folder's name has no key.
+        fresh: Whether a result that lies there does not count.
+        shown: Whether it does not count without the pictures that its job asks for.
+        spoils: What was made of an earlier training, and goes when this one starts.
     """
-    if own.outcome is None or own.outcome.error is not None:
-        return None
-    seconds = own.meter.train_seconds(attempt.seeds)
-    reference = pace.meter.train_seconds(attempt.seeds)
-    worker = read_spent(own.out)
-    if set(seconds) != set(attempt.seeds) or not reference or worker is None:
-        raise HubError(
-            "The worker did not say when it was training, so nothing can be said about its time.",
-            where=attempt.contribution.path,
-            fix="Nothing but the harness may write events.jsonl.",
-        )
-    costs = TrainCosts(
-        train_seconds=seconds,
-        worker=worker,
-        reference_seconds=statistics.fmean(reference.values()),
-        reference_repeats=repeats,
-    )
-    atomic.write_text(attempt.folder / COSTS_FILE, costs.model_dump_json(indent=1))
-    return costs
+
+    label: str
+    job: TrainJob
+    pictures: Path
+    timeout_s: float
+    begin: Callable[[], None] = lambda: None
+    fresh: bool = False
+    same_job: bool = False
+    shown: bool = True
+    spoils: Path | None = None
+    outcome: Outcome[Answer] | None = None
+    ran: bool = False  # in this process, and not some time before
+
+    @property
+    def folder(self) -> Path:
+        """Where the worker writes."""
+        return self.job.out
+
+    def known(self) -> Ending | None:
+        """Take what was trained already."""
+        if self.outcome is None and not self.fresh:
+            asked = self.job.out / JOB_FILE
+            other = self.same_job and not (
+                asked.is_file() and asked.read_text("utf-8") == self.job.model_dump_json(indent=1)
+            )
+            answer = None if other else read_finished(self.job, shown=self.shown)
+            self.outcome = Outcome(answer, None, "ok") if answer is not None else None
+        if self.outcome is None:
+            return None
+        return "badly" if self.outcome.error else "well"
+
+    def order(self) -> Order[Answer]:
+        """Describe the worker; its folder of pictures is made here."""
+        self.ran = True
+        if self.spoils is not None and self.spoils.is_dir():
+            remove_tree(self.spoils)
+        shutil.rmtree(self.job.data_dir, ignore_errors=True)
+        for folder in ("Images", "ImageCaptions"):
+            shutil.copytree(self.pictures / folder, self.job.data_dir / folder)
+        read = partial(read_answer, self.job.seed)
+        job = self.job
+        return Order(self.label, "harness.worker.main", job, job.out, self.timeout_s, read)
+
+    def read(self, child: Child[Answer]) -> Ending:
+        """Take how it ended."""
+        shutil.rmtree(self.job.data_dir, ignore_errors=True)
+        self.outcome = child.ended()
+        return "badly" if self.outcome.error else "well"
+
+    @property
+    def trained(self) -> SeedOutcome:
+        """What it yielded.
+
+        Raises:
+            HubError: It did not end well.
+        """
+        if self.outcome is None or self.outcome.answer is None or not self.outcome.answer.trained:
+            raise HubError(f"There is no answer of {self.label}.", where=str(self.folder))
+        return self.outcome.answer.trained
+
+    @property
+    def spent(self) -> Spent:
+        """What its worker took.
+
+        Raises:
+            HubError: That was not kept.
+        """
+        spent = read_spent(self.folder)
+        if spent is None:
+            raise HubError(f"Nothing tells what {self.label} took.", where=str(self.folder))
+        return spent
+
+    @property
+    def train_seconds(self) -> float:
+        """The wall time of its train hook.
+
+        Raises:
+            HubError: A worker that ended well never said when it was training.
+        """
+        if self.spent.train_seconds is None:
+            raise HubError(
+                "The worker did not say when it was training, so nothing can be said about its "
+                "time.",
+                where=self.job.contribution.path,
+                fix="Nothing but the harness may write events.jsonl.",
+            )
+        return self.spent.train_seconds
 
 
-def train_child(
-    attempt: Attempt, contribution: Contribution, out: Path, seeds: tuple[int, ...]
-) -> Child[Answer]:
-    """Start one worker on a copy of the track's training pictures, with the track's budget.
-
-    A copy, so that the path which the contribution sees does not lead to the held-out pictures.
-    """
+def training(
+    attempt: Attempt,
+    contribution: Contribution,
+    seed: int,
+    out: Path,
+    begin: Callable[[], None] = lambda: None,
+    *,
+    draws: bool = False,
+    fresh: bool = False,
+    spoils: Path | None = None,
+) -> Training:
+    """Describe the training of a seed with the track's pictures and budget."""
     file = attempt.track.file
-    pictures = out.with_name(f"{out.name}-pictures")
-    shutil.rmtree(pictures, ignore_errors=True)
-    for folder in ("Images", "ImageCaptions"):
-        shutil.copytree(attempt.track.train_dir / folder, pictures / folder)
     job = TrainJob(
         contribution=contribution,
         reference=attempt.reference,
@@ -157,49 +151,45 @@ def train_child(
         device=attempt.device,
         threads=THREADS,
         out=out,
-        data_dir=pictures,
+        data_dir=out.with_name(f"{out.name}-pictures"),
         resolution=file.resolution,
         steps=file.steps,
         batch_size=file.batch_size,
-        seeds=seeds,
+        seed=seed,
         prompts=file.texts,
-        repeat_first=attempt.repeat_first and out != attempt.pace,
+        draws=draws,
     )
-    return Child(
-        contribution.name,
-        "harness.worker.main",
-        job,
-        out,
-        file.timeout_s * (len(seeds) + job.repeat_first),
-        partial(read_answer, seeds),
-    )
+    label = f"{contribution.name}, seed {seed}"
+    pictures = attempt.track.train_dir
+    return Training(label, job, pictures, file.timeout_s, begin, fresh, spoils=spoils)
 
 
-def read_answer(seeds: tuple[int, ...], data: bytes) -> Answer:
+def read_answer(seed: int, data: bytes) -> Answer:
     """Read a training's answer.
 
     Raises:
-        ValueError: It is none, or is about other seeds than those asked for: every seed in it is
-            scored, so a long list would keep the scorer busy for days.
+        ValueError: It is none, or is about another seed.
     """
     answer = Answer.model_validate_json(data)
-    if answer.error is None and tuple(outcome.seed for outcome in answer.seeds) != seeds:
-        raise ValueError("it is not about the seeds that were asked for")
+    if answer.error is None and (answer.trained is None or answer.trained.seed != seed):
+        raise ValueError("it is not about the seed that was asked for")
     return answer
 
 
-def read_finished(folder: Path, seeds: tuple[int, ...]) -> Answer | None:
-    """Return the answer of a finished training, or None when there is none that can be used."""
-    path = folder / ANSWER_FILE
-    if not path.is_file():
-        return None
+def read_finished(job: TrainJob, *, shown: bool) -> Answer | None:
+    """Return the answer of a finished training, or None when there is none that can be used.
+
+    Args:
+        job: What the worker was asked.
+        shown: Whether the pictures that it asks for have to be there.
+    """
     try:
-        answer = Answer.model_validate_json(path.read_bytes())
-    except ValueError:
-        return None  # Of another version of the hub: train again.
-    same_seeds = tuple(outcome.seed for outcome in answer.seeds) == seeds
-    whole = all(
-        outcome.unmergeable or (seed_folder(folder, outcome.seed) / DELTA_FILE).is_file()
-        for outcome in answer.seeds
-    )
-    return answer if answer.error is None and same_seeds and whole else None
+        answer = read_answer(job.seed, (job.out / ANSWER_FILE).read_bytes())
+    except (OSError, ValueError):
+        return None  # none, or of another version of the hub: train again
+    spent, trained = read_spent(job.out), answer.trained
+    if answer.error is not None or trained is None or spent is None or spent.train_seconds is None:
+        return None
+    whole = trained.unmergeable or (job.out / DELTA_FILE).is_file()
+    drawn = not (job.draws and shown) or picture_file(job.out, len(job.prompts) - 1).is_file()
+    return answer if whole and drawn else None

@@ -12,7 +12,7 @@ from harness.protocol.repeated import judge
 from harness.protocol.track import load_track
 from harness.runs.folders import PARTS_FILE, ROW_FILE
 from harness.runs.key import run_parts
-from harness.runs.steps.merging import merged_row, stopped_early
+from harness.runs.steps.rows import stopped_early
 from harness.runs.studies.calibration import LONGER, VARIANTS, summarise
 from tests.harness.protocol.test_board import around, row
 from tests.harness.support import example_row
@@ -60,7 +60,7 @@ def test_why_stale_names_what_changed(runs, capsys):
     track, reference = load_track("robot"), registry.load_reference()
     folder = runs / "robot" / "Example1" / "abc"
     row_files.write_row(folder / ROW_FILE, example_row(contribution="Example1"))
-    parts = run_parts(registry.load("Example1"), reference, track, (0, 1, 2), "cpu")
+    parts = run_parts(registry.load("Example1"), reference, track, "cpu")
     (folder / PARTS_FILE).write_text(json.dumps(parts))
     assert main(["why-stale", "Example1"]) == 0
     assert "nothing has changed" in capsys.readouterr().out
@@ -96,16 +96,8 @@ def test_preview_puts_the_newest_run_into_the_board(runs, capsys):
     assert told.index("Example1") < told.index("Worse")
 
 
-def test_two_batches_of_seeds_become_one_row():
-    first, second = row("A", around(0.3)[:3]), row("A", around(0.3)[3:])
-    second = second.model_copy(update={"determinism": 0.0})
-    whole = merged_row(first, second, is_reference=False)
-    assert len(whole.scores) == 5
-    assert whole.verdict.gain == pytest.approx(sum(around(0.3)) / 5)
-    assert whole.determinism == 0
-    assert whole.costs.worker_seconds == 2 * first.costs.worker_seconds
-    assert whole.costs.train_seconds == pytest.approx(first.costs.train_seconds)
-    (flag,) = stopped_early(first, 5).flags
+def test_a_row_that_was_stopped_early_says_after_how_many_seeds():
+    (flag,) = stopped_early(row("A", around(0.3)[:3]), 5).flags
     assert "3 of 5 seeds" in flag.text
 
 

@@ -262,9 +262,9 @@ def test_a_changed_part_is_named_as_what_made_the_recipe_stale(hub, monkeypatch)
     write(hub, "Mine", '[mix]\nmake_lora = "Adapter"\ntrain = "Loop"\n')
     reference = registry.load("Gamma")
     track = load_track("robot")
-    before = run_parts(registry.load("Mine"), reference, track, (0,), "cpu")
+    before = run_parts(registry.load("Mine"), reference, track, "cpu")
     write(hub, "Loop", 'hooks = ["train"]\n[settings.train]\nweight_decay = 0.6\n')
-    after = run_parts(registry.load("Mine"), reference, track, (0,), "cpu")
+    after = run_parts(registry.load("Mine"), reference, track, "cpu")
     assert {name for name in after if after[name] != before[name]} == {"CONTRIBUTIONS/Loop"}
 
 

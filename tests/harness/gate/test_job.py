@@ -7,7 +7,7 @@ import dataclasses
 from harness.contributions import registry
 from harness.protocol.base_model import EMBEDDED_BASE
 from harness.protocol.track import load_track
-from harness.runs.steps.gate import GateRun
+from harness.runs.steps.gate import Gate
 
 
 def test_its_worker_may_read_the_base_it_builds_from_on_a_track_of_another_base(tmp_path):
@@ -15,15 +15,10 @@ def test_its_worker_may_read_the_base_it_builds_from_on_a_track_of_another_base(
     robot = load_track("robot")
     other = robot.file.model_copy(update={"base_model": "models/another"})
     reference = registry.load_reference()
-    jobs = []
-    GateRun(
+    gate = Gate(
         contribution=reference,
         reference=reference,
         track=dataclasses.replace(robot, file=other),
         folder=tmp_path,
-        probes=(),
-        limit_s=1.0,
-        launch=lambda label, job, out: jobs.append(job),
     )
-    (job,) = jobs
-    assert job.base_model == str(EMBEDDED_BASE)
+    assert gate.order().job.base_model == str(EMBEDDED_BASE)

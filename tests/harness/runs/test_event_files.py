@@ -10,21 +10,20 @@ from hypothesis import strategies as st
 
 from harness.runs.curves import FOLDER, LOSS, crc32c, event_file, write_event_files
 from harness.sandbox.files import ANSWER_FILE
-from harness.worker.jobs import Answer, SeedOutcome
+from harness.worker.jobs import Answer, SeedOutcome, seed_folder
 from tests.harness.support import example_row
 from toolkit.core import atomic
 
 
-def train_folder(path, losses_by_seed):
-    outcomes = tuple(
-        SeedOutcome(
+def train_folders(path, losses_by_seed):
+    for seed, losses in losses_by_seed.items():
+        outcome = SeedOutcome(
             seed=seed, losses=losses, trainable_parameters=1, changed_modules=1, merge_error=0.0
         )
-        for seed, losses in losses_by_seed.items()
-    )
-    path.mkdir(parents=True)
-    atomic.write_text(path / ANSWER_FILE, Answer(seeds=outcomes).model_dump_json())
-    return path
+        file = seed_folder(path, seed) / ANSWER_FILE
+        file.parent.mkdir(parents=True)
+        atomic.write_text(file, Answer(trained=outcome).model_dump_json())
+    return [seed_folder(path, seed) for seed in losses_by_seed]
 
 
 def records(data):
@@ -72,10 +71,10 @@ def test_any_loss_makes_a_whole_file(losses):
 
 def test_a_run_has_a_curve_for_each_seed_of_both_and_old_ones_go(tmp_path):
     row = example_row()
-    own = train_folder(tmp_path / "train", {0: (0.5, 0.4), 1: (0.6, 0.5)})
-    reference = train_folder(tmp_path / "reference", {0: (0.7, 0.6)})
+    own = train_folders(tmp_path / "train", {0: (0.5, 0.4), 1: (0.6, 0.5)})
+    reference = train_folders(tmp_path / "reference", {0: (0.7, 0.6)})
     (tmp_path / FOLDER / "of-an-earlier-run").mkdir(parents=True)
-    write_event_files(tmp_path, row, [own], [reference])
+    write_event_files(tmp_path, row, own, reference)
     name = row.contribution
     folders = {path.name for path in (tmp_path / FOLDER).iterdir()}
     assert folders == {f"{name}-seed-0", f"{name}-seed-1", "reference-seed-0"}
@@ -85,7 +84,7 @@ def test_a_training_that_never_ended_leaves_none(tmp_path):
     (tmp_path / "train").mkdir()
     write_event_files(tmp_path, example_row(), [tmp_path / "train"], [])
     assert not (tmp_path / FOLDER).exists()
-    (tmp_path / "train" / ANSWER_FILE).write_text('{"seeds": "many"}', encoding="utf-8")
+    (tmp_path / "train" / ANSWER_FILE).write_text('{"trained": "well"}', encoding="utf-8")
     write_event_files(tmp_path, example_row(), [tmp_path / "train"], [])
     assert not (tmp_path / FOLDER).exists()
 
@@ -95,8 +94,8 @@ def test_the_real_tensorboard_reads_them(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     row = example_row()
-    own = train_folder(tmp_path / "train", {row.scores[0].seed: (0.5, 0.4, 0.3)})
-    write_event_files(tmp_path, row, [own], [])
+    own = train_folders(tmp_path / "train", {row.scores[0].seed: (0.5, 0.4, 0.3)})
+    write_event_files(tmp_path, row, own, [])
     (folder,) = (tmp_path / FOLDER).iterdir()
     events = EventAccumulator(str(folder)).Reload()
     losses = events.Scalars(LOSS)

@@ -68,13 +68,13 @@ def test_two_runs_at_once_are_told_apart(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "RUNS", tmp_path)
     contribution, track = registry.load("Example1"), load_track("robot")
     options = pipeline.Options(seeds=(0,), skip_gate=True)
-    attempt = pipeline.plan(contribution, track, options, (0,), Silent())
+    way = pipeline.Way(contribution, track, options, Silent())
     with (
-        held(attempt.folder),
+        held(way.attempt.folder),
         pytest.raises(UsageError, match=f"is being run right now, by process {os.getpid()}"),
     ):
-        pipeline.run_locked(attempt, (), options)
-    assert list(attempt.folder.iterdir()) == []
+        pipeline.run_contribution(contribution, track, options, Silent())
+    assert list(way.attempt.folder.iterdir()) == []
 
 
 def test_who_waits_is_told_for_whom_and_nobody_else_is(tmp_path):

@@ -39,18 +39,18 @@ def test_unknown_fields_are_told_without_what_a_terminal_obeys_and_in_short(tmp_
 
 
 def test_the_texts_of_a_good_answer_are_harmless_too(tmp_path):
-    told = {"notes": [EVIL], "stopped": EVIL, "seeds": [{**GOOD, "unmergeable": EVIL * 1000}]}
+    told = {"notes": [EVIL], "stopped": EVIL, "trained": {**GOOD, "unmergeable": EVIL * 1000}}
     answer = ended(tmp_path, told).answer
     assert answer is not None
-    texts = [*answer.notes, answer.stopped or "", answer.seeds[0].unmergeable or ""]
+    texts = [*answer.notes, answer.stopped or "", answer.trained.unmergeable or ""]
     assert not any("\x1b" in text or "\n::" in text for text in texts)
     assert max(map(len, texts)) <= LONGEST_TEXT
 
 
 @pytest.mark.parametrize("number", [-1, 10**4000])
 def test_numbers_that_no_training_has_are_refused(tmp_path, number):
-    seeds = [{**GOOD, "trainable_parameters": number}]
-    assert ended(tmp_path, {"seeds": seeds}).status == "crashed"
+    trained = {**GOOD, "trainable_parameters": number}
+    assert ended(tmp_path, {"trained": trained}).status == "crashed"
 
 
 def test_json_that_is_nested_without_end_is_a_fault_with_a_sentence():
@@ -58,14 +58,12 @@ def test_json_that_is_nested_without_end_is_a_fault_with_a_sentence():
         clean_json(b"[" * 100_000 + b"]" * 100_000)
 
 
-def test_a_training_answers_for_the_seeds_that_were_asked_for_and_no_others():
-    def answer(*seeds: int) -> bytes:
-        return json.dumps({"seeds": [{**GOOD, "seed": seed} for seed in seeds]}).encode()
-
-    assert len(read_answer((0, 1), answer(0, 1)).seeds) == 2
-    for wrong in ((), (0,), (1, 0), (0, 1, 2), tuple(range(1000))):
-        with pytest.raises(ValueError, match="seeds that were asked for"):
-            read_answer((0, 1), answer(*wrong))
+def test_a_training_answers_for_the_seed_that_was_asked_for_and_no_other():
+    good = read_answer(1, json.dumps({"trained": {**GOOD, "seed": 1}}).encode())
+    assert good.trained is not None
+    for wrong in ({}, {"trained": {**GOOD, "seed": 0}}):
+        with pytest.raises(ValueError, match="seed that was asked for"):
+            read_answer(1, json.dumps(wrong).encode())
 
 
 def test_lines_are_read_from_a_file_and_never_through_a_link(tmp_path):

@@ -168,10 +168,10 @@ def test_damaged_files_are_kept_aside_under_new_names(tmp_path):
 def test_a_damaged_row_of_a_run_is_kept_aside_and_run_again(tmp_path):
     write_row(tmp_path / "row.json", example_row())
     (tmp_path / "page.html").write_text("x")
-    assert finished_row(tmp_path, "sha256:bb") == read_row(tmp_path / "row.json")
+    assert finished_row(tmp_path, "sha256:bb", (0,)) == read_row(tmp_path / "row.json")
     text = (tmp_path / "row.json").read_text()
     (tmp_path / "row.json").write_text(text[: len(text) // 2])
-    assert finished_row(tmp_path, "sha256:bb") is None
+    assert finished_row(tmp_path, "sha256:bb", (0,)) is None
     assert (tmp_path / "row.json.damaged-1").is_file()
 
 

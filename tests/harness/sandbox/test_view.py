@@ -22,7 +22,7 @@ def job(out, base):
         resolution=64,
         steps=1,
         batch_size=1,
-        seeds=(0,),
+        seed=0,
         prompts=("a",),
     )
 

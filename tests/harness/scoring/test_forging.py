@@ -8,14 +8,15 @@ from harness.contributions import registry
 from harness.contributions.record import Contribution
 from harness.protocol.figures import PictureFigures
 from harness.protocol.track import load_track
+from harness.runs.pipeline import Graph, Options, plan
 from harness.runs.steps.attempt import Attempt
 from harness.runs.steps.flags import flags_of
 from harness.runs.steps.outcomes import Scored, TrainCosts
-from harness.runs.steps.train import train_child
+from harness.runs.steps.train import training
 from harness.sandbox.child import Child, run_children
 from harness.sandbox.resource_use import Spent
 from harness.scoring.jobs import Entry, EntryScore, ScoreAnswer
-from harness.worker.jobs import DELTA_FILE, Answer, SeedOutcome, seed_folder
+from harness.worker.jobs import DELTA_FILE, SeedOutcome
 from tests.harness.scoring.support import score_job
 from tests.harness.support import FIXTURES
 from tests.harness.worker.test_worker import Silent, start
@@ -33,7 +34,7 @@ def pair(random_base, tmp_path_factory):
     entries = []
     for name, child in children.items():
         assert child.ended().status == "ok", child.ended().error
-        entries.append(Entry(label=name, seed=0, delta=seed_folder(child.out, 0) / DELTA_FILE))
+        entries.append(Entry(label=name, seed=0, delta=child.out / DELTA_FILE))
     job = score_job(random_base, folder / "score", tuple(entries))
     scorer = Child(
         "scorer", "harness.scoring.main", job, job.out, 240, ScoreAnswer.model_validate_json
@@ -53,37 +54,23 @@ def test_forging_changes_no_figure(pair):
 
 def test_the_clock_is_the_parents(pair):
     child, _ = pair["ForgesFigures"]
-    assert child.meter.train_seconds((0,))[0] > 0
-    assert child.ended().answer.seeds[0].losses[0] > 0
+    assert child.meter.train_seconds > 0
+    assert child.ended().answer.trained.losses[0] > 0
     assert "heldout" in (child.out / "log.txt").read_text()  # it printed, and nobody read it
 
 
-def attempt(tmp_path, contribution: Contribution) -> Attempt:
-    track = load_track("robot")
-    return Attempt(
-        contribution=contribution,
-        reference=registry.load_reference(),
-        track=track,
-        seeds=(0,),
-        device="cpu",
-        folder=tmp_path / "own",
-        reference_folder=tmp_path / "reference",
-        fresh=False,
-        repeat_first=False,
-        one_at_a_time=False,
-        parts={},
-        progress=Silent(),
-    )
+def attempt(contribution: Contribution) -> Attempt:
+    options = Options(seeds=(0,))
+    return plan(contribution, load_track("robot"), options, (0,), Graph())
 
 
 def test_a_worker_is_handed_no_path_that_leads_to_held_out_pictures(tmp_path):
-    one = attempt(tmp_path, registry.load_reference())
-    child = train_child(one, one.contribution, one.own_training, one.seeds)
-    child.kill()
-    job = (one.own_training / "job.json").read_text()
+    one = attempt(registry.load_reference())
+    order = training(one, one.contribution, 0, tmp_path / "seed-0").order()
+    job = order.job.model_dump_json()
     assert "heldout" not in job
     assert "tracks" not in job
-    pictures = one.folder / "train-pictures"
+    pictures = tmp_path / "seed-0-pictures"
     assert str(pictures) in job
     names = {path.name for path in (pictures / "Images").iterdir()}
     assert names == {path.name for path in (one.track.train_dir / "Images").iterdir()}
@@ -112,30 +99,30 @@ def answer(unmergeable=None):
         seed=0, losses=(1.0,), trainable_parameters=1, changed_modules=1, merge_error=0,
         unmergeable=unmergeable,
     )  # fmt: skip
-    return Answer(seeds=(outcome,))
+    return (outcome,)
 
 
-def kinds(tmp_path, own=None, spent=None, found=None, folder="HonestTwin"):
-    one = attempt(tmp_path, registry.load(str(FIXTURES / folder)))
+def kinds(own=None, spent=None, found=None, folder="HonestTwin"):
+    one = dataclasses.replace(attempt(registry.load(str(FIXTURES / folder))), again=0)
     return [f.kind for f in flags_of(one, own or answer(), spent or costs(), found or scored())]
 
 
-def test_a_plain_run_has_no_flag(tmp_path):
-    assert kinds(tmp_path) == []
+def test_a_plain_run_has_no_flag():
+    assert kinds() == []
 
 
-def test_each_oddity_has_its_flag(tmp_path):
+def test_each_oddity_has_its_flag():
     copied = PictureFigures(copies=0.9)
-    assert kinds(tmp_path, own=answer("not affine")) == ["unmergeable"]
-    assert kinds(tmp_path, found=scored(own_pictures=copied)) == ["copies training pictures"]
-    assert kinds(tmp_path, spent=costs(cpu_s=900)) == ["time does not add up"]
+    assert kinds(own=answer("not affine")) == ["unmergeable"]
+    assert kinds(found=scored(own_pictures=copied)) == ["copies training pictures"]
+    assert kinds(spent=costs(cpu_s=900)) == ["time does not add up"]
     changed = costs().model_copy(update={"reference_repeats": False})
-    assert kinds(tmp_path, spent=changed) == ["the reference did not repeat itself"]
-    assert kinds(tmp_path, found=scored(determinism=1e-3)) == ["not deterministic"]
+    assert kinds(spent=changed) == ["the reference did not repeat itself"]
+    assert kinds(found=scored(determinism=1e-3)) == ["not deterministic"]
 
 
 def test_held_out_pictures_in_the_contributions_folder_are_flagged(tmp_path):
-    one = attempt(tmp_path, registry.load("Example1"))
+    one = attempt(registry.load("Example1"))
     clean = flags_of(one, answer(), costs(), scored())
     assert clean == ()
     heldout = one.track.heldout_dir

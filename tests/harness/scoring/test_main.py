@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 
 from harness.sandbox.child import Child, run_children
-from harness.scoring.jobs import Entry, ScoreAnswer
+from harness.scoring.jobs import BENCH_FILE, BenchFile, Entry, ScoreAnswer
 from tests.harness.scoring.support import score_job, small_track
 from tests.harness.worker.test_worker import Silent
 from toolkit.deltas.file import write_delta
@@ -78,6 +78,31 @@ def test_determinism_is_the_relative_distance_of_two_trainings(answer):
     _, same, other, _ = answer.entries
     assert same.determinism == 0
     assert other.determinism == pytest.approx(1)
+
+
+def test_a_base_that_is_known_gives_the_same_figures_to_the_bit(answer, random_base, tmp_path):
+    base = scored(score_job(random_base, tmp_path / "base"))
+    file = BenchFile(path=tmp_path / "base" / BENCH_FILE, sha256=base.bench_sha256)
+    delta = tmp_path / "good.safetensors"
+    write_delta(delta, {"unet": {"conv_in.bias": torch.full((16,), 0.1)}, "text_encoder": {}})
+    entries = (Entry(label="Good", seed=0, delta=delta),)
+    again = scored(score_job(random_base, tmp_path / "out", entries, bench=file))
+    assert again.base == base.base == answer.base
+    assert again.entries[0].figures == answer.entries[1].figures
+    assert set(again.pictures) == {"base", "Good"}
+
+    # Verified on reading: one byte is another, and nothing is measured with it.
+    data = bytearray(file.path.read_bytes())
+    data[-1] ^= 1
+    file.path.write_bytes(data)
+    refused = failed(score_job(random_base, tmp_path / "again", entries, bench=file))
+    assert "changed since it was written" in refused.what
+
+
+def failed(job):
+    with pytest.raises(AssertionError):
+        scored(job)
+    return ScoreAnswer.model_validate_json((job.out / "answer.json").read_bytes()).error
 
 
 def test_a_judge_that_is_not_there_is_said_no_figure_is_made_up_and_the_rest_repeats(

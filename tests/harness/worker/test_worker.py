@@ -10,7 +10,7 @@ import pytest
 from harness.contributions.registry import load, load_reference
 from harness.sandbox.child import Child, run_children
 from harness.sandbox.environment import child_environment
-from harness.worker.jobs import Answer, TrainJob, seed_folder
+from harness.worker.jobs import Answer, TrainJob
 from tests.harness.forked import ForkedChild
 from tests.harness.support import FIXTURES
 
@@ -42,7 +42,7 @@ def start(name, base, out, timeout_s=120, steps=3, kind=Child, **options):
         resolution=64,
         steps=steps,
         batch_size=2,
-        seeds=(0,),
+        seed=0,
         prompts=("a robot",),
     )
     read = Answer.model_validate_json
@@ -81,11 +81,11 @@ def processes_naming(path):
 def test_the_reference_trains_and_leaves_its_files(random_base, tmp_path):
     outcome = run("reference", random_base, tmp_path / "out")
     assert outcome.status == "ok", outcome.error
-    seed = outcome.answer.seeds[0]
+    seed = outcome.answer.trained
     assert len(seed.losses) == 3
     assert seed.merge_error < 1e-4
     assert seed.trainable_parameters > 0
-    folder = seed_folder(tmp_path / "out", 0)
+    folder = tmp_path / "out"
     assert (folder / "delta.safetensors").is_file()
     assert (folder / "adapter.safetensors").is_file()
     assert (folder / "own-0.png").is_file()
@@ -126,8 +126,8 @@ def test_what_is_no_change_of_weights_leaves_its_own_pictures_and_says_why(
 ):
     outcome = run(name, random_base, tmp_path / "out", kind=quickest(name))
     assert outcome.status == "ok", outcome.error
-    assert UNMERGEABLE[name] in outcome.answer.seeds[0].unmergeable
-    folder = seed_folder(tmp_path / "out", 0)
+    assert UNMERGEABLE[name] in outcome.answer.trained.unmergeable
+    folder = tmp_path / "out"
     assert (folder / "own-0.png").is_file()
     assert not (folder / "delta.safetensors").exists()
 

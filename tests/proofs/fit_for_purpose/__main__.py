@@ -22,13 +22,23 @@ from typing import Any
 from rich.console import Console
 
 from harness import paths
-from harness.commands.calibrate import finish, folder_of, gains_of, measure, score_child
+from harness.commands.calibrate import (
+    base_of,
+    folder_of,
+    gains_of,
+    measure,
+    require_ended,
+    scoring,
+    tasks_of,
+    trainings,
+)
 from harness.protocol.machine import describe_machine
 from harness.protocol.track import DEFAULT_TRACK, Track, load_track
+from harness.runs.graph.pool import carry_out
 from harness.runs.studies.calibration import Variant, order
-from harness.worker.jobs import DELTA_FILE, seed_folder
+from harness.sandbox.outcome import Outcome
+from harness.worker.jobs import DELTA_FILE, Answer, SeedOutcome, seed_folder
 from toolkit.core import atomic
-from toolkit.core.errors import HubError
 from toolkit.core.progress import create_progress
 
 # Two at a time are trained: one thread each, on two cores.
@@ -112,13 +122,21 @@ def main() -> int:
     with create_progress(console) as progress:
         gains = measure(track, dict.fromkeys(RANKS, len(SEEDS)), 2, progress)
         write_random_adapters(track)
-        scorer = score_child(track, RANDOM, len(SEEDS))
-        finish([scorer], progress)
-    answer = scorer.ended().answer
-    if answer is None or answer.base is None:
-        raise HubError("The scorer left out the base.")
+        base, made = base_of(track), trainings(track, RANDOM, SEEDS)
+        for one in made:  # nobody trained them
+            still = SeedOutcome(
+                seed=one.job.seed,
+                losses=(),
+                trainable_parameters=0,
+                changed_modules=0,
+                merge_error=0.0,
+            )
+            one.outcome = Outcome(Answer(trained=still), None, "ok")
+        scorer = scoring(track, RANDOM, made, base)
+        carry_out(tasks_of(base, {RANDOM: []}, {RANDOM: scorer}, progress), 2, progress)
+        require_ended(base, {}, {RANDOM: scorer})
     gains[RANDOM.label] = gains_of(scorer)
-    summary = summarise(track, answer.base.heldout.mean, gains)
+    summary = summarise(track, scorer.base_figures.heldout.mean, gains)
     atomic.write_text(options.out, json.dumps(summary, indent=1) + "\n")
     show(summary, console)
     return 0 if all(pair["told_apart"] for pair in summary["neighbours"].values()) else 1

@@ -1,5 +1,6 @@
 """``contribution --all`` from end to end: real processes, a stop half-way, and going on."""
 
+import json
 import os
 import re
 import shutil
@@ -95,11 +96,10 @@ def test_a_board_is_stopped_and_goes_on_and_one_fault_stops_nobody(hub):
     assert "\x1b" not in out
     assert row_of(hub, "Raises").error.kind == "HookError"
 
-    # One process at a time: the reference's pace was measured before the training, not beside it.
+    # The reference's time is of the same board, as a task like any other.
     assert row_of(hub, "Small").costs.reference_seconds > 0
-    (training,) = (hub / "runs/robot/Small").glob("*/train/job.json")
-    (pace,) = (hub / "runs/robot/Small").glob("*/pace-pictures")
-    assert pace.stat().st_ctime < training.stat().st_ctime
+    (clock,) = (hub / "runs/robot/reference").glob("*/clock/spent.json")
+    assert json.loads(clock.read_text())["train_seconds"] > 0
 
     # The plan knows what is done, and has learnt how long it took.
     code, out = run(hub, "plan", "--track", "robot", "--only", "Small,Raises", "--seeds", "0,")
@@ -120,7 +120,7 @@ def test_a_reference_that_cannot_be_run_is_said_once_and_its_track_is_not_run(hu
     assert (
         out.count("not run: The reference on robot ended with failed.") == 4
     )  # two runs, each as it ends and in the list at the end
-    assert not list((broken / "runs/robot").glob("Small/*/train"))
+    assert not list((broken / "runs/robot").glob("Small/*/row.json"))
 
 
 @pytest.mark.parametrize(

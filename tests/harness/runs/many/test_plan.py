@@ -12,8 +12,8 @@ from harness.contributions import registry
 from harness.protocol.row_files import write_row
 from harness.protocol.track import load_track
 from harness.runs.folders import PAGE_FILE, ROW_FILE, run_folder
+from harness.runs.graph.durations import seconds_file
 from harness.runs.key import run_key
-from harness.runs.many.estimates import seconds_file
 from harness.runs.many.plan import ground_of, key_of
 from tests.harness.support import example_row
 
@@ -44,7 +44,7 @@ def test_the_plan_names_everybody_by_the_key_of_their_run(capsys, runs):
     }
     reference, track = registry.load_reference(), load_track("robot")
     own = registry.load("Example1")
-    assert lines["Example1"]["key"] == run_key(own, reference, track, (0,), "cpu")
+    assert lines["Example1"]["key"] == run_key(own, reference, track, "cpu")
     assert lines["Example1"]["seeds"] == [0]
     keys = [line["key"] for line in lines.values()]
     assert len(set(keys)) == len(keys)
@@ -63,7 +63,7 @@ def test_a_run_is_done_recorded_stale_or_queued(capsys, runs):
 
     # A good row in the run's folder, with its page, is what a run answers with at once.
     track = load_track("robot")
-    key = key_of(ground_of(track, "cpu"), registry.load("Example1"), (0,))
+    key = key_of(ground_of(track, "cpu"), registry.load("Example1"))
     folder = run_folder("robot", "Example1", key)
     write_row(folder / ROW_FILE, good_row())
     assert plan(capsys, *one)["Example1"]["state"] == "recorded"
@@ -104,11 +104,12 @@ def test_machines_that_ran_different_things_cut_the_same_shards(
     monkeypatch.setattr(paths, "RUNS", tmp_path / "other")
     track = load_track("robot")
     for name in ("DoRA", "Example1"):
-        key = key_of(ground_of(track, "cpu"), registry.load(name), (0,))
+        key = key_of(ground_of(track, "cpu"), registry.load(name))
         folder = run_folder("robot", name, key)
         write_row(folder / ROW_FILE, good_row(name))
         (folder / PAGE_FILE).write_text("a page")
-    seconds = {"robot/Rank16/1 seeds/cpu": 900.0, "robot/LoHa/1 seeds/cpu": 1.0}
+    took = {"Rank16": 900.0, "LoHa": 1.0}
+    seconds = {f"robot/{kind}/cpu/{n}": s for n, s in took.items() for kind in ("train", "score")}
     seconds_file().write_text(json.dumps(seconds))
     assert plan(capsys, "--seeds", "0,", "--only", "DoRA")["DoRA"]["state"] == "done"
     assert shards() == fresh

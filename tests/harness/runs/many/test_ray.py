@@ -150,8 +150,8 @@ def test_a_node_is_killed_half_way_and_nothing_is_lost_and_nothing_run_twice(
 
 def training(node: Node) -> bool:
     return any(
-        not (path.parent.parent / "row.json").is_file()
-        for path in (node.disk / "robot").glob("*/*/train/job.json")
+        not (path.parents[2] / "row.json").is_file()
+        for path in (node.disk / "robot").glob("*/*/train/seed-*/job.json")
         if "reference" not in path.parts
     )
 

@@ -4,6 +4,7 @@ import io
 
 from rich.console import Console
 
+from harness.runs.graph import durations
 from harness.runs.many import estimates
 from harness.runs.many.queue import Planned
 from harness.runs.many.tasks import Task, TaskResult, not_run
@@ -80,14 +81,17 @@ def test_an_outcome_says_what_became_of_a_task():
     assert outcome(ended("A", "unmergeable")) == "unmergeable"
 
 
-def test_only_what_was_really_run_teaches_how_long_tasks_take(runs):
+def test_what_tasks_took_here_teaches_how_long_a_run_takes(runs):
     task = Task(contribution="A", track="robot")
-    estimates.keep_seconds([(task, 3, ended("A", seconds=12.34))])
-    estimates.keep_seconds([(task, 3, ended("A", seconds=1, reused=True))])
-    estimates.keep_seconds([(task, 3, ended("A", "failed", seconds=2))])
-    kept = estimates.read_seconds()
-    assert estimates.estimate(task, 3, kept, None) == 12.3
-    assert estimates.estimate(task, 5, kept, None) is None
+    assert estimates.estimate(task, 3, durations.read_seconds(), None) is None
+    for kind, seconds in (("train", 12.34), ("score", 5.0), ("gate", 10.0)):
+        durations.keep_seconds(durations.name_of(kind, "robot", "A", "cpu"), seconds)
+    kept = durations.read_seconds()
+    assert estimates.estimate(task, 3, kept, None) == 3 * (12.3 + 5) + 10
+    # What was never run here takes what others of its kind took, or what is usual.
+    name = durations.name_of("train", "robot", "B", "cpu")
+    assert durations.estimate(kept, name, "train") == 12.3
+    assert durations.estimate({}, name, "train") == durations.USUAL["train"]
 
 
 def test_a_recorded_row_teaches_where_nothing_was_run_here(runs):
@@ -100,5 +104,5 @@ def test_a_recorded_row_teaches_where_nothing_was_run_here(runs):
 
 def test_a_damaged_file_of_seconds_is_no_obstacle(runs):
     runs.mkdir()
-    estimates.seconds_file().write_text("[1, 2")
-    assert estimates.read_seconds() == {}
+    durations.seconds_file().write_text("[1, 2")
+    assert durations.read_seconds() == {}

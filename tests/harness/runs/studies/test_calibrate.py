@@ -14,7 +14,7 @@ from tests.harness.worker.test_worker import Silent
 
 
 def test_variants_are_trained_scored_and_summed_up(random_base, runs, monkeypatch):
-    fork_children(monkeypatch, "harness.commands.calibrate")
+    fork_children(monkeypatch)
     track = dataclasses.replace(
         load_track("robot"), file=small_track(steps=2, batch_size=2, base_model=str(random_base))
     )
@@ -29,7 +29,7 @@ def test_variants_are_trained_scored_and_summed_up(random_base, runs, monkeypatc
 
     # Interrupted and called again, it trains what is missing and nothing else.
     gains_file = folder_of(track, rank_1) / GAINS_FILE
-    log = folder_of(track, Variant(REFERENCE)) / "train" / ANSWER_FILE
+    log = folder_of(track, Variant(REFERENCE)) / "train" / "seed-0" / ANSWER_FILE
     before = log.stat().st_mtime_ns
     gains_file.write_text("{")  # damaged
     assert measure(track, asked, 2, Silent()) == gains

@@ -49,7 +49,7 @@ def test_rates_are_trained_measured_and_gone_on_with(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    fork_children(monkeypatch, "harness.commands.sweep")
+    fork_children(monkeypatch)
     first = sweep(track, (1e-4, 1e-2))
     assert [trial.learning_rate for trial in first.trials] == [1e-4, 1e-2]
     assert first.at_edge  # of two rates each is an edge
@@ -60,8 +60,9 @@ def test_rates_are_trained_measured_and_gone_on_with(
     assert [trial for trial in again.trials if trial.learning_rate != 1e-3] == list(first.trials)
     # The second call left the folders of the rates that were known alone.
     folder = next(runs.glob("*/sweep/*"))
-    assert (folder / "0.001" / "answer.json").stat().st_mtime > max(
-        (folder / rate / "answer.json").stat().st_mtime for rate in ("0.0001", "0.01")
+    answer = Path("seed-0") / "answer.json"
+    assert (folder / "0.001" / answer).stat().st_mtime > max(
+        (folder / rate / answer).stat().st_mtime for rate in ("0.0001", "0.01")
     )
 
     show(again, registry.load_reference(), Console(width=200))

@@ -1,0 +1,57 @@
+"""The same schedule on a clock that costs nothing: how long will it take?"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping
+
+from harness.runs.graph.schedule import Schedule
+
+
+def seconds_left(
+    schedule: Schedule,
+    jobs: int,
+    memory_bytes: float = float("inf"),
+    spent: Mapping[str, float] | None = None,
+) -> float:
+    """Return how long it takes until every goal is concluded, if all goes well.
+
+    Args:
+        schedule: As it is now; it is not changed.
+        jobs: How many tasks run at once.
+        memory_bytes: What they may use together.
+        spent: How long those that run have been running, seconds.
+    """
+    ahead, now, spent = schedule.copy(), 0.0, spent or {}
+    ends = [
+        (max(0.0, task.seconds - spent.get(one, 0.0)), one) for one, task in ahead.running.items()
+    ]
+    heapq.heapify(ends)
+    while True:
+        for goal in ahead.ready_goals():
+            ahead.end(goal.id, well=True)
+        while len(ends) < jobs:
+            free = memory_bytes - sum(task.memory_bytes for task in ahead.running.values())
+            task = ahead.take(free)
+            if task is None:
+                break
+            heapq.heappush(ends, (now + task.seconds, task.id))
+        if not ends:
+            return now
+        now, one = heapq.heappop(ends)
+        ahead.end(one, well=True)
+
+
+def least_seconds(schedule: Schedule, jobs: int) -> float:
+    """Return what no order can be faster than: the longest path, or all work on all cores."""
+    longest: dict[str, float] = {}
+
+    def path(one: str) -> float:
+        if one not in longest:
+            task = schedule.tasks[one]
+            before = max((path(need) for need in (*task.needs, *task.heeds)), default=0.0)
+            longest[one] = before + task.seconds
+        return longest[one]
+
+    work = sum(task.seconds for task in schedule.tasks.values())
+    return max(work / jobs, *(path(one) for one in schedule.tasks))
