@@ -22,6 +22,7 @@ class Schedule:
         self._begun: set[str] = set()  # goals of which something of their own has been started
         self._lasting: dict[str, float] = {}
         self._forks: set[str] = set()  # what several tasks wait for, goals aside
+        self._heeded: set[str] = set()
         self._goals: dict[str, list[str]] = {}  # id -> the goals that want it
         self.add(tasks)
 
@@ -42,6 +43,7 @@ class Schedule:
             for need in (*task.needs, *task.heeds):
                 users.setdefault(need, []).append(task)
         self._lasting = {}
+        self._heeded = {one for task in self.tasks.values() for one in task.heeds}
         self._forks = {
             one for one, after in users.items() if sum(task.kind != "row" for task in after) > 1
         }
@@ -59,9 +61,9 @@ class Schedule:
     def take(self, free_bytes: float = float("inf"), without: Collection[str] = ()) -> Task | None:
         """Return the task to be started next, or None when all have to wait.
 
-        What several tasks wait for, then the longest remaining path. Of many runs those that have
-        begun come first, or all would be trained before the first is scored; what several runs need
-        comes before them all.
+        What a goal heeds, for its failure saves the rest; what several tasks wait for; then the
+        longest remaining path. Of many runs those that have begun come first, or all would be trained
+        before the first is scored; what several runs need comes before them all.
 
         Args:
             free_bytes: Memory that may be promised; with nothing running it is not asked about.
@@ -83,10 +85,11 @@ class Schedule:
             self._begun |= set(self._goals[task.id])
         return task
 
-    def _urgency(self, task: Task) -> tuple[bool, bool, float, str]:
+    def _urgency(self, task: Task) -> tuple[bool, bool, bool, float, str]:
         goals = self._goals[task.id]
         waits = len(goals) == 1 and goals[0] not in self._begun
-        return (waits, task.id not in self._forks, -self._lasting[task.id], task.id)
+        heeded, fork = task.id in self._heeded, task.id in self._forks
+        return (waits, not heeded, not fork, -self._lasting[task.id], task.id)
 
     def end(self, one: str, *, well: bool) -> None:
         """Note how a task ended, or that a goal has been concluded."""

@@ -32,6 +32,13 @@ def board(runs, **times):
     return [base, *reference, *others]
 
 
+def first_verdict():
+    """A contribution and the reference that nobody has run here yet."""
+    *shared, _row = [Task("base", "base", seconds=11.0), *run_of("reference")]
+    needed = tuple(one.id for one in shared if one.kind in ("gate", "score"))
+    return [*shared, *run_of("own", reference=needed)]
+
+
 def ids(tasks):
     return [task.id for task in tasks]
 
@@ -51,7 +58,7 @@ def drain(schedule, jobs=1):
 
 
 # An edited contribution, a first verdict, a board; with what no order can beat as 1.
-CASES = {"edited": (run_of("edited", base=()), 1.15), "first": (board(1), 1.2)}
+CASES = {"edited": (run_of("edited", base=()), 1.15), "first": (first_verdict(), 1.15)}
 CASES |= {f"board of {runs}": (board(runs, seeds=5), 1.15) for runs in (3, 12)}
 
 
@@ -68,12 +75,17 @@ def test_the_wall_is_near_what_no_order_can_beat(jobs, case):
 def test_the_longest_remaining_path_comes_first():
     slow = Task("slow", "train", seconds=5)
     tasks = [
-        Task("short", "gate", seconds=9),
+        Task("short", "train", seconds=9),
         slow,
         Task("after", "score", needs=("slow",), seconds=5),
         Task("row", "row", needs=("short", "after")),
     ]
     assert drain(Schedule(tasks)) == ["slow", "short", "after", "row"]
+
+
+def test_the_gate_comes_first_even_with_one_task_at_a_time():
+    order = drain(Schedule([Task("base", "base", seconds=11), *run_of("one")]))
+    assert order[0] == "one/gate"
 
 
 def test_a_run_that_has_begun_is_ended_before_the_next_begins():
