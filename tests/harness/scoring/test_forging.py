@@ -116,7 +116,7 @@ def test_each_oddity_has_its_flag():
     assert kinds(own=answer("not affine")) == ["unmergeable"]
     assert kinds(found=scored(own_pictures=copied)) == ["copies training pictures"]
     assert kinds(spent=costs(cpu_s=900)) == ["time does not add up"]
-    changed = costs().model_copy(update={"reference_repeats": False})
+    changed = dataclasses.replace(costs(), reference_repeats=False)
     assert kinds(spent=changed) == ["the reference did not repeat itself"]
     assert kinds(found=scored(determinism=1e-3)) == ["not deterministic"]
 
