@@ -40,18 +40,3 @@ def seconds_left(
             return now
         now, one = heapq.heappop(ends)
         ahead.end(one, well=True)
-
-
-def least_seconds(schedule: Schedule, jobs: int) -> float:
-    """Return what no order can be faster than: the longest path, or all work on all cores."""
-    longest: dict[str, float] = {}
-
-    def path(one: str) -> float:
-        if one not in longest:
-            task = schedule.tasks[one]
-            before = max((path(need) for need in (*task.needs, *task.heeds)), default=0.0)
-            longest[one] = before + task.seconds
-        return longest[one]
-
-    work = sum(task.seconds for task in schedule.tasks.values())
-    return max(work / jobs, *(path(one) for one in schedule.tasks))

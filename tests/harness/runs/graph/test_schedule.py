@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.runs.graph.schedule import Schedule
-from harness.runs.graph.simulation import least_seconds, seconds_left
+from harness.runs.graph.simulation import seconds_left
 from harness.runs.graph.task import Task
 
 GIB = 2**30
@@ -37,6 +37,21 @@ def first_verdict():
     *shared, _row = [Task("base", "base", seconds=11.0), *run_of("reference")]
     needed = tuple(one.id for one in shared if one.kind in ("gate", "score"))
     return [*shared, *run_of("own", reference=needed)]
+
+
+def least_seconds(schedule, jobs):
+    """Return what no order can be faster than: the longest path, or all work on all cores."""
+    longest = {}
+
+    def path(one):
+        if one not in longest:
+            task = schedule.tasks[one]
+            before = max((path(need) for need in (*task.needs, *task.heeds)), default=0.0)
+            longest[one] = before + task.seconds
+        return longest[one]
+
+    work = sum(task.seconds for task in schedule.tasks.values())
+    return max(work / jobs, *(path(one) for one in schedule.tasks))
 
 
 def ids(tasks):
