@@ -44,7 +44,7 @@ class Pool:
 
     Args:
         jobs: Tasks at once; by default as many as there are cores.
-        progress: Hears what runs, what waits and how long it will take; None: nobody does.
+        progress: Hears what runs, what waits and how long it will take; None: it is not told.
         tick: Called again and again while time goes by.
     """
 

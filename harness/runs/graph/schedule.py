@@ -111,7 +111,7 @@ class Schedule:
         ]
 
     def unwanted(self) -> list[Task]:
-        """Return what runs and is needed by nobody any more."""
+        """Return what runs and is needed no more."""
         return [task for one, task in self.running.items() if one not in self._goals]
 
     def waiting(self) -> list[Task]:

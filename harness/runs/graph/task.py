@@ -60,7 +60,7 @@ class Goal(Protocol):
 
 
 class Deaf(NothingToClose):
-    """A progress that nobody sees."""
+    """A progress that shows nothing."""
 
     def update(self, label: str, done: float, text: str) -> None:
         """Show nothing."""
