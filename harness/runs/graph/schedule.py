@@ -62,8 +62,8 @@ class Schedule:
         """Return the task to be started next, or None when all have to wait.
 
         What a goal heeds, for its failure saves the rest; what several tasks wait for; then the
-        longest remaining path. Of many runs those that have begun come first, or all would be trained
-        before the first is scored; what several runs need comes before them all.
+        longest remaining path. Of many runs those that have begun come first, or all would be
+        trained before the first is scored; what several runs need comes before them all.
 
         Args:
             free_bytes: Memory that may be promised; with nothing running it is not asked about.
