@@ -25,7 +25,7 @@ NOXFILE = (paths.ROOT / "noxfile.py").read_text("utf-8")
 SESSIONS = {
     *re.findall(r"^def (\w+)\(session", NOXFILE, re.MULTILINE),
     *re.findall(r"^([\w-]+) +[A-Z].*\.$", NOXFILE, re.MULTILINE),  # its table of commands
-    *re.findall(r'^    "(\w+)": \(', NOXFILE, re.MULTILINE),  # and of programs
+    *re.findall(r'^    "([\w-]+)": \(', NOXFILE, re.MULTILINE),  # and of programs
 }
 # Trains for minutes; tests/harness/test_main_job.py does it. Here only its words are parsed.
 TRAINS = ("nox -s contribution",)
@@ -66,6 +66,16 @@ def machine(tmp_path):
     return environment
 
 
+def describe(readme):
+    """Put sentences of one's own in the place of those that ask."""
+    text = readme.read_text(encoding="utf-8")
+    for asking, told in (("What it changes", "Rank 2."), ("Why", "A smaller file.")):
+        before, heading, rest = text.partition(f"## {asking}\n")
+        assert heading, asking
+        text = f"{before}{heading}\n{told}\n\n## {rest.partition('## ')[2]}"
+    readme.write_text(text, encoding="utf-8")
+
+
 def test_every_step_of_the_guide_works_as_written(machine, tmp_path):
     folder = tmp_path
     said = {}
@@ -75,6 +85,8 @@ def test_every_step_of_the_guide_works_as_written(machine, tmp_path):
         if command.startswith("cd "):
             folder = folder / command.removeprefix("cd ")
             continue
+        if command == "nox -s check -- MyIdea":  # step 5: say what was changed and why
+            describe(folder / "CONTRIBUTIONS" / "MyIdea" / "README.md")
         words = shlex.split(command)
         if words[0] == "nox":
             words = [sys.executable, "-m", "harness", *harness_words(command)]

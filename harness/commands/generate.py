@@ -46,7 +46,7 @@ from toolkit.drawings.prompts import prompt_notes, refuse_tags
 from toolkit.images.sheet import open_picture
 from toolkit.lora_files.header import read_header
 
-# Field of GenerateConfig -> option, of those that only somebody who types them asks for.
+# Field of GenerateConfig -> option, that has no value unless it is typed.
 SAMPLING_OPTIONS = {
     "num_inference_steps": "steps",
     "guidance_scale": "guidance",
@@ -104,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
     with create_progress(console) as progress:
         if source is None:
             console.print(f"{contribution.name} has not been trained yet, so it trains first.")
-            # Somebody wants to see a picture; whether the method is right is another command.
+            # The user wants to see a picture; whether the method is right is another command.
             options = Options(device=args.device, skip_gate=True)
             finished = run_contribution(contribution, track, options, progress)
             source = newest(contribution, args)
@@ -245,7 +245,7 @@ def sampling_config(
 
 
 def typed_options(args: argparse.Namespace) -> dict[str, str]:
-    """Return the fields whose options somebody typed."""
+    """Return the fields whose options were typed."""
     return {
         field: f"--{option}"
         for field, option in SAMPLING_OPTIONS.items()

@@ -174,7 +174,7 @@ def train(
 
 
 def typed_options(args: argparse.Namespace) -> dict[HookName, dict[str, str]]:
-    """Return which options somebody typed, by the hook whose settings they are."""
+    """Return which options were typed, by the hook whose settings they are."""
     fields: dict[HookName, tuple[str, ...]] = {
         "make_dataset": DATASET_OPTIONS,
         "make_lora": LORA_OPTIONS,

@@ -30,7 +30,7 @@ from toolkit.training_runs.run import Run, Stopped, announce
 from toolkit.training_runs.validation import split_dataset
 
 LORA_FILE = "lora.safetensors"
-EARLY = 2  # steps after which somebody is told of options that nothing has read
+EARLY = 2  # steps after which the user hears of options that nothing has read
 
 
 class EventDisplay:

@@ -1,4 +1,4 @@
-"""Which settings a hook reads: what somebody typed and no code ever looks at has no effect."""
+"""Which settings a hook reads: what was typed and no code ever looks at has no effect."""
 
 from __future__ import annotations
 

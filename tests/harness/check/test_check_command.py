@@ -14,6 +14,7 @@ from harness import paths
 from harness.check.rules import RULES
 from harness.commands import check, explain
 from harness.gate.catalogue import all_probes
+from harness.gate.profile.catalogue import PROPERTIES
 from toolkit.core.errors import EnvironmentFault, UsageError
 
 ROOT = Path(__file__).parents[3]
@@ -148,7 +149,9 @@ def test_unknown_ref(hub, ref):
 def test_explain_lists_and_shows(capsys):
     assert explain.run(argparse.Namespace(rule=None)) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(RULES) + len(all_probes()) and lines[0].startswith("HUB001  ")
+    assert len(lines) == len(RULES) + len(all_probes()) + len(PROPERTIES) and lines[0].startswith(
+        "HUB001  "
+    )
     assert any(line.startswith("HUB-C01  ") for line in lines)
     assert explain.run(argparse.Namespace(rule="hub204")) == 0
     assert capsys.readouterr().out.startswith("# HUB204: ")

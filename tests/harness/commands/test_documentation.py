@@ -59,7 +59,7 @@ def test_a_page_that_differs_is_named(tmp_path, monkeypatch, capsys):
 
 
 def test_every_hook_argument_and_setting_has_its_place():
-    hooks, settings, checks = reference.pages().values()
+    _, hooks, settings, checks = reference.pages().values()
     for name in HOOK_NAMES:
         section = hooks[hooks.index(f"## {name}\n") :]
         for argument in inspect.signature(getattr(hookspecs, name)).parameters:

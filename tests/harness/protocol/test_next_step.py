@@ -17,7 +17,7 @@ def test_what_is_proposed_names_the_track_and_a_prompt_of_it(track):
         assert words[:2] == ["nox", "-s"]
         assert words[3] == "--"
         args = build_parser(words[2]).parse_args([words[2], *words[4:]])
-        assert args.name == "Foo"
+        assert (args.name if words[2] == "generate" else args.names) in ("Foo", ["Foo"])
         if words[2] == "generate":
             # Without a track it draws with the newest training, which may be on one's own pictures.
             assert args.track == (None if track == DEFAULT_TRACK else track)

@@ -86,7 +86,7 @@ def test_a_run_for_the_board_hands_over_the_row_that_the_board_would_keep(clone,
     assert row.status == "failed"
     assert row.machine.sandbox == NOT_RUN  # `accept` knows this word
     files = {path.name for path in (tmp_path / "out/robot/Example1").iterdir()}
-    assert files == {"row.json", "page.html"}  # and no pictures of the earlier row
+    assert files == {"row.json", "page.html", "gate.json"}  # and no pictures of the earlier row
 
 
 @pytest.mark.parametrize("name", ["../up", "--help", "a b", "$(id)"])
