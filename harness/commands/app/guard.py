@@ -6,11 +6,10 @@ Other programs and pages of the machine reach 127.0.0.1 too, and some pages of t
 from __future__ import annotations
 
 import secrets
-from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
-from urllib.parse import parse_qs
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -78,28 +77,21 @@ class Guard:
         await self._app(scope, receive, with_headers)
 
     def _refusal(self, scope: Scope) -> ASGIApp | None:
-        headers = Headers(scope=scope)
-        host = headers.get("host", "")
+        request = HTTPConnection(scope)
+        host = request.headers.get("host", "")
         if host not in self._hosts:  # a name of the web that leads here
             return PlainTextResponse(CLOSED, 403)
-        given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
-        if given and secrets.compare_digest(given.encode(), self._secret.encode()):
+        if self._is_secret(request.query_params.get("token", "")):
             answer = RedirectResponse(scope["path"], 303)
             answer.set_cookie(COOKIE, self._secret, httponly=True, samesite="strict")
             return answer
-        kept = cookie_of(headers.get("cookie", ""))
-        if not secrets.compare_digest(kept.encode(), self._secret.encode()):
+        if not self._is_secret(request.cookies.get(COOKIE, "")):
             return PlainTextResponse(CLOSED, 403)
         # Other ports of this machine are the same site to a browser, so the cookie comes along.
-        if scope["method"] not in ("GET", "HEAD") and headers.get("origin") != f"http://{host}":
+        own = request.headers.get("origin") == f"http://{host}"
+        if scope["method"] not in ("GET", "HEAD") and not own:
             return PlainTextResponse("Only the app's own page may do that.", 403)
         return None
 
-
-def cookie_of(text: str) -> str:
-    """Return the token in a cookie header, "" if there is none."""
-    try:
-        found = SimpleCookie(text).get(COOKIE)
-    except CookieError:
-        return ""
-    return found.value if found else ""
+    def _is_secret(self, given: str) -> bool:
+        return secrets.compare_digest(given.encode("utf-8", "replace"), self._secret.encode())

@@ -42,7 +42,8 @@ class PictureSets:
     """
 
     def __init__(self, home: Path) -> None:
-        self._folder = home / "pictures"
+        # So deep that `clean` takes no set, whatever its name, for a run of a track.
+        self._folder = home / "pictures" / "sets"
 
     def names(self) -> list[str]:
         """Return the sets that there are."""

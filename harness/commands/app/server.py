@@ -234,13 +234,13 @@ class App:
         return Redirect(f"/runs/{job.id}", 303)
 
     def file(self, request: Request, form: FormData) -> Response:
-        """Send a file that a job wrote; ``?download`` to be kept."""
+        """Send a file that a job wrote: a picture to be shown, all else to be kept."""
         job = jobs.find(self.home, request.path_params["id"])
         path = (job.out / request.path_params["path"]).resolve()
         # What a run wrote is a stranger's: a link in it must not lead elsewhere.
         if not path.is_relative_to(job.out.resolve()) or not path.is_file():
             raise UsageError("There is no such file.", fix="Load the page again.")
-        kept = "download" in request.query_params
+        kept = "download" in request.query_params or path.suffix != ".png"
         return FileResponse(path, filename=path.name if kept else None)
 
     # --- afterwards -----------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import pytest
 
 from harness import paths
 from harness.commands.app import choices, jobs, pictures, watching
+from harness.commands.clean import leftovers
 from harness.commands.cli import main
 from toolkit.core.errors import UsageError
 from toolkit.core.settings import LoraConfig, TrainConfig
@@ -112,6 +113,13 @@ def test_a_clean_copy_has_neither_doubles_nor_what_cannot_be_read(sets):
 def test_no_name_leads_out_of_the_sets(sets, name):
     with pytest.raises(UsageError, match="There is no set"):
         sets.folder(name)
+
+
+def test_clean_takes_no_set_for_a_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "RUNS", tmp_path)
+    sets = pictures.PictureSets(tmp_path / "app")
+    assert sets.create("0123456789ab") == "0123456789ab"
+    assert [path for path, _ in leftovers() if path.is_relative_to(tmp_path)] == []
 
 
 # --- jobs ---
@@ -305,7 +313,9 @@ def test_a_link_in_a_run_leads_nowhere_else(app, tmp_path):
     (job.out / "log.jsonl").symlink_to(tmp_path / "token")
     (job.out / "own.txt").write_text("own")
     assert app(path=f"/jobs/{job.id}/file/log.jsonl")[0] == 400
-    assert app(path=f"/jobs/{job.id}/file/own.txt")[2] == "own"
+    status, headers, text = app(path=f"/jobs/{job.id}/file/own.txt")
+    assert text == "own"
+    assert headers[b"content-disposition"].startswith(b"attachment")  # never shown as a page
     status, _, text = app(path=f"/runs/{job.id}")
     assert status == 200
     assert "What to do:" in text

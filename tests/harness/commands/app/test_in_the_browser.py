@@ -189,7 +189,7 @@ def test_from_dropped_pictures_to_a_file_that_diffusers_loads(tmp_path):
         with served(runs) as (server, address):
             port = int(re.search(r":(\d+)/", address)[1])
             page.open(address)
-            bring_pictures(page, mine, runs / "app" / "pictures" / "my-robots")
+            bring_pictures(page, mine, runs / "app" / "pictures" / "sets" / "my-robots")
             begin_training(page)
             addresses = {c.laddr.ip for c in psutil.Process(server.pid).net_connections("inet")}
             assert addresses == {"127.0.0.1"}
