@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,9 +26,6 @@ def main(arguments: Sequence[str]) -> int:
         code = cli.main(words)
     except SystemExit as stop:  # argparse's
         code = stop.code if isinstance(stop.code, int) else 1
-    except BaseException:
-        traceback.print_exc()
-        raise
     finally:
         atomic.write_text(folder / EXIT_FILE, f"{code}\n")
     return code

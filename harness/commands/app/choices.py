@@ -15,15 +15,10 @@ from typing import Any, NamedTuple
 from harness.board.collect import collect
 from harness.commands.cli import build_parser, chosen
 from harness.contributions import registry
+from toolkit.core import settings
 from toolkit.core.errors import HubError
 from toolkit.core.record import Record
-from toolkit.core.settings import (
-    REFERENCE_NAME,
-    DatasetConfig,
-    GenerateConfig,
-    LoraConfig,
-    TrainConfig,
-)
+from toolkit.core.settings import REFERENCE_NAME
 from toolkit.training_runs.plan import RunPlan
 
 # What the page itself fills in, or what makes no sense on it.
@@ -38,10 +33,12 @@ OTHER_NAMES = {
     ("generate", "steps"): "num_inference_steps",
     ("generate", "guidance"): "guidance_scale",
 }
+CONFIGS = (settings.DatasetConfig, settings.LoraConfig, settings.TrainConfig,
+           settings.GenerateConfig)  # fmt: skip
 # Where a setting's type and range are looked up, in this order.
 RECORDS: dict[str, tuple[type[Record], ...]] = {
-    "train": (DatasetConfig, LoraConfig, TrainConfig, GenerateConfig, RunPlan),
-    "generate": (GenerateConfig,),
+    "train": (*CONFIGS, RunPlan),
+    "generate": CONFIGS[-1:],
 }
 
 

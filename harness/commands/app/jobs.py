@@ -150,14 +150,9 @@ class Job:
             _children[:] = [one for one in _children if one.poll() is None] + [child]
             with contextlib.suppress(psutil.NoSuchProcess):  # it has ended already
                 begun_s = psutil.Process(child.pid).create_time()
-                self.file = self.file.model_copy(
-                    update={"pid": child.pid, "process_begun_s": begun_s}
-                )
-            self.write()
-
-    def write(self) -> None:
-        """Keep what is known of it."""
-        atomic.write_text(self.folder / JOB_FILE, self.file.model_dump_json(indent=1) + "\n")
+                known = {"pid": child.pid, "process_begun_s": begun_s}
+                self.file = self.file.model_copy(update=known)
+            atomic.write_text(self.folder / JOB_FILE, self.file.model_dump_json(indent=1))
 
 
 def read(folder: Path) -> JobFile:

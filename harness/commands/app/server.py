@@ -109,21 +109,15 @@ class App:
         name = request.path_params["name"]
         own = native_size_px(paths.ROOT / EMBEDDED)
         typed = request.query_params.get("resolution", "")
-        resolution = int(typed) if typed.isdecimal() and 16 <= int(typed) <= 4096 else own
+        resolution = int(typed) // 8 * 8 if typed.isdecimal() and 16 <= int(typed) <= 4096 else own
         folder = self.sets.folder(name)
-        report = self.sets.report(name, resolution) if pictures.pictures_in(folder) else None
-        return page(
-            "set.html",
-            name=name,
-            folder=folder,
-            own=own,
-            resolution=resolution,
-            report=report,
-            headline=headline(report) if report else "",
-            verdict=verdict(report) if report else "",
-            cards=pictures.cards(report) if report else [],
-            about_all=pictures.about_all(report) if report else [],
-        )
+        about = {"name": name, "folder": folder, "own": own, "resolution": resolution}
+        if not pictures.pictures_in(folder):
+            return page("set.html", report=None, **about)
+        report = self.sets.report(name, resolution)
+        about |= {"headline": headline(report), "verdict": verdict(report)}
+        about |= {"cards": pictures.cards(report), "about_all": pictures.about_all(report)}
+        return page("set.html", report=report, **about)
 
     def add_files(self, request: Request, form: FormData) -> Response:
         """Copy dropped files into a set; answer with a sentence for each that is refused."""
@@ -210,16 +204,12 @@ class App:
     def one_run(self, request: Request, form: FormData) -> Response:
         """Show a training as far as it is, and what can be done with it."""
         job = jobs.find(self.home, request.path_params["id"])
-        followers = [*jobs.all_of(self.home, "export"), *jobs.all_of(self.home, "new")]
-        recipe = job.out / RECIPE_FILE
-        return page(
-            "run.html",
-            job=job,
-            run=watching.watch(job),
-            followers=[one for one in followers if one.file.form.get("run") == job.id],
-            formats=export.FORMATS,
-            recipe=recipe.read_text(encoding="utf-8") if recipe.is_file() else "",
-        )
+        both = (*jobs.all_of(self.home, "export"), *jobs.all_of(self.home, "new"))
+        followers = [one for one in both if one.file.form.get("run") == job.id]
+        file = job.out / RECIPE_FILE
+        recipe = file.read_text(encoding="utf-8") if file.is_file() else ""
+        return page("run.html", job=job, run=watching.watch(job), followers=followers,
+                    formats=export.FORMATS, recipe=recipe)  # fmt: skip
 
     def stop(self, request: Request, form: FormData) -> Response:
         """Ask a job to stop."""
@@ -269,22 +259,15 @@ class App:
 
     def draw(self, request: Request, form: FormData) -> Response:
         """Show the form of a drawing and what was drawn, the newest first."""
-        groups: dict[str, list[jobs.Job]] = {}
+        found: dict[str, list[jobs.Job]] = {}
         for job in jobs.all_of(self.home, "generate"):
-            groups.setdefault(job.file.form["group"], []).append(job)
-        newest = list(groups.values())[:GROUPS_SHOWN]
+            found.setdefault(job.file.form["group"], []).append(job)
+        newest = list(found.values())[:GROUPS_SHOWN]
         done = [job for job in jobs.all_of(self.home, "train") if job.state == "done"]
-        chosen = newest[0][0].file.form if newest else {}
-        chosen = {**chosen, **request.query_params}
-        return page(
-            "draw.html",
-            runs=done,
-            groups=[
-                [(job, drawn_by(job)) for job in sorted(group, key=column)] for group in newest
-            ],
-            lines=choices.draw_form(),
-            chosen=chosen,
-        )
+        chosen = {**(newest[0][0].file.form if newest else {}), **request.query_params}
+        groups = [[(one, drawn_by(one)) for one in sorted(some, key=column)] for some in newest]
+        lines = choices.draw_form()
+        return page("draw.html", runs=done, groups=groups, lines=lines, chosen=chosen)
 
     def begin_drawing(self, request: Request, form: FormData) -> Response:
         """Draw one column for each run and strength."""

@@ -40,7 +40,7 @@ class Watched(NamedTuple):
 
 def watch(job: Job) -> Watched:
     """Read a training's newest folder."""
-    place = newest(job.out)
+    place = max(job.out.glob("job-[0-9]*"), default=job.out)
     lines = read_log(place / LOG_FILE)
     losses = [(int(line["step"]), float(line["loss"])) for line in lines if "loss" in line]
     step = losses[-1][0] if losses else 0
@@ -63,11 +63,6 @@ def watch(job: Job) -> Watched:
     )
 
 
-def newest(out: Path) -> Path:
-    """Return the folder that a training writes into, or wrote into last."""
-    return max(out.glob("job-[0-9]*"), default=out)
-
-
 def read_log(path: Path) -> list[dict[str, Any]]:
     """Return the whole lines of a log that grows."""
     try:
@@ -85,15 +80,10 @@ def read_log(path: Path) -> list[dict[str, Any]]:
 
 def planned_steps(place: Path) -> int:
     """Return how many steps a training will make, 0 if it does not say yet."""
-    for name, keys in ((PLAN_FILE, ("train",)), ("job.json", ("plan", "train"))):
-        try:
-            found = json.loads((place / name).read_bytes())
-            for key in keys:
-                found = found[key]
-            return int(found["steps"])
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-    return 0
+    try:
+        return int(json.loads((place / PLAN_FILE).read_bytes())["train"]["steps"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
 
 
 def curve_of(losses: list[tuple[int, float]]) -> Curve | None:

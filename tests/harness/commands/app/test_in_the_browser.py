@@ -48,7 +48,11 @@ def served(runs, port=0):
 
 
 def wait_for(page, script, what, patience_s=PATIENCE_S):
-    """Wait until a script is true; a page that is being replaced has no answer yet."""
+    """Wait until a page is complete and a script is true; one that is being replaced is neither.
+
+    Before that its own script may not listen yet, and a press would do nothing.
+    """
+    script = f"document.readyState === 'complete' && ({script})"
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
         page.count += 1
