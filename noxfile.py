@@ -174,6 +174,14 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def app(session: nox.Session) -> None:
+    """Open a page on this machine to train, watch and compare on: installs the extra `app`."""
+    extras = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]
+    python(session, "-m", "pip", "install", "--quiet", *extras["app"])
+    python(session, "-m", "harness", "app", *session.posargs)
+
+
+@nox.session(python=False)
 def ray(session: nox.Session) -> None:
     """Kill a node of a real Ray cluster half-way through a board: installs the extra `ray`.
 
@@ -193,14 +201,14 @@ def ray(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def extras(session: nox.Session) -> None:
-    """Run the tests that need further packages: LyCORIS, ImageHash, onnxruntime.
+    """Run the tests that need further packages: LyCORIS, ImageHash, onnxruntime, the app's.
 
     ``nox -s tests`` skips them; this session does not. It installs them into a folder beside the
     hub's environment, because every program that loads a model would import some of them.
     """
     groups = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]
     folder = Path(".nox", "extras").absolute()
-    packages = (*groups["equality"], *groups["scraping"])
+    packages = (*groups["equality"], *groups["scraping"], *groups["app"])
     python(session, "-m", "pip", "install", "-q", "--no-deps", "-U", "-t", str(folder), *packages)
     session.env.update(HUB_REQUIRE_EXTRAS="1", PYTHONPATH=str(folder))
     # Their own warnings are not ours.

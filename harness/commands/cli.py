@@ -43,6 +43,7 @@ COMMANDS = {
     "registry": "generate registry.toml from the folders",
     "leaderboard": "build the site and the tables from the recorded rows",
     "docs": "build the documentation's site, and its pages about the code",
+    "app": "open a page on this machine to train, watch and compare on",
     "ci": "do what the hub's CI does, on this machine",
     "clean": "list what runs/ no longer needs; --yes removes it",
     "doctor": "examine the machine and the installation",

@@ -133,15 +133,18 @@ class Page:
 
 
 @contextmanager
-def browser(folder: Path) -> Iterator[Page]:
-    """Start a Chromium with a profile in ``folder`` and yield its tab; end it afterwards."""
+def browser(folder: Path, *more: str) -> Iterator[Page]:
+    """Start a Chromium with a profile in ``folder`` and yield its tab; end it afterwards.
+
+    ``more`` are further options of its command line.
+    """
     program = find_browser()
     assert program is not None
     profile = folder / "profile"
     options = [
         "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0",
         "--no-first-run", "--disable-extensions", "--disable-dev-shm-usage",
-        "--disable-background-networking", f"--user-data-dir={profile}", "about:blank",
+        "--disable-background-networking", f"--user-data-dir={profile}", *more, "about:blank",
     ]  # fmt: skip
     with (folder / "browser.log").open("wb") as log:
         process = subprocess.Popen(

@@ -1,0 +1,79 @@
+"""``app``: a page on this machine to train, watch and compare on; a face of the other commands.
+
+What its modules do:
+
+server.py     addresses, and what is done there
+guard.py      who may ask: this machine's browser, with the token, from the page itself
+pictures.py   sets of pictures: copies, captions, what the preflight finds
+choices.py    forms out of the commands' own options and the records' own ranges
+jobs.py       commands as processes of their own, found again from their folders
+child.py      such a process
+watching.py   a run's log as a curve, its samples, how far it is
+"""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import webbrowser
+from importlib.util import find_spec
+
+from harness import paths
+from toolkit.core.errors import EnvironmentFault, UsageError
+
+PORT = 7864
+PACKAGES = {"starlette": "starlette", "uvicorn": "uvicorn", "multipart": "python-multipart"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add = parser.add_argument
+    add("--port", type=int, default=PORT, help="of 127.0.0.1 (default: %(default)s)")
+    add("--no-browser", action="store_true", help="only print the address")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve the page until Ctrl-C; what it started goes on."""
+    missing = [name for module, name in PACKAGES.items() if find_spec(module) is None]
+    if missing:
+        raise EnvironmentFault(
+            f"The app needs {', '.join(missing)}, which is not installed.",
+            fix="nox -s app installs the extra `app` and opens the page.",
+        )
+    import uvicorn
+
+    from harness.commands.app.guard import token
+    from harness.commands.app.server import make_app
+
+    home = paths.RUNS / "app"
+    with listen(args.port) as connection:
+        port = connection.getsockname()[1]
+        address = f"http://127.0.0.1:{port}/?token={token(home)}"
+        print(f"The app is at {address}\nCtrl-C ends the page; trainings go on.", flush=True)
+        if not args.no_browser:
+            webbrowser.open(address)
+        config = uvicorn.Config(
+            make_app(home, port), log_level="warning", server_header=False, lifespan="off"
+        )
+        uvicorn.Server(config).run(sockets=[connection])
+    return 0
+
+
+def listen(port: int) -> socket.socket:
+    """Return a socket that listens on a port of this machine, for this machine only.
+
+    Raises:
+        UsageError: Another program has the port.
+    """
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        connection.bind(("127.0.0.1", port))
+        connection.listen()  # a browser that is faster than the server waits
+    except OSError as error:
+        connection.close()
+        raise UsageError(
+            f"Port {port} cannot be used: {error.strerror}.",
+            fix="The app may be open already; or choose another one: nox -s app -- --port 7865",
+        ) from error
+    return connection

@@ -1,0 +1,111 @@
+"""What a training says about itself while it is at work: read from its own files, never kept."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from harness.commands.app.jobs import Job
+from harness.runs.export.source import PLAN_FILE
+from toolkit.training_runs.journal import LOG_FILE
+
+# Of the drawing; the page scales it.
+WIDTH, HEIGHT = 600, 160
+MOST_POINTS = 600
+# Over how many of the newest steps speed and the smooth curve are taken.
+RECENT = 20
+
+
+class Curve(NamedTuple):
+    """A curve in an SVG of ``WIDTH`` x ``HEIGHT``."""
+
+    points: str
+    smooth: str
+    low: float
+    high: float
+
+
+class Watched(NamedTuple):
+    """A training, as far as it is."""
+
+    step: int
+    steps: int  # 0 if that is not known yet
+    loss: float | None  # mean of the newest steps
+    validation: float | None  # the newest
+    seconds_left: float | None
+    curve: Curve | None
+    samples: tuple[str, ...]  # files below the job's out/, the newest first
+
+
+def watch(job: Job) -> Watched:
+    """Read a training's newest folder."""
+    place = max(job.out.glob("job-[0-9]*"), default=job.out)
+    lines = read_log(place / LOG_FILE)
+    losses = [(int(line["step"]), float(line["loss"])) for line in lines if "loss" in line]
+    step = losses[-1][0] if losses else 0
+    recent = [loss for _, loss in losses[-RECENT:]]
+    pace = [float(line["seconds"]) for line in lines if "seconds" in line][-RECENT:]
+    steps = planned_steps(place)
+    left = (steps - step) * sum(pace) / len(pace) if pace and steps else None
+    measured = [line for line in lines if "validation_loss" in line]
+    return Watched(
+        step=step,
+        steps=steps,
+        loss=sum(recent) / len(recent) if recent else None,
+        validation=float(measured[-1]["validation_loss"]) if measured else None,
+        seconds_left=left,
+        curve=curve_of(losses),
+        samples=tuple(
+            path.relative_to(job.out).as_posix()
+            for path in sorted((place / "samples").glob("step-*.png"), reverse=True)
+        ),
+    )
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """Return the whole lines of a log that grows."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    found = []
+    for line in text.splitlines():
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue  # being written
+    return [line for line in found if isinstance(line, dict) and "step" in line]
+
+
+def planned_steps(place: Path) -> int:
+    """Return how many steps a training will make, 0 if it does not say yet."""
+    try:
+        return int(json.loads((place / PLAN_FILE).read_bytes())["train"]["steps"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
+def curve_of(losses: list[tuple[int, float]]) -> Curve | None:
+    """Return the losses as two polylines: every point, and the mean of those before it."""
+    if len(losses) < 2:
+        return None
+    smooth = [
+        sum(loss for _, loss in losses[max(0, n - RECENT + 1) : n + 1]) / min(n + 1, RECENT)
+        for n in range(len(losses))
+    ]
+    stride = -(-len(losses) // MOST_POINTS)
+    low, high = min(loss for _, loss in losses), max(loss for _, loss in losses)
+    first, last = losses[0][0], losses[-1][0]
+
+    def place(step: int, loss: float) -> str:
+        x = WIDTH * (step - first) / max(last - first, 1)
+        y = HEIGHT * (1 - (loss - low) / (high - low or 1))
+        return f"{x:.1f},{y:.1f}"
+
+    return Curve(
+        " ".join(place(*point) for point in losses[::stride]),
+        " ".join(place(losses[n][0], smooth[n]) for n in range(0, len(losses), stride)),
+        low,
+        high,
+    )

@@ -1,0 +1,344 @@
+"""The app without a browser: who is let in, forms, pictures, jobs, faults as sentences."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from harness import paths
+from harness.commands.app import choices, jobs, pictures, watching
+from harness.commands.clean import leftovers
+from harness.commands.cli import main
+from toolkit.core.errors import UsageError
+from toolkit.core.settings import LoraConfig, TrainConfig
+
+DATASET = paths.REFERENCE / "Dataset"
+ROBOTS = sorted((DATASET / "Images").iterdir())
+
+
+@pytest.fixture
+def sets(tmp_path):
+    return pictures.PictureSets(tmp_path)
+
+
+# --- forms ---
+
+
+def test_the_form_has_ranges_and_words_of_the_records_and_commands():
+    lines = {line.name: line for line in choices.train_form()}
+    assert lines["rank"].range == "from 1 to 256"
+    assert lines["rank"].attributes == {"step": "1", "min": "1", "max": "256"}
+    assert lines["learning_rate"].range == "above 0 to 1"
+    assert lines["optimizer"].help == TrainConfig.model_fields["optimizer"].description
+    assert lines["flip"].options == ("", "yes", "no")
+    assert "denoising" not in lines["steps"].help
+    assert {line.name: line for line in choices.draw_form()}["steps"].range == "from 1 to 1000"
+    assert set(LoraConfig.model_fields) & set(lines) == {"rank", "alpha", "train_text_encoder"}
+
+
+def test_a_form_becomes_the_words_that_a_person_would_type():
+    form = {"rank": "4", "flip": "no", "buckets": "yes", "prompt": "a\n\n b ", "steps": " ",
+            "out": "/etc", "name": "--trust", "trust": "yes"}  # fmt: skip
+    words = choices.words_of("train", choices.TRAIN_LEFT_OUT, form)
+    assert sorted(words) == sorted(
+        ["--buckets", "--no-flip", "--rank=4", "--prompt=a", "--prompt=b", "--trust"]
+    )
+
+
+def test_all_contributions_are_offered_the_best_first():
+    found = choices.methods()
+    assert {"reference", "Example1"} <= {method.name for method in found}
+    assert found[0].best_on >= found[-1].best_on
+    assert any(method.figures for method in found)
+    assert all(method.summary for method in found)
+
+
+# --- pictures ---
+
+
+def test_dropped_files_become_copies_and_what_is_no_picture_is_refused(sets, tmp_path):
+    name = sets.create("my mug!")
+    assert name == "my-mug"
+    source = ROBOTS[0].name
+    with ROBOTS[0].open("rb") as file:
+        sets.add(name, f"../../{source}", file)
+        file.seek(0)
+        sets.add(name, source, file)  # twice the same name
+    with (
+        pytest.raises(UsageError, match="neither a picture nor a caption"),
+        ROBOTS[0].open("rb") as file,
+    ):
+        sets.add(name, "noxfile.py", file)
+    there = [path.name for path in pictures.pictures_in(sets.folder(name))]
+    assert len(there) == 2
+    assert not list(tmp_path.glob("*.png"))
+    report = sets.report(name, 64)
+    (first, second) = pictures.cards(report)
+    assert first.image.startswith("data:image/webp")
+    assert pictures.about_all(report)  # no captions at all
+    sets.write_caption(name, second.name, " a sks\nmug ")
+    assert [card.caption for card in pictures.cards(sets.report(name, 64))] == ["", "a sks mug"]
+    sets.remove(name, second.name)
+    assert [card.name for card in pictures.cards(sets.report(name, 64))] == [first.name]
+
+
+def test_a_folder_is_copied_with_its_captions_and_stays_as_it_is(sets):
+    name = sets.create("robots")
+    count = sets.take_in(name, DATASET)
+    cards = pictures.cards(sets.report(name, 64))
+    assert len(cards) == count == len(ROBOTS)
+    assert all("sks" in card.caption for card in cards)
+    assert not sets.report(name, 64).errors
+
+
+def test_a_clean_copy_has_neither_doubles_nor_what_cannot_be_read(sets):
+    name = sets.create("robots")
+    sets.take_in(name, DATASET)
+    sets.take_in(name, DATASET)
+    (sets.folder(name) / "broken.png").write_bytes(b"no picture")
+    new = sets.mend(name)
+    assert len(pictures.pictures_in(sets.folder(new))) <= len(ROBOTS)
+    assert not sets.report(new, 64).errors
+    with pytest.raises(UsageError, match="already"):
+        sets.mend(name)
+
+
+@pytest.mark.parametrize("name", ["..", "../token", "", "a/b", "nothing"])
+def test_no_name_leads_out_of_the_sets(sets, name):
+    with pytest.raises(UsageError, match="There is no set"):
+        sets.folder(name)
+
+
+def test_clean_takes_no_set_for_a_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "RUNS", tmp_path)
+    sets = pictures.PictureSets(tmp_path / "app")
+    assert sets.create("0123456789ab") == "0123456789ab"
+    assert [path for path, _ in leftovers() if path.is_relative_to(tmp_path)] == []
+
+
+# --- jobs ---
+
+
+def ended(job, patience_s=120):
+    deadline = time.monotonic() + patience_s
+    while job.state == "running" and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return jobs.find(job.folder.parent.parent, job.id)
+
+
+def test_a_job_is_found_again_and_its_fault_is_a_sentence(tmp_path):
+    words = ["Nobody_has_this", "--data=nowhere"]
+    job = ended(jobs.create(tmp_path, "train", words, {"pictures": "x"}))
+    assert job.state == "failed"
+    assert "Nobody_has_this" in job.fault.what
+    assert "Traceback" not in job.fault.what + job.fault.fix
+    assert [one.id for one in jobs.all_of(tmp_path, "train")] == [job.id]
+    assert job.command == "nox -s train -- Nobody_has_this --data=nowhere"
+
+
+def test_a_missing_base_is_a_sentence(tmp_path):
+    words = ["Example1", f"--data={DATASET}", "--base=no/such/base", "--out={out}"]
+    job = ended(jobs.create(tmp_path, "train", words, {}))
+    assert job.state == "failed"
+    assert "no/such/base" in job.fault.what + job.fault.fix
+    assert job.fault.fix
+    assert "Traceback" not in job.fault.what + job.fault.fix
+
+
+def test_a_job_that_was_killed_says_so(tmp_path):
+    job = ended(jobs.create(tmp_path, "train", ["Nobody_has_this"], {}))
+    (job.folder / "exit.txt").unlink()
+    assert job.state == "stopped"
+    assert "ended from outside" in job.fault.what
+
+
+def test_another_process_with_the_same_number_is_not_the_job():
+    own = jobs.JobFile(kind="train", words=(), form={}, begun="", pid=os.getpid(),
+                       process_begun_s=jobs.psutil.Process().create_time())  # fmt: skip
+    assert jobs.is_alive(own)
+    assert not jobs.is_alive(own.model_copy(update={"process_begun_s": 1.0}))
+
+
+@pytest.mark.parametrize("name", ["..", "train-20261130-000000-0000", "../../etc", "x" * 300])
+def test_no_name_leads_out_of_the_jobs(tmp_path, name):
+    with pytest.raises(UsageError, match="There is no job"):
+        jobs.find(tmp_path, name)
+
+
+@pytest.mark.parametrize(
+    ("output", "what", "fix"),
+    [
+        ("x\nerror: No base.\n  at   b\n  fix  Name one.", "No base.", "Name one."),
+        ("error: One.\nerror: Two.", "Two.", ""),
+        ("error: Exited.\n  fix  Its log follows.\n    a\n  B: c", "Exited. B: c", ""),
+        ("Traceback\nKeyError: 'a'\n", "ended with a fault of the hub: KeyError: 'a'", ""),
+        ("", "ended with a fault of the hub: nothing", ""),
+    ],
+)
+def test_the_sentence_of_a_command_that_failed(output, what, fix):
+    fault = jobs.fault_in(output)
+    assert fault.what.endswith(what)
+    assert fault.fix == fix
+
+
+# --- watching ---
+
+
+def test_a_log_that_grows_is_read_up_to_its_last_whole_line(tmp_path):
+    log = tmp_path / "log.jsonl"
+    log.write_text('{"step": 1, "loss": 0.5}\n[]\n{"step": 2, "loss": 0.25}\n{"step": 3, "lo')
+    assert [line["step"] for line in watching.read_log(log)] == [1, 2]
+    assert watching.read_log(tmp_path / "none") == []
+    curve = watching.curve_of([(1, 0.5), (2, 0.25)])
+    assert curve.points == "0.0,0.0 600.0,160.0"
+    assert (curve.low, curve.high) == (0.25, 0.5)
+    assert watching.curve_of([(1, 0.5)]) is None
+
+
+def test_thousands_of_steps_make_no_larger_drawing():
+    curve = watching.curve_of([(step, 1 / step) for step in range(1, 100_001)])
+    assert len(curve.points.split()) <= watching.MOST_POINTS
+
+
+# --- the server ---
+
+served = pytest.mark.needs("starlette", "uvicorn", "multipart")
+
+
+def ask(app, method="GET", path="/pictures", port=80, body=b"", **headers):
+    """One request to the app, without a network: status, headers, text."""
+    address, _, query = path.partition("?")
+    lines = {"host": f"127.0.0.1:{port}", **headers}
+    scope = {
+        "type": "http", "method": method, "path": address, "raw_path": address.encode(),
+        "query_string": query.encode(), "root_path": "", "scheme": "http",
+        "http_version": "1.1", "server": ("127.0.0.1", port), "client": ("127.0.0.1", 1),
+        "headers": [(k.replace("_", "-").encode(), v.encode()) for k, v in lines.items()],
+    }  # fmt: skip
+    sent = []
+    asked = []
+
+    async def receive():
+        if asked:
+            await asyncio.Event().wait()  # the browser stays
+        asked.append(1)
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, send))
+    text = b"".join(message.get("body", b"") for message in sent).decode()
+    return sent[0]["status"], dict(sent[0]["headers"]), text
+
+
+@pytest.fixture
+def app(tmp_path):
+    from harness.commands.app.guard import token
+    from harness.commands.app.server import make_app
+
+    cookie = f"hub_app={token(tmp_path)}"
+
+    def asks(method="GET", path="/pictures", **more):
+        given = {"cookie": cookie, "origin": "http://127.0.0.1:80", **more}
+        return ask(make_app(tmp_path, 80), method, path, **given)
+
+    return asks
+
+
+@served
+def test_only_the_token_opens_the_page(tmp_path, app):
+    from harness.commands.app.guard import token
+
+    secret = token(tmp_path)
+    assert token(tmp_path) == secret
+    assert (tmp_path / "token").stat().st_mode & 0o077 == 0
+    for cookie in ("", "hub_app=wrong", "hub_app=\x7f;;=", "other=1"):
+        assert app(cookie=cookie)[0] == 403
+    assert app(path="/pictures?token=wrong", cookie="")[0] == 403
+    status, headers, _ = app(path=f"/?token={secret}", cookie="")
+    assert status == 303
+    assert b"HttpOnly" in headers[b"set-cookie"]
+    assert b"SameSite=strict" in headers[b"set-cookie"]
+    status, headers, text = app()
+    assert status == 200
+    assert b"default-src 'none'" in headers[b"content-security-policy"]
+    assert "my-mug" in text
+
+
+@served
+@pytest.mark.parametrize("origin", ["http://evil.example", "http://127.0.0.1:81", "null", ""])
+def test_no_other_page_can_act_through_the_browser(app, origin):
+    body = b"name=x"
+    form = {"content_type": "application/x-www-form-urlencoded", "body": body}
+    assert app("POST", origin=origin, **form)[0] == 403
+    assert app("POST", **form)[0] == 303
+
+
+@served
+def test_a_name_of_the_web_that_leads_here_is_refused(app):
+    assert app(host="evil.example")[0] == 403
+
+
+@served
+def test_faults_are_sentences(app, monkeypatch, tmp_path):
+    form = {"content_type": "application/x-www-form-urlencoded"}
+    status, _, text = app("POST", "/train", body=b"name=Example1", **form)
+    assert status == 400
+    assert "No pictures were chosen." in text
+    assert "What to do:" in text
+    assert app(path="/jobs/train-20261130-000000-0000/file/../job.json")[0] == 400
+
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device", "runs/app")
+
+    monkeypatch.setattr(pictures.Path, "mkdir", full)
+    status, _, text = app("POST", body=b"name=x", **form)
+    assert status == 507
+    assert "The machine does not allow writing: No space left on device." in text
+    status, _, text = app("POST", body=b"name=x", accept="text/plain", **form)
+    assert text.startswith("The machine does not allow writing")
+
+
+@served
+def test_a_link_in_a_run_leads_nowhere_else(app, tmp_path):
+    job = ended(jobs.create(tmp_path, "train", ["Nobody_has_this"], {"pictures": "x"}))
+    job.out.mkdir(exist_ok=True)
+    (job.out / "log.jsonl").symlink_to(tmp_path / "token")
+    (job.out / "own.txt").write_text("own")
+    assert app(path=f"/jobs/{job.id}/file/log.jsonl")[0] == 400
+    status, headers, text = app(path=f"/jobs/{job.id}/file/own.txt")
+    assert text == "own"
+    assert headers[b"content-disposition"].startswith(b"attachment")  # never shown as a page
+    status, _, text = app(path=f"/runs/{job.id}")
+    assert status == 200
+    assert "What to do:" in text
+
+
+@served
+def test_every_page_can_be_drawn(app):
+    for path in ("/pictures", "/train", "/runs", "/draw", "/static/app.js", "/board/board.css"):
+        assert app(path=path)[0] == 200, path
+    assert app(path="/nowhere")[0] == 404
+
+
+def test_without_its_packages_the_command_says_what_installs_them(monkeypatch, capsys):
+    monkeypatch.setattr("harness.commands.app.find_spec", lambda name: None)
+    assert main(["app", "--no-browser"]) == 1
+    assert "nox -s app" in capsys.readouterr().err
+
+
+def test_those_who_do_not_use_it_import_nothing_of_it():
+    script = (
+        "import sys, harness.commands.cli; print([m for m in sys.modules if 'commands.app' in m])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
