@@ -16,8 +16,8 @@ WHOLE = ("__dict__", "model_dump", "model_dump_json", "model_copy")
 def noting(config: R) -> tuple[R, set[str]]:
     """Return settings that note which of their fields are read, and the growing set of names.
 
-    They are an instance of the settings' own class and equal in every value. Whoever copies,
-    pickles or dumps them as a whole counts as reading all.
+    They are an instance of the settings' own class and equal in every value. Code that copies,
+    pickles or dumps them as a whole counts as reading all of them.
     """
     fields = frozenset(type(config).model_fields)
     read: set[str] = set()

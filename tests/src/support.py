@@ -101,8 +101,10 @@ WITHOUT_GRADIENT = tuple(
 
 def all_moved(layers: Iterable[Any]) -> bool:
     """Tell whether training moved every LoRA layer that can get a gradient."""
-    learning = [one for one in layers if not one.layer_name.endswith(WITHOUT_GRADIENT)]
-    return bool(learning) and all(one.lora_B.abs().sum() > 0 for one in learning)
+    learning = [
+        layer for layer in layers if not getattr(layer, "layer_name", "").endswith(WITHOUT_GRADIENT)
+    ]
+    return bool(learning) and all(layer.lora_B.abs().sum() > 0 for layer in learning)
 
 
 class Steps:

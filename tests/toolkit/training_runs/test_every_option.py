@@ -29,6 +29,13 @@ OPTIONS: dict[str, tuple[str, set[str]]] = {
     "--shuffle-captions": ("", {"dataset.shuffle_captions"}),
     "--keep-tokens": ("2", {"dataset.keep_tokens"}),
     "--trigger-word": ("sks", {"dataset.trigger_word"}),
+    "--preset": (
+        "style",
+        {
+            *("preset", "train.steps", "train.lr_warmup_steps", "train.caption_dropout"),
+            *("dataset.flip", "lora.rank"),
+        },
+    ),
     "--steps": ("77", {"train.steps"}),
     "--batch-size": ("2", {"train.batch_size"}),
     "--learning-rate": ("0.005", {"train.learning_rate"}),
@@ -73,7 +80,6 @@ ELSEWHERE = {
     "--out": "situations/tables/runs.py",
     "--config": "situations/tables/options.py",
     "--device": "situations/tables/options.py",
-    "--preset": "toolkit/training_runs/test_parts.py",
     "--resume": "src/test_main.py",
     "--fresh": "src/test_main.py",
 }
