@@ -52,10 +52,11 @@ class UnetSettings:
     text_width: int = 128
     text_layers: int = 2
     text_heads: int = 4
-    batch_size: int = 64
-    train_steps: int = 10000
+    # Muon's own work does not grow with the batch: 128 cost 1.06 s where twice 64 cost 1.36 s.
+    batch_size: int = 128
+    train_steps: int = 16000
     decay_steps: int = 2000
-    learning_rate: float = 1e-3
+    learning_rate: float = 1.4e-3
     caption_dropout: float = 0.1
     min_snr_gamma: float = 5.0
     ema_decay: float = 0.999
