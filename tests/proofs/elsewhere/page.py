@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 from harness import paths
 from toolkit.core import atomic
 
 from .results import Consumed, Elsewhere, Produced, Ran
 
 RESULT = paths.ROOT / "tests" / "proofs" / "elsewhere" / "result.json"
+SECOND_CALLS = paths.ROOT / "tests" / "proofs" / "second_calls" / "result.json"
 PAGE = paths.ROOT / "docs" / "elsewhere.md"
 
 HEAD = """# Your files elsewhere
@@ -34,6 +37,14 @@ Each trainer wrote a file of random factors. `inspect`, `convert`, `merge` and `
 
 | trainer | layers | apart | or why not |
 |---|---:|---:|---|
+"""
+CALLS = """
+## Second calls
+
+A program that holds a pipeline draws, trains and adds files again and again. `nox -s second-calls`
+walks {operations} such calls on one live pipeline, failing and stopped ones among them: each alone,
+all {pairs:,} pairs and {threes:,} random threes. After {well} of these walks every answer, weight
+and setting is what a fresh start gives, to the bit.
 """
 KNOW = """
 ## What to know
@@ -84,6 +95,12 @@ def write(found: Elsewhere) -> None:
     atomic.write_text(PAGE, text(found))
 
 
+def refresh() -> None:
+    """Write the page anew from the committed results."""
+    found = Elsewhere.model_validate_json(RESULT.read_text(encoding="utf-8"))
+    atomic.write_text(PAGE, text(found))
+
+
 def text(found: Elsewhere) -> str:
     """Return the page."""
     lines = [program_line(program) for program in found.programs]
@@ -92,7 +109,21 @@ def text(found: Elsewhere) -> str:
     return (
         HEAD + "\n".join(lines) + "\n" + KNOW
         + CONSUMED + "\n".join(consumed) + "\n" + PRODUCED + "\n".join(produced) + "\n"
+        + second_calls()
     )  # fmt: skip
+
+
+def second_calls() -> str:
+    """Return the section about walks on a live pipeline."""
+    found = json.loads(SECOND_CALLS.read_text(encoding="utf-8"))
+    walks = len(found["operations"]) + found["pairs"] + found["threes"]
+    faulty = len(found["faulty"])
+    return CALLS.format(
+        operations=len(found["operations"]),
+        pairs=found["pairs"],
+        threes=found["threes"],
+        well=f"{walks - faulty:,} of {walks:,}" if faulty else "each",
+    )
 
 
 def program_line(program: Ran) -> str:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from tqdm import tqdm
 
 from harness import paths
+from tests.proofs.elsewhere import page
 from tests.proofs.second_calls.operations import OPERATIONS
 from tests.proofs.second_calls.state import State, differences, prepared, seen
 from toolkit.core import atomic
@@ -113,6 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "faulty": faulty,
     }
     atomic.write_text(RESULT, json.dumps(result, indent=1) + "\n")
+    page.refresh()
     print(f"{len(todo)} walks, {len(faulty)} with a fault.")
     return int(bool(faulty))
 
