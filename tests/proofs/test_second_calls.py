@@ -94,4 +94,5 @@ def test_the_committed_walks_are_all_pairs_of_today_and_found_nothing():
     result = json.loads(walker.RESULT.read_text(encoding="utf-8"))
     assert result["operations"] == list(OPERATIONS)
     assert result["pairs"] == len(OPERATIONS) ** 2 >= 400
+    assert result["threes"] >= 300
     assert result["faulty"] == []
