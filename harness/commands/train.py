@@ -181,14 +181,11 @@ def typed_options(args: argparse.Namespace) -> dict[HookName, dict[str, str]]:
         "train": TRAIN_OPTIONS,
     }
     return {
-        hook: {name: f"--{name.replace('_', '-')}" for name in names if typed(args, name)}
+        hook: {
+            name: f"--{name.replace('_', '-')}" for name in names if getattr(args, name) is not None
+        }
         for hook, names in fields.items()
     }
-
-
-def typed(args: argparse.Namespace, name: str) -> bool:
-    """Tell whether an option was typed."""
-    return getattr(args, name) is not None
 
 
 def likely_device() -> str:

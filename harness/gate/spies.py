@@ -208,14 +208,11 @@ class SpiedUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers has no
     ) -> Tensor | None:
         if self.stand_in is None:
             return None
-        call = UNetCall(
+        call = self._call(
+            sample,
+            timestep,
+            states,
             after_steps=0,
-            sample=sample.detach().float().clone(),
-            timesteps=timesteps_of(sample, timestep),
-            states=states.detach().float().clone(),
-            grad_enabled=torch.is_grad_enabled(),
-            sample_requires_grad=sample.requires_grad,
-            training=self.training,
             output_dtype=sample.dtype,
             autocast=torch.is_autocast_enabled("cpu"),
             besides=besides,
@@ -229,14 +226,11 @@ class SpiedUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers has no
         spy = self.spy
         if spy is None:
             return None
-        call = UNetCall(
+        call = self._call(
+            sample,
+            timestep,
+            states,
             after_steps=len(spy.rounds),
-            sample=sample.detach().float().clone(),
-            timesteps=timesteps_of(sample, timestep),
-            states=states.detach().float().clone(),
-            grad_enabled=torch.is_grad_enabled(),
-            sample_requires_grad=sample.requires_grad,
-            training=self.training,
             output_dtype=output.dtype,
             place=spy.finder.caller(),
         )
@@ -252,6 +246,20 @@ class SpiedUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers has no
 
             leaving.register_hook(keep)  # type: ignore[no-untyped-call]
         return answer
+
+    def _call(
+        self, sample: Tensor, timestep: Tensor | float, states: Tensor, **more: Any
+    ) -> UNetCall:
+        """Note how the U-Net is called; the arguments may change afterwards."""
+        return UNetCall(
+            sample=sample.detach().float().clone(),
+            timesteps=timesteps_of(sample, timestep),
+            states=states.detach().float().clone(),
+            grad_enabled=torch.is_grad_enabled(),
+            sample_requires_grad=sample.requires_grad,
+            training=self.training,
+            **more,
+        )
 
 
 def given(name: str, value: object) -> bool:

@@ -26,11 +26,10 @@ from harness import paths
 from harness.contributions import registry
 from harness.gate.catalogue import all_probes, choose
 from harness.gate.experiments import EXPERIMENTS
-from harness.gate.job import GateJob
 from harness.gate.records import GateReport
-from harness.gate.worker import prepare
 from harness.protocol.track import DEFAULT_TRACK, load_track
 from tests.mutants.fixtures import Fixture, all_fixtures
+from tests.mutants.reference import reference_context
 from toolkit.core import atomic
 from toolkit.core.progress import PlainProgress
 
@@ -45,18 +44,7 @@ def warm_up() -> None:
     import torch
 
     torch.set_num_threads(1)
-    reference = registry.load_reference()
-    with tempfile.TemporaryDirectory() as folder:
-        job = GateJob(
-            contribution=reference,
-            reference=reference,
-            base_model="",
-            data_dir=load_track(DEFAULT_TRACK).train_dir,
-            experiments=(),
-            probes=(),
-            out=Path(folder),
-        )
-        context = prepare(job)
+    with reference_context() as context:
         for name in ("adapter", "training", "generation"):
             importlib.import_module(f"harness.gate.experiments.{name}").run(context)
     for name in EXPERIMENTS:

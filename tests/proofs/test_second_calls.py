@@ -10,7 +10,7 @@ from diffusers import DDIMScheduler
 
 from tests.proofs.second_calls import __main__ as walker
 from tests.proofs.second_calls.operations import OPERATIONS
-from tests.proofs.second_calls.state import State, differences, prepared
+from tests.proofs.second_calls.state import State, differences, prepared, seen
 
 WALKS = (
     ("draw at half strength", "train fast", "draw"),
@@ -67,9 +67,9 @@ def test_what_an_operation_leaves_behind_is_seen(operation, word, pristine, fold
     threads = torch.get_num_threads()
     try:
         live = State.start(pristine, folder)
-        before = walker.quiet(live)
+        before = seen(live)
         operation(live)
-        found = differences(walker.quiet(live), before)
+        found = differences(seen(live), before)
     finally:
         torch.set_num_threads(threads)
     assert found

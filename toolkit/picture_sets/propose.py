@@ -30,6 +30,7 @@ from .examine import Facts, Progress, examine
 from .fair_copy import fair_copy
 from .folder import PictureSet
 from .layouts import read_folder
+from .page import data_url
 from .problems import refuse_errors, shown
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def _propose(parsed: argparse.Namespace, progress: Progress) -> int:
         captioner=captioner.name,
         limit=CLIP_TOKENS,
         cards=[
-            (proposal, _data_url(each), count_tokens(proposal.text))
+            (proposal, data_url(each), count_tokens(proposal.text))
             for proposal, each in zip(proposals, facts, strict=True)
         ],
         use=f"nox -s dataset -- caption {folder} --use {LIST} --out {folder.name}-captioned",
@@ -231,10 +232,6 @@ def _read(folder: Path) -> PictureSet:
         if problem.severity == "hint":
             print(f"hint: {problem.message} {problem.fix}")
     return found
-
-
-def _data_url(facts: Facts) -> str:
-    return "data:image/webp;base64," + base64.b64encode(facts.thumbnail).decode("ascii")
 
 
 # The only script of a page of the hub that strangers' words are on: it reads the fields and offers

@@ -15,6 +15,7 @@ from torch import Tensor
 from src.generate import generate, generate_image
 from src.train import train
 from tests.proofs.second_calls.state import FILES, MODELS, Pictures, State
+from tests.src.support import build_pipeline
 from toolkit.core.settings import GenerateConfig, TrainConfig
 from toolkit.deltas.probing import add_delta, effective_delta
 from toolkit.drawings.loras import add_loras, parse_lora
@@ -112,8 +113,6 @@ def add_misfit(state: State) -> int:
 
 def change(state: State) -> dict[str, dict[str, Tensor]]:
     """Read the adapter's change off the live models."""
-    from tests.src.support import build_pipeline
-
     clean = build_pipeline()
     return {
         part: effective_delta(getattr(clean, part), getattr(state.pipeline, part))
@@ -123,8 +122,6 @@ def change(state: State) -> dict[str, dict[str, Tensor]]:
 
 def merged(state: State) -> dict[str, Tensor]:
     """Merge the change into a copy; the live models stay."""
-    from tests.src.support import build_pipeline
-
     clean = build_pipeline()
     return dict(add_delta(clean.unet, change(state)["unet"]).state_dict())
 

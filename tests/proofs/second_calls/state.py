@@ -84,7 +84,10 @@ class State:
 
 
 def seen(state: State) -> dict[str, Any]:
-    """Return everything but weights that an operation may leave behind."""
+    """Return everything but weights that an operation may leave behind.
+
+    Gradients do not count: every step begins by clearing them.
+    """
     pipeline = state.pipeline
     left: dict[str, Any] = {
         "scheduler": (type(pipeline.scheduler).__name__, dict(pipeline.scheduler.config)),
@@ -108,7 +111,7 @@ def seen(state: State) -> dict[str, Any]:
                 "checkpointing": getattr(module, "gradient_checkpointing", None),
                 "processor": type(getattr(module, "processor", None)).__name__,
                 "parameters": {
-                    key: (str(value.dtype), value.requires_grad, value.grad is None)
+                    key: (str(value.dtype), value.requires_grad)
                     for key, value in module.named_parameters(recurse=False)
                 },
             }
