@@ -12,8 +12,8 @@ from rich.console import Console
 from harness import paths
 from harness.commands.track import memory_of, seconds_of_track
 from harness.contributions import registry
-from harness.protocol import row_files
-from harness.protocol.track import DEFAULT_TRACK, Track, load_track
+from harness.protocol.track import Track, load_track
+from harness.runs.foretell import known_ratio
 from harness.runs.many.choose import Choice, SeedsOf
 from harness.runs.many.queue import Planned
 from harness.runs.many.tasks import TaskResult
@@ -90,15 +90,6 @@ def with_estimate(planned: Planned, track: Track, record: OwnTrack) -> Planned:
         seconds = seconds_of_track(track, record, planned.seeds, ratio)
     memory = max(planned.memory_bytes, memory_of(track, record))
     return replace(planned, seconds=seconds, memory_bytes=memory)
-
-
-def known_ratio(name: str) -> float:
-    """Return the time of a training as a multiple of the reference's; 1 where it is not known."""
-    path = paths.RESULTS / DEFAULT_TRACK / f"{name}.json"
-    if not path.is_file():
-        return 1.0
-    costs = row_files.read_row(path).costs
-    return (costs.time_ratio if costs else None) or 1.0
 
 
 def announce_cost(choice: Choice, jobs: int, console: Console, *, gate: bool) -> None:

@@ -244,6 +244,19 @@ def sampling_config(
         ) from error
 
 
+def options_of(drawing: Drawing) -> dict[str, str]:
+    """Return the options, by name, with which a picture and those beside it are drawn again.
+
+    The adapter is not among them: the drawing knows its tensors, not where they lie.
+    """
+    config = drawing.config
+    options = {option: getattr(config, field) for field, option in SAMPLING_OPTIONS.items()}
+    options |= {"seed": config.seed, "width": config.width, "height": config.height}
+    texts = {name: "" if value is None else f"{value}" for name, value in options.items()}
+    loras = "\n".join(f"{use.file}:{use.weight:g}" for use in drawing.loras)
+    return {**texts, "prompt": "\n".join(drawing.prompts), "lora": loras}
+
+
 def typed_options(args: argparse.Namespace) -> dict[str, str]:
     """Return the fields whose options were typed."""
     return {

@@ -16,9 +16,11 @@ from harness import paths
 from harness.check import limits
 from harness.commands.options import add_mix_arguments
 from harness.contributions import registry
-from harness.contributions.copying import first_file, source_of, write_copy
+from harness.contributions.copying import CONFIG, first_file, source_of, write_copy
 from harness.contributions.record import NAME_PATTERN
 from harness.contributions.registry import parse
+from harness.contributions.settings_tables import with_settings
+from harness.runs.trainings import Typed, typed_settings
 from toolkit.core.errors import HubError, UsageError
 from toolkit.core.git import Repository
 from toolkit.core.settings import REFERENCE_NAME, HookName, TrainSettings
@@ -49,6 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="code: a hook of your own (the default); config: settings only, no Python",
     )
     add("--from", dest="source", metavar="OTHER", help="copy this contribution")
+    add(
+        "--like",
+        type=Path,
+        metavar="FOLDER",
+        help="of a training, such as runs/trained/Example1: its method with the settings typed",
+    )
     add_mix_arguments(parser)
 
 
@@ -57,14 +65,16 @@ def run(args: argparse.Namespace) -> int:
     name: str = args.name
     check_name(name)
     mix = parse(args.taken, name)
-    if sum(map(bool, (args.source, args.kind, mix))) > 1:
+    if sum(map(bool, (args.source, args.kind, args.like, mix))) > 1:
         raise UsageError(
             "--from copies a contribution, --with makes a recipe of others' hooks, --kind makes "
-            "a new folder.",
+            "a new folder, --like takes method and settings of a training.",
             fix="Use only one of them.",
         )
-    source = source_of(args.source) if args.source else None
-    kind = "mix" if mix else args.kind or "code"
+    like = typed_settings(args.like) if args.like else None
+    parent = like.name if like and like.name != REFERENCE_NAME else args.source
+    source = source_of(parent) if parent else None
+    kind = "mix" if mix else "config" if like and like.tables else args.kind or "code"
     target = paths.CONTRIBUTIONS / name
     paths.CONTRIBUTIONS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".new-", dir=paths.CONTRIBUTIONS) as temporary:
@@ -73,8 +83,12 @@ def run(args: argparse.Namespace) -> int:
             write_copy(draft, name, source, guess_author())
         else:
             write_folder(draft, name, kind, mix)
+        if like:
+            set_settings(draft / CONFIG, like, keep=source is not None)
         draft.rename(target)  # whole or not at all
     first = first_file(source) if source else FIRST_FILE[kind]
+    if like and like.left_out:
+        print(f"Left out, because the tracks decide it: {', '.join(like.left_out)}.")
     print(
         f"CONTRIBUTIONS/{name} is there. Next:\n"
         f"  nox -s contribution -- {name}      train and score it unchanged: it passes\n"
@@ -82,6 +96,23 @@ def run(args: argparse.Namespace) -> int:
         f"  nox -s check -- {name}             check the folder in half a second"
     )
     return 0
+
+
+def set_settings(file: Path, like: Typed, *, keep: bool) -> None:
+    """Write the settings of a training into a contribution.toml.
+
+    Args:
+        file: The new one.
+        like: What was typed for the training.
+        keep: Whether other settings in it stay; those of a scaffold are examples, and do not.
+
+    Raises:
+        UsageError: They cannot be put into it.
+    """
+    text = file.read_text(encoding="utf-8")
+    if not keep and like.tables:
+        text = text.partition("\n[settings.")[0].rstrip("\n") + "\n"
+    file.write_text(with_settings(text, like.tables), encoding="utf-8", newline="\n")
 
 
 def check_name(name: str) -> None:

@@ -27,6 +27,7 @@ from harness.contributions import registry
 from harness.contributions.dependencies import require_installed
 from harness.contributions.record import Contribution
 from harness.contributions.registry import load_mixed
+from harness.runs.foretell import foretell
 from harness.runs.pipeline import check, require_clean
 from harness.sandbox.child import POLL_S, Child
 from harness.sandbox.limits import GIB, Limits
@@ -56,6 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_options(parser)
     dry = "check pictures, base and options, print the plan, train nothing"
     parser.add_argument("--dry-run", action="store_true", help=dry)
+    estimate = "as --dry-run, and measure the base: how long it will take, and how much memory"
+    parser.add_argument("--estimate", action="store_true", help=estimate)
     add_mix_arguments(parser)
     add_isolation_arguments(parser)
     add_limit_arguments(parser)
@@ -87,8 +90,12 @@ def run(args: argparse.Namespace) -> int:
     if blind is not None:
         plan = without_unread(plan, blind, console)
     console.print(plan.summary(), markup=False, soft_wrap=True)
-    if args.dry_run:
-        console.print("Nothing was trained: --dry-run.")
+    if args.estimate:
+        device = args.device or likely_device()
+        console.print(foretell(plan, device, threads_for(plan)), markup=False, soft_wrap=True)
+    if args.dry_run or args.estimate:
+        said = "--dry-run" if args.dry_run else "--estimate"
+        console.print(f"Nothing was trained: {said}.")
         return 0
     settle(args, contribution, console)
     with alone(out):
@@ -148,8 +155,7 @@ def train(
         device=args.device or likely_device(),
         device_typed=args.device is not None,
         pictures=out / PICTURES,
-        # A tiny base's layers only wait for each other on more threads.
-        threads=1 if plan.resolution < TINY_BELOW_PX else os.cpu_count() or 1,
+        threads=threads_for(plan),
         out=folder,
         plan=plan,
         previous=previous,
@@ -186,6 +192,12 @@ def typed_options(args: argparse.Namespace) -> dict[HookName, dict[str, str]]:
         }
         for hook, names in fields.items()
     }
+
+
+def threads_for(plan: RunPlan) -> int:
+    """Return how many threads a training gets on a processor."""
+    # A tiny base's layers only wait for each other on more threads.
+    return 1 if plan.resolution < TINY_BELOW_PX else os.cpu_count() or 1
 
 
 def likely_device() -> str:

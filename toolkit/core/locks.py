@@ -13,14 +13,43 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
+import psutil
 from filelock import FileLock, Timeout
 
 from toolkit.core import atomic
 
+# Clocks and process tables are not read at the same moment.
+SAME_TIME_S = 2.0
+
 
 class Busy(Exception):
     """Another process holds the lock; the text says which."""
+
+
+class Holder(NamedTuple):
+    """Which process holds a lock, as the note beside it says."""
+
+    process: int
+    machine: str
+    since_s: float  # Unix time
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is a process of this machine."""
+        return self.machine == platform.node()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it is at work; of another machine that cannot be told, so it is believed."""
+        if not self.is_here:
+            return True
+        try:
+            began_s = psutil.Process(self.process).create_time()
+        except (psutil.Error, ValueError, OverflowError):
+            return False
+        return began_s <= self.since_s + SAME_TIME_S  # else the number was given away again
 
 
 @contextmanager
@@ -65,14 +94,28 @@ def acquire(lock: FileLock, note: Path, when_busy: Callable[[str], None] | None)
     lock.acquire()
 
 
-def owner(note: Path) -> str:
-    """Say who holds a lock and for how long, as far as the note tells."""
+def holder(path: Path) -> Holder | None:
+    """Return who holds the lock of ``path``, or held it and was killed; None: no process.
+
+    It is read, not tried: whoever tries a lock has it for a moment, and is in another's way.
+    """
+    return noted(path.with_name(f"{path.name}.owner"))
+
+
+def noted(note: Path) -> Holder | None:
+    """Return what a note says; None where there is none that can be read."""
     try:
         about = json.loads(note.read_text(encoding="utf-8"))
-        seconds = max(0.0, time.time() - float(about["since"]))  # a clock may have been set back
-        return (
-            f"process {int(about['process'])} on {str(about['machine'])[:60]!r}, "
-            f"for {seconds / 60:.0f} min"
-        )
+        machine = str(about["machine"])[:60]
+        return Holder(int(about["process"]), machine, float(about["since"]))
     except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return None
+
+
+def owner(note: Path) -> str:
+    """Say who holds a lock and for how long, as far as the note tells."""
+    one = noted(note)
+    if one is None:
         return "another process"
+    seconds = max(0.0, time.time() - one.since_s)  # a clock may have been set back
+    return f"process {one.process} on {one.machine!r}, for {seconds / 60:.0f} min"

@@ -78,6 +78,8 @@ def _add_captioner(commands: argparse._SubParsersAction[Parser]) -> None:
     add("--trigger-word", help="put in front of every proposed caption")
     add("--all", action="store_true", help="also for pictures that have a caption")
     add("--fresh", action="store_true", help="in place of earlier proposals")
+    kept = "where list and page of the proposals go (default: runs/captions/DIR)"
+    add("--keep-in", type=Path, metavar="FOLDER", help=kept)
     add("--use", type=Path, metavar="LIST", help="corrected captions.jsonl, to be written")
     add("--out", type=Path, help="with --use: the folder to make")
 

@@ -90,7 +90,7 @@ def _propose(parsed: argparse.Namespace, progress: Progress) -> int:
     from toolkit.scrapers.captions.writers import make_captioner
 
     folder: Path = parsed.folder
-    out = PROPOSED / folder.resolve().name
+    out = parsed.keep_in or PROPOSED / folder.resolve().name
     if (out / LIST).exists() and not parsed.fresh:
         raise UsageError(
             "Proposals for a folder of that name are there, perhaps corrected.",

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness.commands import cli
 from toolkit.core import atomic
+from toolkit.picture_sets import cli as dataset
 
 EXIT_FILE = "exit.txt"
 
@@ -23,7 +24,7 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     code = 1
     try:
-        code = cli.main(words)
+        code = dataset.main(words[1:]) if words[:1] == ["dataset"] else cli.main(words)
     except SystemExit as stop:  # argparse's
         code = stop.code if isinstance(stop.code, int) else 1
     finally:

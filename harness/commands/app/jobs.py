@@ -31,7 +31,7 @@ ID = re.compile(r"[a-z]+-\d{8}-\d{6}-[0-9a-f]{4}")
 SAME_START_S = 1.0
 LAST_LINES = 30
 
-Kind = Literal["train", "generate", "export", "new"]
+Kind = Literal["train", "generate", "export", "new", "dataset"]
 State = Literal["running", "done", "stopped", "failed"]
 
 _starting = threading.Lock()
@@ -77,8 +77,10 @@ class Job:
 
     @property
     def out(self) -> Path:
-        """What the command was given as ``--out``, except a file, which lies in it."""
-        return self.folder / OUT
+        """Where its files are: in its own folder, or for a training where its ``--out`` says."""
+        named = [word for word in self.file.words if word.startswith("--out=")]
+        is_training = self.file.kind == "train" and named
+        return Path(named[-1].partition("=")[2]) if is_training else self.folder / OUT
 
     @property
     def command(self) -> str:

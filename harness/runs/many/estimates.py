@@ -81,9 +81,13 @@ def typical(seconds: Iterable[float | None], otherwise: float = 300.0) -> float:
 
 def weights_bytes(track: Track) -> int:
     """Return the size of a track's base model on disk."""
-    if track.base_model.is_file():
-        return track.base_model.stat().st_size
-    return sum(file.stat().st_size for file in track.base_model.rglob("*.safetensors"))
+    return weights_of(track.base_model)
+
+
+def weights_of(base: Path) -> int:
+    """Return the bytes of a base's weights on disk."""
+    files = [base] if base.is_file() else base.rglob("*.safetensors")
+    return sum(file.stat().st_size for file in files)
 
 
 def memory_bytes(weights: int, row: Row | None) -> int:

@@ -48,9 +48,10 @@ if (drop) {
   }
 }
 
-for (const form of document.querySelectorAll("[data-caption]")) {
+for (const form of document.querySelectorAll("[data-caption], [data-draft]")) {
   const note = form.querySelector("[role=status]");
   const save = async (event) => {
+    if (event.type === "submit" && form.hasAttribute("data-draft")) return; // its buttons lead on
     event.preventDefault();
     try {
       note.textContent = await post(form.action, new FormData(form));
@@ -67,7 +68,7 @@ for (const form of document.querySelectorAll("[data-caption]")) {
 
 document.getElementById("filter")?.addEventListener("input", (event) => {
   const wanted = event.target.value.toLowerCase();
-  for (const line of document.querySelectorAll(".methods li")) {
+  for (const line of document.querySelectorAll(".methods.all > li")) {
     line.hidden = !line.textContent.toLowerCase().includes(wanted);
   }
 });
@@ -86,7 +87,7 @@ document.getElementById("check")?.addEventListener("click", async (event) => {
 });
 
 // A second press must not start a second training; Back brings the button alive again.
-for (const form of document.querySelectorAll("form[method=post]:not([data-caption])")) {
+for (const form of document.querySelectorAll("form[method=post]:not([data-caption], [data-draft])")) {
   form.addEventListener("submit", () => {
     const buttons = form.querySelectorAll("button");
     setTimeout(() => buttons.forEach((button) => { button.disabled = true; }));
@@ -94,7 +95,40 @@ for (const form of document.querySelectorAll("form[method=post]:not([data-captio
   });
 }
 
+// --- drawing ---
+
+const again = document.querySelector("[data-drop]");
+again?.addEventListener("dragover", (event) => event.preventDefault());
+again?.addEventListener("drop", (event) => {
+  event.preventDefault();
+  again.elements.picture.files = event.dataTransfer.files;
+  again.requestSubmit();
+});
+again?.addEventListener("change", () => again.requestSubmit());
+
+// One picture above another: as much of it as the slider says, or only what differs.
+function compare(box) {
+  const [left, right] = box.querySelectorAll("select");
+  const [below, above] = box.querySelectorAll(".stage img");
+  const [cut, differs] = box.querySelectorAll("input");
+  for (const [image, select] of [[below, right], [above, left]]) {
+    if (image.getAttribute("src") !== select.value) image.src = select.value;
+  }
+  above.style.clipPath = `inset(0 ${100 - cut.value}% 0 0)`;
+  above.style.mixBlendMode = differs.checked ? "difference" : "normal";
+  box.querySelector(".stage").classList.toggle("bright", differs.checked);
+}
+for (const name of ["input", "toggle"]) {
+  document.addEventListener(name, (event) => {
+    const box = event.target.closest?.("[data-compare]");
+    if (box) compare(box);
+  }, true);
+}
+
 // --- staying up to date ---
+
+// What the server said last; what a page has made of it since (an open detail) is no news.
+const shown = new Map([...document.querySelectorAll("[data-place]")].map((one) => [one, one.innerHTML]));
 
 async function refresh() {
   const away = document.getElementById("away-note");
@@ -103,11 +137,13 @@ async function refresh() {
     if (!answer.ok) throw new TypeError();
     const next = new DOMParser().parseFromString(await answer.text(), "text/html");
     away.hidden = true;
-    for (const place of document.querySelectorAll("#live, .follower")) {
-      const now = [...next.querySelectorAll("#live, .follower")].find((one) => one.id === place.id && one.dataset.job === place.dataset.job);
+    for (const place of document.querySelectorAll("[data-place]")) {
+      const now = next.querySelector(`[data-place="${place.dataset.place}"]`);
       if (!now || now.dataset.state !== place.dataset.state) return location.reload();
+      if (now.innerHTML === shown.get(place)) continue;
+      shown.set(place, now.innerHTML);
       const open = [...place.querySelectorAll("details")].map((one) => one.open);
-      if (now.innerHTML !== place.innerHTML) place.innerHTML = now.innerHTML;
+      place.innerHTML = now.innerHTML;
       [...place.querySelectorAll("details")].forEach((one, index) => { one.open ||= open[index] ?? false; });
     }
   } catch {
@@ -117,7 +153,7 @@ async function refresh() {
 }
 
 function watch() {
-  const shown = !document.getElementById("away-note").hidden;
-  if (shown || document.querySelector("[data-live]")) setTimeout(refresh, EVERY_MS);
+  const away = !document.getElementById("away-note").hidden;
+  if (away || document.querySelector("[data-live]")) setTimeout(refresh, EVERY_MS);
 }
 watch();

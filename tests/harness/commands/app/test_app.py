@@ -12,11 +12,13 @@ import time
 import pytest
 
 from harness import paths
-from harness.commands.app import choices, jobs, pictures, watching
+from harness.commands.app import forms, jobs
 from harness.commands.clean import leftovers
 from harness.commands.cli import main
+from harness.runs import watching
 from toolkit.core.errors import UsageError
 from toolkit.core.settings import LoraConfig, TrainConfig
+from toolkit.picture_sets import copies
 
 DATASET = paths.REFERENCE / "Dataset"
 ROBOTS = sorted((DATASET / "Images").iterdir())
@@ -24,39 +26,31 @@ ROBOTS = sorted((DATASET / "Images").iterdir())
 
 @pytest.fixture
 def sets(tmp_path):
-    return pictures.PictureSets(tmp_path)
+    return copies.PictureSets(tmp_path)
 
 
 # --- forms ---
 
 
 def test_the_form_has_ranges_and_words_of_the_records_and_commands():
-    lines = {line.name: line for line in choices.train_form()}
+    lines = {line.name: line for line in forms.train_form()}
     assert lines["rank"].range == "from 1 to 256"
     assert lines["rank"].attributes == {"step": "1", "min": "1", "max": "256"}
     assert lines["learning_rate"].range == "above 0 to 1"
     assert lines["optimizer"].help == TrainConfig.model_fields["optimizer"].description
     assert lines["flip"].options == ("", "yes", "no")
     assert "denoising" not in lines["steps"].help
-    assert {line.name: line for line in choices.draw_form()}["steps"].range == "from 1 to 1000"
+    assert {line.name: line for line in forms.draw_form()}["steps"].range == "from 1 to 1000"
     assert set(LoraConfig.model_fields) & set(lines) == {"rank", "alpha", "train_text_encoder"}
 
 
 def test_a_form_becomes_the_words_that_a_person_would_type():
     form = {"rank": "4", "flip": "no", "buckets": "yes", "prompt": "a\n\n b ", "steps": " ",
             "out": "/etc", "name": "--trust", "trust": "yes"}  # fmt: skip
-    words = choices.words_of("train", choices.TRAIN_LEFT_OUT, form)
+    words = forms.words_of("train", forms.TRAIN_LEFT_OUT, form)
     assert sorted(words) == sorted(
         ["--buckets", "--no-flip", "--rank=4", "--prompt=a", "--prompt=b", "--trust"]
     )
-
-
-def test_all_contributions_are_offered_the_best_first():
-    found = choices.methods()
-    assert {"reference", "Example1"} <= {method.name for method in found}
-    assert found[0].best_on >= found[-1].best_on
-    assert any(method.figures for method in found)
-    assert all(method.summary for method in found)
 
 
 # --- pictures ---
@@ -75,23 +69,23 @@ def test_dropped_files_become_copies_and_what_is_no_picture_is_refused(sets, tmp
         ROBOTS[0].open("rb") as file,
     ):
         sets.add(name, "noxfile.py", file)
-    there = [path.name for path in pictures.pictures_in(sets.folder(name))]
+    there = [path.name for path in copies.pictures_in(sets.folder(name))]
     assert len(there) == 2
     assert not list(tmp_path.glob("*.png"))
     report = sets.report(name, 64)
-    (first, second) = pictures.cards(report)
+    (first, second) = copies.cards(report)
     assert first.image.startswith("data:image/webp")
-    assert pictures.about_all(report)  # no captions at all
+    assert copies.about_all(report)  # no captions at all
     sets.write_caption(name, second.name, " a sks\nmug ")
-    assert [card.caption for card in pictures.cards(sets.report(name, 64))] == ["", "a sks mug"]
+    assert [card.caption for card in copies.cards(sets.report(name, 64))] == ["", "a sks mug"]
     sets.remove(name, second.name)
-    assert [card.name for card in pictures.cards(sets.report(name, 64))] == [first.name]
+    assert [card.name for card in copies.cards(sets.report(name, 64))] == [first.name]
 
 
 def test_a_folder_is_copied_with_its_captions_and_stays_as_it_is(sets):
     name = sets.create("robots")
     count = sets.take_in(name, DATASET)
-    cards = pictures.cards(sets.report(name, 64))
+    cards = copies.cards(sets.report(name, 64))
     assert len(cards) == count == len(ROBOTS)
     assert all("sks" in card.caption for card in cards)
     assert not sets.report(name, 64).errors
@@ -103,7 +97,7 @@ def test_a_clean_copy_has_neither_doubles_nor_what_cannot_be_read(sets):
     sets.take_in(name, DATASET)
     (sets.folder(name) / "broken.png").write_bytes(b"no picture")
     new = sets.mend(name)
-    assert len(pictures.pictures_in(sets.folder(new))) <= len(ROBOTS)
+    assert len(copies.pictures_in(sets.folder(new))) <= len(ROBOTS)
     assert not sets.report(new, 64).errors
     with pytest.raises(UsageError, match="already"):
         sets.mend(name)
@@ -117,7 +111,7 @@ def test_no_name_leads_out_of_the_sets(sets, name):
 
 def test_clean_takes_no_set_for_a_run(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "RUNS", tmp_path)
-    sets = pictures.PictureSets(tmp_path / "app")
+    sets = copies.PictureSets(tmp_path / "app" / "pictures" / "sets")
     assert sets.create("0123456789ab") == "0123456789ab"
     assert [path for path, _ in leftovers() if path.is_relative_to(tmp_path)] == []
 
@@ -298,7 +292,7 @@ def test_faults_are_sentences(app, monkeypatch, tmp_path):
     def full(*args, **kwargs):
         raise OSError(errno.ENOSPC, "No space left on device", "runs/app")
 
-    monkeypatch.setattr(pictures.Path, "mkdir", full)
+    monkeypatch.setattr(copies.Path, "mkdir", full)
     status, _, text = app("POST", body=b"name=x", **form)
     assert status == 507
     assert "The machine does not allow writing: No space left on device." in text

@@ -6,11 +6,10 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.commands.app.jobs import Job
-from harness.runs.export.source import PLAN_FILE
 from toolkit.training_runs.journal import LOG_FILE
+from toolkit.training_runs.own_folder import PLAN_FILE
 
-# Of the drawing; the page scales it.
+# Of the drawing; a page scales it.
 WIDTH, HEIGHT = 600, 160
 MOST_POINTS = 600
 # Over how many of the newest steps speed and the smooth curve are taken.
@@ -35,12 +34,21 @@ class Watched(NamedTuple):
     validation: float | None  # the newest
     seconds_left: float | None
     curve: Curve | None
-    samples: tuple[str, ...]  # files below the job's out/, the newest first
+    samples: tuple[str, ...]  # files below its folder, the newest first
 
 
-def watch(job: Job) -> Watched:
-    """Read a training's newest folder."""
-    place = max(job.out.glob("job-[0-9]*"), default=job.out)
+def newest_job(out: Path) -> Path:
+    """Return the folder of a training's newest start, or its own where there is no other."""
+    return max(out.glob("job-[0-9]*"), default=out)
+
+
+def watch(out: Path) -> Watched:
+    """Read how far a training is.
+
+    Args:
+        out: The folder that it was given as ``--out``; it need not exist yet.
+    """
+    place = newest_job(out)
     lines = read_log(place / LOG_FILE)
     losses = [(int(line["step"]), float(line["loss"])) for line in lines if "loss" in line]
     step = losses[-1][0] if losses else 0
@@ -57,7 +65,7 @@ def watch(job: Job) -> Watched:
         seconds_left=left,
         curve=curve_of(losses),
         samples=tuple(
-            path.relative_to(job.out).as_posix()
+            path.relative_to(out).as_posix()
             for path in sorted((place / "samples").glob("step-*.png"), reverse=True)
         ),
     )

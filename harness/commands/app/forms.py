@@ -1,4 +1,4 @@
-"""Forms out of what the hub knows: options of its commands, ranges of its records, its board.
+"""Forms out of what the hub knows: options of its commands, ranges of its records.
 
 Nothing is written twice: a new option of a command, or another range of a setting, is on the page
 at once.
@@ -7,24 +7,19 @@ at once.
 from __future__ import annotations
 
 import argparse
-from collections import Counter, defaultdict
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
-from harness.board.collect import collect
 from harness.commands.cli import build_parser, chosen
-from harness.contributions import registry
 from toolkit.core import settings
-from toolkit.core.errors import HubError
 from toolkit.core.record import Record
-from toolkit.core.settings import REFERENCE_NAME
 from toolkit.training_runs.plan import RunPlan
 
 # What the page itself fills in, or what makes no sense on it.
 TRAIN_LEFT_OUT = ("help", "name", "data", "base", "out", "config", "cache", "fresh", "resume",
-                  "dry_run", "taken", "tensorboard")  # fmt: skip
-DRAW_LEFT_OUT = ("help", "name", "prompt", "lora", "run", "track", "out", "config", "taken",
+                  "dry_run", "estimate", "taken", "tensorboard")  # fmt: skip
+DRAW_LEFT_OUT = ("help", "name", "prompt", "run", "track", "out", "config", "taken",
                  "scale", "seed", "negative")  # fmt: skip
 # What people change first; the rest is folded away.
 FIRST = ("preset", "steps", "rank", "learning_rate", "trigger_word", "sample_every")
@@ -53,15 +48,6 @@ class Choice(NamedTuple):
     options: tuple[str, ...]  # of a select; "" is "not typed"
     attributes: dict[str, str]  # of a number: min, max, step
     first: bool
-
-
-class Method(NamedTuple):
-    """A contribution, with what the board says of it."""
-
-    name: str
-    summary: str
-    figures: tuple[str, ...]  # a sentence for each track
-    best_on: int  # tracks on which it is in the best group
 
 
 def train_form() -> list[Choice]:
@@ -154,37 +140,3 @@ def words_of(command: str, left_out: tuple[str, ...], form: Mapping[str, str]) -
         else:
             words.append(f"{action.option_strings[0]}={value}")
     return words
-
-
-def methods() -> list[Method]:
-    """Return the reference and the contributions that can be read: the recommended ones first.
-
-    First come those that are in the best group of the board on the most tracks.
-    """
-    figures, best = board_says()
-    found = []
-    for name in (REFERENCE_NAME, *registry.contribution_names()):
-        try:
-            summary = registry.load_any(name).file.summary
-        except HubError:
-            continue
-        found.append(Method(name, summary, tuple(figures[name]), best[name]))
-    return sorted(found, key=lambda method: (-method.best_on, method.name.casefold()))
-
-
-@cache
-def board_says() -> tuple[defaultdict[str, list[str]], Counter[str]]:
-    """Return a sentence per contribution and track, and on how many tracks it is in group 1."""
-    figures: defaultdict[str, list[str]] = defaultdict(list)
-    best: Counter[str] = Counter()
-    for entry in collect().entries:
-        if not entry.placed:
-            continue
-        words = [f"{entry.track}: gain {100 * (entry.gain or 0):.1f} %"]
-        if entry.against_reference:
-            words.append(f"{entry.against_reference} points against the reference")
-        if entry.time_ratio:
-            words.append(f"{entry.time_ratio:.1f} times its time")
-        figures[entry.name].append(", ".join(words))
-        best[entry.name] += entry.group == 1
-    return figures, best

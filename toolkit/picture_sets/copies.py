@@ -1,4 +1,7 @@
-"""Sets of pictures: copies with captions beside them, and what the preflight finds on each."""
+"""Sets of pictures, each a folder of copies with captions beside them, and what is wrong with each.
+
+A person's own files are read and never written.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,14 @@ from typing import BinaryIO, NamedTuple
 from toolkit.core import atomic
 from toolkit.core.errors import UsageError
 from toolkit.images.decode import EXTENSIONS
-from toolkit.picture_sets.captions import SUFFIX, one_line
-from toolkit.picture_sets.fair_copy import fair_copy, safe_stem, unique
-from toolkit.picture_sets.layouts import read_folder
-from toolkit.picture_sets.page import data_url
-from toolkit.picture_sets.preflight import Report, check_folder
-from toolkit.picture_sets.problems import Problem
-from toolkit.picture_sets.unpack import unpack
+
+from .captions import SUFFIX, one_line
+from .fair_copy import fair_copy, safe_stem, unique
+from .layouts import read_folder
+from .page import data_url
+from .preflight import Report, check_folder
+from .problems import Problem
+from .unpack import unpack
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 THUMBNAIL_PX = 192
@@ -35,15 +39,14 @@ class Card(NamedTuple):
 
 
 class PictureSets:
-    """The folders with copies below the app's home.
+    """Sets below one folder.
 
     Args:
-        home: The app's.
+        folder: Holds one folder for each set; made with the first.
     """
 
-    def __init__(self, home: Path) -> None:
-        # So deep that `clean` takes no set, whatever its name, for a run of a track.
-        self._folder = home / "pictures" / "sets"
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
 
     def names(self) -> list[str]:
         """Return the sets that there are."""
@@ -57,7 +60,7 @@ class PictureSets:
         """
         folder = self._folder / name
         if not NAME.fullmatch(name) or not folder.is_dir():
-            raise UsageError(f"There is no set {name[:40]!r}.", fix="Make it on Pictures.")
+            raise UsageError(f"There is no set {name[:40]!r}.", fix="Look at the list of sets.")
         return folder
 
     def create(self, name: str) -> str:
@@ -111,7 +114,9 @@ class PictureSets:
         taken = {other.stem.casefold() for other in pictures_in(folder)}
         for picture in found.pictures:
             stem = unique(safe_stem(picture.path.stem), taken)
-            shutil.copyfile(picture.path, folder / f"{stem}{picture.path.suffix.lower()}")
+            target = folder / f"{stem}{picture.path.suffix.lower()}"
+            with atomic.replacing(target) as temporary:  # a full disk leaves no half picture
+                shutil.copyfile(picture.path, temporary)
             if picture.caption_at:
                 atomic.write_text(folder / f"{stem}{SUFFIX}", f"{picture.caption}\n")
         return len(found.pictures)

@@ -1,0 +1,185 @@
+"""Which contribution to begin with: what each does differently, what it costs, three to try first.
+
+All of it comes from what was measured: the profiles of the gate and the rows of the board.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from typing import NamedTuple
+
+from harness.board.collect import Board, collect
+from harness.board.entries import Entry
+from harness.contributions.record import Contribution
+from harness.gate.profile import table
+from harness.gate.profile.catalogue import PROPERTIES
+from harness.gate.profile.summary import Difference, settings_line, what_it_does_differently
+from toolkit.core.settings import REFERENCE_NAME
+
+MOST_NAMED = 4
+MIB = 2**20
+
+
+class Advised(NamedTuple):
+    """A contribution, as somebody who chooses needs it: two lines, and more to unfold."""
+
+    name: str
+    summary: str  # in its contributor's own words
+    differs: str  # what was measured to differ, in a line
+    costs: str  # what its rows say, in a line
+    more: tuple[str, ...]  # the measured numbers, and a sentence for each track
+
+
+class Recommended(NamedTuple):
+    """One of the three to try first."""
+
+    name: str
+    why: str
+
+
+def advised(board: Board | None = None) -> list[Advised]:
+    """Return the contributions that can be read, the reference first, then by name.
+
+    Args:
+        board: The rows; None: the recorded ones, read once for a process.
+    """
+    board = board or recorded()
+    names = [name for name, one in board.contributions.items() if offered(one)]
+    ordered = sorted(names, key=lambda name: (name != REFERENCE_NAME, name.casefold()))
+    return [about(board.contributions[name], measured(board, name)) for name in ordered]
+
+
+@cache
+def recorded() -> Board:
+    """Return the board, read once."""
+    return collect()
+
+
+def offered(contribution: Contribution) -> bool:
+    """Tell whether it is one to choose: controls prove a board, and are no methods."""
+    return not contribution.path.startswith("tracks/")
+
+
+def measured(board: Board, name: str) -> list[Entry]:
+    """Return the entries of a contribution whose rows are of today's code."""
+    return [entry for entry in board.by_name.get(name, ()) if entry.placed and not entry.control]
+
+
+def about(contribution: Contribution, entries: Sequence[Entry]) -> Advised:
+    """Return the two lines of a contribution, and what stands behind them."""
+    found = table.known(contribution)
+    is_reference = contribution.name == REFERENCE_NAME
+    return Advised(
+        name=contribution.name,
+        summary=contribution.file.summary,
+        differs="What the others are compared with."
+        if is_reference
+        else differs(contribution, found),
+        costs=costs(entries),
+        more=(
+            *(() if is_reference else what_it_does_differently(contribution, found)),
+            *map(on_track, entries),
+        ),
+    )
+
+
+def differs(contribution: Contribution, found: Sequence[Difference] | None) -> str:
+    """Say in a line what a contribution does differently."""
+    titles = {prop.id: prop.title for prop in PROPERTIES}
+    parts = []
+    if settings := settings_line(contribution).partition(": ")[2].rstrip("."):
+        parts.append(f"Other settings (the hub's in brackets): {settings}.")
+    if found:
+        named = [titles[one.property] for one in found][:MOST_NAMED]
+        rest = len(found) - len(named)
+        parts.append(
+            f"Measured to differ in: {'; '.join(named)}{f'; {rest} more' if rest else ''}."
+        )
+    elif found is None and contribution.file.hooks:
+        parts.append(f"Its own {', '.join(contribution.file.hooks)}; not measured yet.")
+    return " ".join(parts) or "Behaves as the reference in all that the gate measures."
+
+
+def costs(entries: Sequence[Entry]) -> str:
+    """Say in a line what a contribution costs, over the tracks where it was measured."""
+    parts = []
+    if times := [one.time_ratio for one in entries if one.time_ratio]:
+        parts.append(f"{spread(times, '{:.1f}')} times the reference's time")
+    if memory := [one.memory_bytes / MIB for one in entries if one.memory_bytes]:
+        parts.append(f"{spread(memory, '{:.0f}')} MiB of memory")
+    if sizes := [one.adapter_bytes / MIB for one in entries if one.adapter_bytes]:
+        parts.append(f"a file of {spread(sizes, '{:.2f}')} MiB")
+    if not parts:
+        return "Not measured on the board."
+    return f"Costs {', '.join(parts)} (on the small embedded base)."
+
+
+def spread(numbers: Sequence[float], form: str) -> str:
+    """Return one number, or the lowest and the highest where they are written differently."""
+    low, high = form.format(min(numbers)), form.format(max(numbers))
+    return low if low == high else f"{low} to {high}"
+
+
+def on_track(entry: Entry) -> str:
+    """Say what a row says of a contribution on one track."""
+    words = [f"{entry.track}: gain {100 * (entry.gain or 0):.1f} %"]
+    if entry.drift is not None:
+        words.append(f"drift {entry.drift:.3f}")
+    if entry.time_ratio:
+        words.append(f"{entry.time_ratio:.1f} times the reference's time")
+    if entry.group == 1:
+        words.append("in the best group")
+    return ", ".join(words)
+
+
+def kinds(board: Board | None = None) -> dict[str, str]:
+    """Return the kinds of tasks that rows exist for, each with an example: its track's summary."""
+    board = board or recorded()
+    rows = {entry.track for entry in board.entries if entry.placed}
+    found: dict[str, str] = {}
+    for track in board.tracks:
+        if track.file.name in rows:
+            found.setdefault(track.file.kind, track.file.summary)
+    return found
+
+
+def recommended(kind: str, board: Board | None = None) -> list[Recommended]:
+    """Return three contributions for a kind of task: all from the best group of its track.
+
+    The one that learns most; and of those that cannot be told apart from it the quickest, and the
+    one that changes other prompts least. Where one is two of these, the next best learner follows.
+    """
+    board = board or recorded()
+    tracks = [track.file.name for track in board.tracks if track.file.kind == kind]
+    for track in tracks:
+        best = [e for e in board.of_track(track) if e.placed and e.group == 1 and not e.control]
+        if best:
+            return three(best, track)
+    return []
+
+
+def three(best: Iterable[Entry], track: str) -> list[Recommended]:
+    """Choose three entries of a track's best group, each for a reason of its own."""
+    left = list(best)
+    reasons: tuple[tuple[Callable[[Entry], float], str], ...] = (
+        (lambda e: -(e.gain or 0), "learns most: gain {gain:.1f} % on {track}"),
+        (
+            lambda e: e.time_ratio or math.inf,
+            "trains fastest of the best group: {time:.2f} times the reference's time, gain "
+            "{gain:.1f} %",
+        ),
+        (
+            lambda e: math.inf if e.drift is None else e.drift,
+            "changes other prompts least of the best group: drift {drift:.3f}, gain {gain:.1f} %",
+        ),
+    )
+    found = []
+    for key, words in reasons[: len(left)]:
+        one = min(left, key=key)
+        left.remove(one)
+        gain, time, drift = 100 * (one.gain or 0), one.time_ratio or 0, one.drift or 0
+        why = words.format(gain=gain, track=track, time=time, drift=drift)
+        found.append(Recommended(one.name, why))
+    return found
