@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from toolkit.training_runs.journal import LOG_FILE
-from toolkit.training_runs.own_folder import PLAN_FILE
+from toolkit.training_runs.own_folder import PLAN_FILE, SHEET_FILE
 
 # Of the drawing; a page scales it.
 WIDTH, HEIGHT = 600, 160
@@ -64,11 +64,14 @@ def watch(out: Path) -> Watched:
         validation=float(measured[-1]["validation_loss"]) if measured else None,
         seconds_left=left,
         curve=curve_of(losses),
-        samples=tuple(
-            path.relative_to(out).as_posix()
-            for path in sorted((place / "samples").glob("step-*.png"), reverse=True)
-        ),
+        samples=tuple(path.relative_to(out).as_posix() for path in samples_in(place)),
     )
+
+
+def samples_in(place: Path) -> list[Path]:
+    """Return the sheets of samples of one start, the newest first: the last one has no step."""
+    last = [path for path in (place / SHEET_FILE,) if path.is_file()]
+    return [*last, *sorted((place / "samples").glob("step-*.png"), reverse=True)]
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:

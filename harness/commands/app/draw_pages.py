@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 import tempfile
@@ -15,7 +16,7 @@ from starlette.responses import Response
 from harness.commands.app import forms, jobs
 from harness.commands.app.runs import Run, all_runs, find_run
 from harness.commands.app.web import Home, go, page, text, texts
-from harness.commands.generate import options_of
+from harness.commands.generate import named, options_of
 from harness.runs.export.source import find_source
 from toolkit.core.errors import HubError, UsageError
 from toolkit.drawings.loras import tensors_hash
@@ -102,7 +103,7 @@ def form_of(home: Home, drawing: Drawing) -> dict[str, str]:
     run = trained_as(home, drawing)
     filled = options_of(drawing)
     filled |= {"strengths": filled.pop("scale"), "by": drawing.contribution or "the base alone"}
-    if run and Path(find_source(run.name, None, run.out, None).base).name != drawing.base_name:
+    if run and named(find_source(run.name, None, run.out, None).base) != drawing.base:
         filled["base"] = drawing.base
     return filled | {"run": run.id if run else ""}
 
@@ -126,9 +127,8 @@ def column(job: jobs.Job) -> tuple[str, float]:
 def drawn_by(job: jobs.Job) -> list[tuple[str, str]]:
     """Return the pictures of a drawing, below its out/, with the words of their settings."""
     found = []
-    for path in sorted(job.out.glob("*.png")):
-        try:
-            found.append((path.name, a1111_parameters(read_drawing(path))))
-        except UsageError:
-            continue  # the grid, or half of a picture
-    return found
+    for path in job.out.glob("*.png"):
+        with contextlib.suppress(UsageError):  # the grid, or half of a picture
+            found.append((read_drawing(path), path.name))
+    found.sort(key=lambda one: one[0].place)
+    return [(name, a1111_parameters(drawing)) for drawing, name in found]

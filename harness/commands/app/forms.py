@@ -96,7 +96,7 @@ def choice_of(command: str, action: argparse.Action) -> Choice:
         if kind == "number" and key in schema
     }
     first = action.dest in FIRST
-    label = action.dest.replace("_", " ")
+    label = action.dest.replace("_", " ").capitalize()
     return Choice(action.dest, label, text, range_of(schema), kind, options, attributes, first)
 
 

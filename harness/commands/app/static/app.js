@@ -98,15 +98,17 @@ for (const form of document.querySelectorAll("form[method=post]:not([data-captio
 // --- drawing ---
 
 const again = document.querySelector("[data-drop]");
-again?.addEventListener("dragover", (event) => event.preventDefault());
-again?.addEventListener("drop", (event) => {
-  event.preventDefault();
-  again.elements.picture.files = event.dataTransfer.files;
-  again.requestSubmit();
-});
+if (again) {
+  document.addEventListener("dragover", (event) => event.preventDefault());
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    again.elements.picture.files = event.dataTransfer.files;
+    again.requestSubmit();
+  });
+}
 again?.addEventListener("change", () => again.requestSubmit());
 
-// One picture above another: as much of it as the slider says, or only what differs.
+// One picture above another: up to where the slider is, or their difference, as bright as it says.
 function compare(box) {
   const [left, right] = box.querySelectorAll("select");
   const [below, above] = box.querySelectorAll(".stage img");
@@ -114,9 +116,9 @@ function compare(box) {
   for (const [image, select] of [[below, right], [above, left]]) {
     if (image.getAttribute("src") !== select.value) image.src = select.value;
   }
-  above.style.clipPath = `inset(0 ${100 - cut.value}% 0 0)`;
+  above.style.clipPath = differs.checked ? "none" : `inset(0 ${100 - cut.value}% 0 0)`;
   above.style.mixBlendMode = differs.checked ? "difference" : "normal";
-  box.querySelector(".stage").classList.toggle("bright", differs.checked);
+  box.querySelector(".stage").style.filter = differs.checked ? `brightness(${1 + cut.value / 20})` : "none";
 }
 for (const name of ["input", "toggle"]) {
   document.addEventListener(name, (event) => {

@@ -2,105 +2,32 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
-from contextlib import contextmanager
 
 import psutil
 import pytest
 
 from harness import paths
 from tests.harness.board.browser import browser, find_browser
+from tests.harness.commands.app.driving import (
+    ALONE,
+    PATIENCE_S,
+    drop,
+    fill,
+    press,
+    says,
+    served,
+    wait_for,
+)
 
 pytestmark = [
     pytest.mark.needs("starlette", "uvicorn", "multipart"),
     pytest.mark.skipif(find_browser() is None, reason="no Chromium is installed"),
 ]
 
-PATIENCE_S = 300.0  # the longest that one thing on the page may take
-# Whatever asks for another machine is told that there is none.
-ALONE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 STEPS = 12
-
-
-@contextmanager
-def served(runs, port=0):
-    """The app as a process, and the address that it prints."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "harness", "app", "--no-browser", f"--port={port}"],
-        cwd=paths.ROOT,
-        env={**os.environ, "HUB_RUNS": str(runs)},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        line = process.stdout.readline()
-        yield process, re.search(r"http://127\.0\.0\.1:\d+/\?token=[\w-]+", line)[0]
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-
-
-def wait_for(page, script, what, patience_s=PATIENCE_S):
-    """Wait until a page is complete and a script is true; one that is being replaced is neither.
-
-    Before that its own script may not listen yet, and a press would do nothing.
-    """
-    script = f"document.readyState === 'complete' && ({script})"
-    deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline:
-        page.count += 1
-        page.socket.send(
-            f'{{"id": {page.count}, "method": "Runtime.evaluate", "params": '
-            f'{{"expression": {quoted(script)}, "returnByValue": true}}}}'
-        )
-        while (message := json.loads(page.socket.recv())).get("id") != page.count:
-            page.events.append(message)
-        if message.get("result", {}).get("result", {}).get("value"):
-            return
-        time.sleep(0.2)
-    raise AssertionError(f"{what} did not come: {page.run('document.body.innerText')[:2000]}")
-
-
-def quoted(script):
-    return json.dumps(script)
-
-
-def says(page, text, patience_s=PATIENCE_S):
-    wait_for(page, f"document.body?.innerText.includes({quoted(text)})", text, patience_s)
-
-
-def press(page, text, patience_s=20):
-    """Press the button or follow the link with this text."""
-    find = (
-        "[...document.querySelectorAll('button, a, summary')]"
-        f".find(b => b.innerText.trim() === {quoted(text)})"
-    )
-    wait_for(page, find + " !== undefined", f"the button {text}", patience_s)
-    page.run(f"{find}.click()")
-
-
-def fill(page, **values):
-    for name, value in values.items():
-        wait_for(page, f"document.getElementById({quoted(name)}) !== null", f"the field {name}")
-        page.run(f"document.getElementById({quoted(name)}).value = {quoted(value)}")
-
-
-def drop(page, files):
-    """Drop files as a hand does: on the field, from outside the browser."""
-    box = page.run(
-        "(() => { const b = document.getElementById('drop').getBoundingClientRect();"
-        " return [b.x + b.width / 2, b.y + b.height / 2]; })()"
-    )
-    data = {"items": [], "files": [str(file) for file in files], "dragOperationsMask": 1}
-    for kind in ("dragEnter", "dragOver", "drop"):
-        page.call("Input.dispatchDragEvent", type=kind, x=box[0], y=box[1], data=data)
 
 
 def make_pictures(folder):
@@ -146,8 +73,9 @@ def begin_training(page):
     page.run("document.querySelector('input[value=Example1]').checked = true")
     few = {"num_inference_steps": "4", "sample_every": "4", "checkpoint_every": "4"}
     fill(page, steps=str(STEPS), **few)
-    press(page, "Check first: what would it do?")
+    press(page, "How long will it take?")
     says(page, f"{STEPS} steps of 4 pictures")
+    says(page, "GiB of memory")
     says(page, "nox -s train -- Example1")
     press(page, "Start the training")
     says(page, f"of {STEPS}, loss")
@@ -156,7 +84,7 @@ def begin_training(page):
     press(page, "Stop")
     says(page, "Go on")
     press(page, "Go on")
-    running = "document.getElementById('live')?.dataset.state === 'running'"
+    running = "document.querySelector('[data-place=run]')?.dataset.state === 'running'"
     wait_for(page, running, "the training again")
 
 
@@ -173,6 +101,7 @@ def draw_and_download(page, kept):
     )
     assert page.run("document.body.textContent.includes('LoRA scale: 0')")
     assert page.run("document.querySelectorAll('.group').length") == 1  # beside each other
+    draw_again(page)
     press(page, "3 Trainings")
     press(page, "Example1 on my-robots")
     press(page, "Write the file")
@@ -182,6 +111,34 @@ def draw_and_download(page, kept):
     while not file.is_file() and time.monotonic() < deadline:
         time.sleep(0.1)
     return file
+
+
+def draw_again(page):
+    """Drop a picture back in and draw it again: the form is filled, and the pixels are the same."""
+    pixels = (
+        "fetch([...document.querySelectorAll('img.drawn')].at({})?.src).then(a => a.blob())"
+        ".then(createImageBitmap).then(b => {{ const c = new OffscreenCanvas(b.width, b.height)"
+        ".getContext('2d'); c.drawImage(b, 0, 0);"
+        " return [...c.getImageData(0, 0, b.width, b.height).data].join(); }})"
+    )
+    first = page.run(pixels.format(-1))
+    assert first != page.run(pixels.format(0))  # strength 1 is not strength 0
+    fill(page, prompt="something else", strengths="0.5", seed="7")
+    page.run(
+        "fetch([...document.querySelectorAll('img.drawn')].at(-1).src).then(a => a.blob())"
+        ".then(b => { const d = new DataTransfer(); d.items.add(new File([b], 'mine.png'));"
+        " const f = document.getElementById('picture'); f.files = d.files;"
+        " f.dispatchEvent(new Event('change', {bubbles: true})); })"
+    )
+    says(page, "Press Draw for the same picture")
+    assert page.run("document.getElementById('prompt').value") == "a sks robot on the moon"
+    assert page.run("document.getElementById('strengths').value") == "1.0"
+    press(page, "Draw")
+    again = (
+        "document.querySelectorAll('.group').length === 2 && !document.querySelector('[data-live]')"
+    )
+    wait_for(page, again, "the picture again")
+    assert page.run(pixels.format(0)) == first
 
 
 def test_from_dropped_pictures_to_a_file_that_diffusers_loads(tmp_path):

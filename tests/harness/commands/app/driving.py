@@ -1,0 +1,130 @@
+"""The app in a process, and a real Chromium that does what a person does."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+
+from harness import paths
+from tests.harness.board.browser import Page
+
+PATIENCE_S = 300.0  # the longest that one thing on the page may take
+# Whatever asks for another machine is told that there is none.
+ALONE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+
+
+@contextmanager
+def served(runs, port=0, *, hub=paths.ROOT, inside=()):
+    """The app as a process, and the address that it prints.
+
+    ``hub`` is the repository it runs in, ``inside`` the words of a program that starts it.
+    """
+    words = [*inside, sys.executable, "-m", "harness", "app", "--no-browser", f"--port={port}"]
+    process = subprocess.Popen(
+        words,
+        cwd=hub,
+        env={**os.environ, "HUB_RUNS": str(runs)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        line = process.stdout.readline()
+        yield process, re.search(r"http://127\.0\.0\.1:\d+/\?token=[\w-]+", line)[0]
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def wait_for(page, script, what, patience_s=PATIENCE_S):
+    """Wait until a page is complete and a script is true; one that is being replaced is neither.
+
+    Before that its own script may not listen yet, and a press would do nothing.
+    """
+    script = f"document.readyState === 'complete' && ({script})"
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        page.count += 1
+        page.socket.send(
+            f'{{"id": {page.count}, "method": "Runtime.evaluate", "params": '
+            f'{{"expression": {quoted(script)}, "returnByValue": true}}}}'
+        )
+        while (message := json.loads(page.socket.recv())).get("id") != page.count:
+            page.events.append(message)
+        if message.get("result", {}).get("result", {}).get("value"):
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"{what} did not come: {page.run('document.body.innerText')[:2000]}")
+
+
+def quoted(script):
+    return json.dumps(script)
+
+
+def says(page, text, patience_s=PATIENCE_S):
+    wait_for(page, f"document.body?.innerText.includes({quoted(text)})", text, patience_s)
+
+
+def press(page, text, patience_s=20):
+    """Press the button or follow the link with this text."""
+    find = (
+        "[...document.querySelectorAll('button, a, summary')]"
+        f".find(b => b.innerText.trim() === {quoted(text)})"
+    )
+    wait_for(page, find + " !== undefined", f"the button {text}", patience_s)
+    page.run(f"{find}.click()")
+
+
+def fill(page, **values):
+    for name, value in values.items():
+        wait_for(page, f"document.getElementById({quoted(name)}) !== null", f"the field {name}")
+        page.run(f"document.getElementById({quoted(name)}).value = {quoted(value)}")
+
+
+def drop(page, files):
+    """Drop files as a hand does: on the field, from outside the browser."""
+    box = page.run(
+        "(() => { const b = document.getElementById('drop').getBoundingClientRect();"
+        " return [b.x + b.width / 2, b.y + b.height / 2]; })()"
+    )
+    data = {"items": [], "files": [str(file) for file in files], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        page.call("Input.dispatchDragEvent", type=kind, x=box[0], y=box[1], data=data)
+
+
+def second_window(page):
+    """Another window of the same browser, with the same cookies."""
+    port = page.socket.sock.getpeername()[1]
+    made = page.call("Target.createTarget", url="about:blank")["targetId"]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=30) as answer:
+        return Page(next(t["webSocketDebuggerUrl"] for t in json.load(answer) if t["id"] == made))
+
+
+def walk_to(page, script, what, most=250):
+    """Press Tab until the element that has the focus is the one."""
+    for _ in range(most):
+        if page.run(f"(e => Boolean({script}))(document.activeElement)"):
+            return
+        page.press("Tab", 9)
+    raise AssertionError(f"{what} cannot be reached with Tab")
+
+
+def type_in(page, words):
+    """Type into what has the focus, in place of what is there."""
+    page.run("document.activeElement.select?.()")
+    page.call("Input.insertText", text=words)
+
+
+def enter(page):
+    page.press("Enter", 13, "\r")
+
+
+def is_at_rest(page):
+    """Nothing turns or waits on the page."""
+    return page.run("document.querySelector('[data-live], progress:not([value])') === null")
