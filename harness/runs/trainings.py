@@ -70,9 +70,10 @@ class Training(NamedTuple):
         if any((newest_job(self.folder) / "checkpoints").glob(f"step-*/{GUARD}")):
             return True
         try:
-            return registry.load_any(self.name).code_of("train") is None
+            origin = registry.load_any(self.name).code_of("train")
         except HubError:
             return False
+        return origin is None or registry.is_reference(origin)
 
     @property
     def can_stop(self) -> bool:
@@ -125,10 +126,10 @@ def read_training(folder: Path) -> Training | None:
     holding = holder(folder / LOCK)
     holding = holding if holding is not None and holding.is_alive else None
     done = any((folder / name).is_file() for name in ADAPTERS)
-    name = str(plan.get("name", ""))
+    name = plan.get("name")
     return Training(
         folder=folder.resolve(),
-        name=name if NAME_PATTERN.fullmatch(name) else "",
+        name=name if isinstance(name, str) and NAME_PATTERN.fullmatch(name) else "",
         data=str(plan.get("data_dir", "")),
         base=str(plan.get("base", "")),
         state="running" if holding else "done" if done else "stopped",

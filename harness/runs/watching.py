@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,22 +51,33 @@ def watch(out: Path) -> Watched:
     """
     place = newest_job(out)
     lines = read_log(place / LOG_FILE)
-    losses = [(int(line["step"]), float(line["loss"])) for line in lines if "loss" in line]
+    losses = numbers(lines, "loss")
     step = losses[-1][0] if losses else 0
     recent = [loss for _, loss in losses[-RECENT:]]
-    pace = [float(line["seconds"]) for line in lines if "seconds" in line][-RECENT:]
+    pace = [seconds for _, seconds in numbers(lines, "seconds")][-RECENT:]
     steps = planned_steps(place)
     left = (steps - step) * sum(pace) / len(pace) if pace and steps else None
-    measured = [line for line in lines if "validation_loss" in line]
+    measured = numbers(lines, "validation_loss")
     return Watched(
         step=step,
         steps=steps,
         loss=sum(recent) / len(recent) if recent else None,
-        validation=float(measured[-1]["validation_loss"]) if measured else None,
+        validation=measured[-1][1] if measured else None,
         seconds_left=left,
         curve=curve_of(losses),
         samples=tuple(path.relative_to(out).as_posix() for path in samples_in(place)),
     )
+
+
+def numbers(lines: list[dict[str, Any]], name: str) -> list[tuple[int, float]]:
+    """Return (step, value) of each line that has a finite number; a stranger wrote the log."""
+    return [
+        (line["step"], float(line[name]))
+        for line in lines
+        if isinstance(line.get(name), int | float)
+        and isinstance(line["step"], int)
+        and math.isfinite(line[name])
+    ]
 
 
 def samples_in(place: Path) -> list[Path]:
@@ -84,8 +96,8 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     for line in text.splitlines():
         try:
             found.append(json.loads(line))
-        except ValueError:
-            continue  # being written
+        except (ValueError, RecursionError):
+            continue  # being written, or no log
     return [line for line in found if isinstance(line, dict) and "step" in line]
 
 
@@ -93,7 +105,7 @@ def planned_steps(place: Path) -> int:
     """Return how many steps a training will make, 0 if it does not say yet."""
     try:
         return int(json.loads((place / PLAN_FILE).read_bytes())["train"]["steps"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import shutil
 from collections.abc import Callable, Sequence
@@ -135,6 +136,12 @@ def run_finetune_job(job: FinetuneJob, events: EventWriter) -> Answer:
     except HookError as error:
         if error.__cause__ is not None and memory.is_out_of_memory(error.__cause__):
             raise out_of_memory(job) from error
+        if error.__cause__ is not None and no_room(error.__cause__):
+            raise EnvironmentFault(
+                "The disk is full, so the training could not keep its state: No space left.",
+                where=str(job.out),
+                fix="Free space (nox -s clean) and go on: what was kept before is whole.",
+            ) from error
         raise
     notes = plan.notes(pipeline, base_sha256, seen)
     written = write_files(job, hooks, pipeline, adapter, notes)
@@ -149,6 +156,16 @@ def only_the_run(folder: str, names: list[str]) -> set[str]:
         if name in ("job.json", "answer.json", "tmp", "stop", "log.txt")
         or name.startswith(("events", "spent"))
     }
+
+
+def no_room(error: BaseException) -> bool:
+    """Tell whether a file could not be written because a disk, a quota or a limit is full."""
+    # safetensors hands the number over in its text only.
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return any(
+        getattr(error, "errno", None) == number or f"(os error {number})" in str(error)
+        for number in full
+    )
 
 
 def out_of_memory(job: FinetuneJob) -> HubError:

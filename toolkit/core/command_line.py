@@ -5,12 +5,20 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
 from .errors import HubError
 
 FAILED, WRONG_CALL, INTERRUPTED = 1, 2, 130
+
+
+class Fault(NamedTuple):
+    """What a person needs to know of a command that failed."""
+
+    what: str
+    fix: str
 
 
 def exit_code(
@@ -57,6 +65,18 @@ def exit_code(
 def say(message: str) -> None:
     """Print a message where messages go: not among the results."""
     print(message, file=sys.stderr)
+
+
+def fault_in(output: str) -> Fault:
+    """Return what a command's last message says: ``error:`` and its ``fix``, without the place."""
+    _, found, message = f"\n{output}".rpartition("\nerror: ")
+    if not found:
+        last = next((line for line in reversed(output.splitlines()) if line.strip()), "nothing")
+        return Fault(f"The command ended with a fault of the hub: {last.strip()}", "")
+    what, _, rest = message.partition("\n  fix  ")
+    what = what.partition("\n  at   ")[0].strip()
+    fix, *log = [line.strip() for line in rest.splitlines() if line.strip()] or [""]
+    return Fault(f"{what} {log[-1]}" if log else what, "" if log else fix)
 
 
 def reader_has_left() -> bool:

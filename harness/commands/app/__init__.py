@@ -2,13 +2,18 @@
 
 What its modules do:
 
-server.py     addresses, and what is done there
-guard.py      who may ask: this machine's browser, with the token, from the page itself
-pictures.py   sets of pictures: copies, captions, what the preflight finds
-choices.py    forms out of the commands' own options and the records' own ranges
-jobs.py       commands as processes of their own, found again from their folders
-child.py      such a process
-watching.py   a run's log as a curve, its samples, how far it is
+server.py       addresses, and what answers at each
+guard.py        who may ask: this machine's browser, with the token, from the page itself
+set_pages.py    pages about pictures: copies, captions, what the preflight finds
+run_pages.py    pages about trainings: choosing, watching, taking away
+draw_pages.py   the page to draw and compare on
+web.py          what all pages need: fields, templates, faults as sentences
+runs.py         trainings, whoever started them
+jobs.py         commands as processes of their own, found again from their folders
+child.py        such a process
+
+What they show is made elsewhere: `harness/commands/forms.py`, `harness/board/advice.py`,
+`harness/runs/trainings.py` and `watching.py`, `toolkit/picture_sets/copies.py`.
 """
 
 from __future__ import annotations

@@ -13,7 +13,8 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 
-from harness.commands.app import forms, jobs
+from harness.commands import forms
+from harness.commands.app import jobs
 from harness.commands.app.runs import Run, all_runs, find_run
 from harness.commands.app.web import Home, go, page, text, texts
 from harness.commands.generate import named, options_of

@@ -6,36 +6,30 @@ import contextlib
 import os
 import re
 import shlex
-import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
-import psutil
 from pydantic import ValidationError
 
 from harness import paths
 from harness.commands.app.child import EXIT_FILE
-from toolkit.core import atomic
-from toolkit.core.command_line import INTERRUPTED
+from toolkit.core import atomic, background
+from toolkit.core.command_line import INTERRUPTED, Fault, fault_in
 from toolkit.core.errors import UsageError
 from toolkit.core.record import Record
 
 JOB_FILE, OUTPUT_FILE, OUT = "job.json", "output.txt", "out"
 ID = re.compile(r"[a-z]+-\d{8}-\d{6}-[0-9a-f]{4}")
-# A process number is used again one day; by then its process is younger than the job says.
-SAME_START_S = 1.0
 LAST_LINES = 30
 
 Kind = Literal["train", "generate", "export", "new", "dataset"]
 State = Literal["running", "done", "stopped", "failed"]
 
 _starting = threading.Lock()
-_children: list[subprocess.Popen[bytes]] = []  # so that those that have ended can be buried
 
 
 class JobFile(Record):
@@ -48,12 +42,10 @@ class JobFile(Record):
     pid: int = 0
     process_begun_s: float = 0.0  # Unix time
 
-
-class Fault(NamedTuple):
-    """What a person needs to know of a command that failed."""
-
-    what: str
-    fix: str
+    @property
+    def process(self) -> background.Background:
+        """Its process, which may have ended."""
+        return background.Background(self.pid, self.process_begun_s)
 
 
 class Job:
@@ -90,7 +82,7 @@ class Job:
     @property
     def state(self) -> State:
         """What has become of it; ``stopped`` also when its process is gone without a word."""
-        if is_alive(self.file):
+        if self.file.process.is_alive:
             return "running"
         try:
             code = int((self.folder / EXIT_FILE).read_text(encoding="ascii"))
@@ -123,9 +115,7 @@ class Job:
 
     def stop(self) -> None:
         """Ask it to stop as Ctrl-C does: a training keeps its step first."""
-        if self.state == "running":
-            with contextlib.suppress(psutil.NoSuchProcess):
-                psutil.Process(self.file.pid).send_signal(signal.SIGINT)
+        self.file.process.interrupt()
 
     def start(self) -> None:
         """Begin, or go on with what an earlier start left.
@@ -138,22 +128,14 @@ class Job:
             if self.state == "running":
                 raise UsageError("It is at work already.", fix="Wait, or stop it first.")
             (self.folder / EXIT_FILE).unlink(missing_ok=True)
-            with (self.folder / OUTPUT_FILE).open("wb") as output:
-                child = subprocess.Popen(  # noqa: S603
-                    [sys.executable, "-m", "harness.commands.app.child", self.folder,
-                     *self.file.words],
-                    cwd=paths.ROOT,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    start_new_session=True,  # it outlives the page
-                    env={**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
-                )  # fmt: skip
-            _children[:] = [one for one in _children if one.poll() is None] + [child]
-            with contextlib.suppress(psutil.NoSuchProcess):  # it has ended already
-                begun_s = psutil.Process(child.pid).create_time()
-                known = {"pid": child.pid, "process_begun_s": begun_s}
-                self.file = self.file.model_copy(update=known)
+            child = background.start(
+                [sys.executable, "-m", "harness.commands.app.child", self.folder, *self.file.words],
+                self.folder / OUTPUT_FILE,
+                paths.ROOT,
+                {"PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
+            )
+            known = {"pid": child.pid, "process_begun_s": child.begun_s}
+            self.file = self.file.model_copy(update=known)
             atomic.write_text(self.folder / JOB_FILE, self.file.model_dump_json(indent=1))
 
 
@@ -211,34 +193,6 @@ def all_of(home: Path, kind: Kind) -> list[Job]:
         with contextlib.suppress(UsageError):  # half deleted by a person
             found.append(Job(folder))
     return sorted(found, key=lambda job: job.id.split("-", 1)[1], reverse=True)
-
-
-def is_alive(file: JobFile) -> bool:
-    """Tell whether a job's own process is at work."""
-    for child in _children:
-        if child.pid == file.pid:
-            return child.poll() is None
-    try:
-        process = psutil.Process(file.pid) if file.pid else None
-        return (
-            process is not None
-            and abs(process.create_time() - file.process_begun_s) < SAME_START_S
-            and process.status() != psutil.STATUS_ZOMBIE
-        )
-    except psutil.NoSuchProcess:
-        return False
-
-
-def fault_in(output: str) -> Fault:
-    """Return what a command's last message says: ``error:`` and its ``fix``, without the place."""
-    _, found, message = f"\n{output}".rpartition("\nerror: ")
-    if not found:
-        last = next((line for line in reversed(output.splitlines()) if line.strip()), "nothing")
-        return Fault(f"The command ended with a fault of the hub: {last.strip()}", "")
-    what, _, rest = message.partition("\n  fix  ")
-    what = what.partition("\n  at   ")[0].strip()
-    fix, *log = [line.strip() for line in rest.splitlines() if line.strip()] or [""]
-    return Fault(f"{what} {log[-1]}" if log else what, "" if log else fix)
 
 
 def typed(words: Sequence[str]) -> str:

@@ -11,13 +11,14 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from harness import paths
 from harness.board import advice
-from harness.commands import export
-from harness.commands.app import forms, jobs
+from harness.commands import export, forms
+from harness.commands.app import jobs
 from harness.commands.app.runs import Run, all_runs, find_run, show
 from harness.commands.app.set_pages import EMBEDDED
 from harness.commands.app.web import Home, go, page, text, texts
 from harness.commands.new import check_name
 from harness.runs.watching import watch
+from toolkit.core.command_line import fault_in
 from toolkit.core.errors import UsageError
 from toolkit.core.settings import REFERENCE_NAME
 from toolkit.training_runs.presets import PRESETS
@@ -60,7 +61,7 @@ def check(home: Home, request: Request, form: FormData) -> Response:
         cwd=paths.ROOT, capture_output=True, encoding="utf-8", errors="replace",
         stdin=subprocess.DEVNULL, check=False,
     )  # fmt: skip
-    fault = jobs.fault_in(done.stderr) if done.returncode else None
+    fault = fault_in(done.stderr) if done.returncode else None
     said = f"{fault.what} {fault.fix}" if fault else done.stdout.partition("Nothing was")[0]
     hints = "" if fault else done.stderr
     return PlainTextResponse(f"{said.strip()}\n{hints}\n{jobs.typed(words)}")

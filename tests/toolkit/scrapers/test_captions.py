@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.toolkit.scrapers.server import picture_bytes
+from tests.toolkit.scrapers.tiny_blip import make_blip
 from toolkit.core.clip_tokens import count as count_tokens
 from toolkit.scrapers.captions.clean import clean, first_sentence, is_telling
 from toolkit.scrapers.captions.compose import CaptionRules, compose, describe
@@ -188,46 +189,8 @@ def test_a_model_is_never_fetched(source, tmp_path):
 
 @pytest.fixture(scope="module")
 def blip(tmp_path_factory):
-    """A random BLIP of a few kilobytes, in the layout of the real one."""
-    import torch
-    from transformers import (
-        BertTokenizerFast,
-        BlipConfig,
-        BlipForConditionalGeneration,
-        BlipImageProcessor,
-        BlipProcessor,
-    )
-
     folder = tmp_path_factory.mktemp("blip")
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "panda", "bamboo", "tree", "sleeping"]
-    (folder / "vocab.txt").write_text("\n".join(words))
-    tokenizer = BertTokenizerFast(vocab=str(folder / "vocab.txt"))
-    torch.manual_seed(0)
-    text = {
-        "vocab_size": len(words),
-        "hidden_size": 16,
-        "encoder_hidden_size": 16,
-        "intermediate_size": 16,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "bos_token_id": 2,
-        "eos_token_id": 3,
-        "sep_token_id": 3,
-        "pad_token_id": 0,
-        "max_position_embeddings": 64,
-    }
-    vision = {
-        "hidden_size": 16,
-        "intermediate_size": 16,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "image_size": 32,
-        "patch_size": 16,
-    }
-    model = BlipForConditionalGeneration(BlipConfig(text_config=text, vision_config=vision))
-    model.save_pretrained(folder)
-    processor = BlipImageProcessor(size={"height": 32, "width": 32})
-    BlipProcessor(processor, tokenizer).save_pretrained(folder)
+    make_blip(folder)
     return folder
 
 

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import errno
+import json
 import os
+import shutil
 import subprocess
 import sys
 import time
+import tomllib
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
+import psutil
 import pytest
+from PIL import Image
 
 from harness import paths
-from harness.commands.app import forms, jobs
+from harness.check import check_folder
+from harness.commands import forms
+from harness.commands.app import jobs
+from harness.commands.app.runs import Run
 from harness.commands.clean import leftovers
-from harness.commands.cli import main
+from harness.commands.cli import build_parser, main
 from harness.runs import watching
+from harness.runs.trainings import Typed, read_training
+from tests.harness.runs.test_trainings import a_training
+from tests.toolkit.scrapers.tiny_blip import make_blip
+from toolkit.core.command_line import fault_in
 from toolkit.core.errors import UsageError
-from toolkit.core.settings import LoraConfig, TrainConfig
+from toolkit.core.settings import GenerateConfig, LoraConfig, TrainConfig
+from toolkit.drawings.metadata import Drawing, LoraUse, save_picture
 from toolkit.picture_sets import copies
 
 DATASET = paths.REFERENCE / "Dataset"
@@ -154,9 +169,9 @@ def test_a_job_that_was_killed_says_so(tmp_path):
 
 def test_another_process_with_the_same_number_is_not_the_job():
     own = jobs.JobFile(kind="train", words=(), form={}, begun="", pid=os.getpid(),
-                       process_begun_s=jobs.psutil.Process().create_time())  # fmt: skip
-    assert jobs.is_alive(own)
-    assert not jobs.is_alive(own.model_copy(update={"process_begun_s": 1.0}))
+                       process_begun_s=psutil.Process().create_time())  # fmt: skip
+    assert own.process.is_alive
+    assert not own.model_copy(update={"process_begun_s": 1.0}).process.is_alive
 
 
 @pytest.mark.parametrize("name", ["..", "train-20261130-000000-0000", "../../etc", "x" * 300])
@@ -176,7 +191,7 @@ def test_no_name_leads_out_of_the_jobs(tmp_path, name):
     ],
 )
 def test_the_sentence_of_a_command_that_failed(output, what, fix):
-    fault = jobs.fault_in(output)
+    fault = fault_in(output)
     assert fault.what.endswith(what)
     assert fault.fix == fix
 
@@ -322,6 +337,147 @@ def test_every_page_can_be_drawn(app):
     assert app(path="/nowhere")[0] == 404
 
 
+FORM = {"content_type": "application/x-www-form-urlencoded"}
+
+
+def posted(app, path, **fields):
+    """Send a form; a list is a field that comes several times."""
+    status, headers, text = app("POST", path, body=urlencode(fields, doseq=True).encode(), **FORM)
+    return status, headers.get(b"location", b"").decode(), text
+
+
+@served
+def test_captions_by_a_model_are_looked_through_before_anything_is_written(app, tmp_path):
+    make_blip(tmp_path / "blip")
+    sets = copies.PictureSets(tmp_path / "pictures" / "sets")
+    folder = sets.folder(sets.create("robots"))
+    for robot in ROBOTS[:2]:
+        shutil.copyfile(robot, folder / robot.name)
+    before = sorted(path.name for path in folder.iterdir())
+    status, _, text = posted(app, "/pictures/robots/propose", captioner="blip", model="")
+    assert status == 400
+    assert "None comes with the hub" in text
+    posted(app, "/pictures/robots/propose", captioner="blip", model="/no/such/model")
+    (job,) = jobs.all_of(tmp_path, "dataset")
+    assert ended(job).state == "failed"
+    assert "missing" in app(path="/pictures/robots")[2]
+    asked = {"captioner": "blip", "model": str(tmp_path / "blip"), "trigger_word": "sks",
+             "template": "a {trigger}, {text}"}  # fmt: skip
+    assert posted(app, "/pictures/robots/propose", **asked)[0] == 303
+    job = ended(jobs.all_of(tmp_path, "dataset")[0])
+    assert job.state == "done", job.output
+    assert "Look through the proposed captions" in app(path="/pictures/robots")[2]
+    assert app(path="/pictures/robots/proposals")[2].count("a sks") >= 2
+    names = [robot.name for robot in ROBOTS[:2]]
+    corrected = {"picture": names, "caption": ["<b>mine</b>", ""]}
+    answer = posted(app, "/pictures/robots/proposals", **corrected)[2]
+    assert answer == "Corrections kept; no caption is written yet."
+    assert sorted(path.name for path in folder.iterdir()) == before
+    assert "&lt;b&gt;mine&lt;/b&gt;</textarea>" in app(path="/pictures/robots/proposals")[2]
+    corrected["picture"] = ["../../token", names[1]]
+    assert posted(app, "/pictures/robots/proposals", **corrected, wish="write")[0] == 400
+    corrected["picture"] = names
+    assert posted(app, "/pictures/robots/proposals", **corrected, wish="write")[0] == 303
+    (written,) = folder.glob("*.txt")
+    assert written.read_text() == "<b>mine</b>\n"
+    assert app(path="/pictures/robots/proposals")[0] == 400  # they were used
+
+
+def a_drawing(**changes):
+    """What a picture says of how it was made."""
+    about = {
+        "prompts": ("a mug", "a cup"),
+        "place": 1,
+        "config": GenerateConfig(seed=5, width=72),
+        "sampler": "DDIMScheduler",
+        "base": "models/tiny-sd",
+        "base_sha256": "0" * 64,
+    }
+    return Drawing(**{**about, **changes})
+
+
+def dropped(app, data, name="a.png"):
+    """Drop a file on the page that draws."""
+    head = f'--x\r\ncontent-disposition: form-data; name="picture"; filename="{name}"\r\n\r\n'
+    body = head.encode() + data + b"\r\n--x--\r\n"
+    kind = {"content_type": "multipart/form-data; boundary=x"}
+    status, headers, text = app("POST", "/draw/again", body=body, **kind)
+    return status, dict(parse_qsl(urlsplit(headers.get(b"location", b"").decode()).query)), text
+
+
+@served
+def test_a_picture_dropped_back_in_fills_the_form(app, tmp_path, monkeypatch):
+    lora = LoraUse(file="/my/lora.safetensors", weight=0.5, sha256="1" * 64)
+    config = GenerateConfig(seed=5, width=72, lora_scale=0.75, negative_prompt="red")
+    drawing = a_drawing(config=config, loras=(lora,), contribution="Example1")
+    save_picture(Image.new("RGB", (72, 64)), tmp_path / "a.png", drawing)
+    status, form, _ = dropped(app, (tmp_path / "a.png").read_bytes())
+    assert status == 303
+    assert form["prompt"] == "a mug\na cup"  # all of that call: the last bits depend on it
+    assert (form["seed"], form["strengths"], form["negative"]) == ("5", "0.75", "red")
+    assert (form["width"], form["height"]) == ("72", "64")
+    assert form["lora"] == "/my/lora.safetensors:0.5"
+    assert (form["by"], form.get("run", "")) == ("Example1", "")
+    words = forms.words_of("generate", forms.DRAW_LEFT_OUT, form)
+    again = build_parser("generate").parse_args(
+        ["generate", "Example1", *words, "--prompt=a mug", "--scale=0.75"]
+    )
+    assert (again.width, again.steps, again.lora) == (72, 30, ["/my/lora.safetensors:0.5"])
+
+
+@served
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"no picture", b"\x89PNG\r\n\x1a\n" + b"0" * 99, ROBOTS[0].read_bytes()],
+)
+def test_a_picture_that_says_nothing_is_refused(app, data):
+    status, _, text = dropped(app, data, "<b>.png")
+    assert status == 400
+    assert 'role="alert"' in text
+    assert "<b>.png" not in text
+
+
+@served
+def test_a_training_of_another_folder_is_shown_once_and_only_a_training(app, tmp_path):
+    status, _, text = posted(app, "/runs", folder="/etc")
+    assert status == 400
+    assert "There is no training in this folder." in text
+    a_training(tmp_path / "far" / "mine", "Example1", done=True, data_dir="/x/<i>mug")
+    address = posted(app, "/runs", folder=str(tmp_path / "far" / "mine"))[1]
+    assert posted(app, "/runs", folder=str(tmp_path / "far" / "mine"))[1] == address
+    text = app(path="/runs")[2]
+    assert text.count("Example1 on &lt;i&gt;mug") == 1
+    text = app(path=address)[2]
+    assert "Another program started it" in text
+    assert "Draw with it" in text
+    assert "Take it away" in text
+    assert app(path="/runs/folder-000000000000")[0] == 400
+
+
+@served
+def test_a_folder_of_a_training_cannot_make_up_words_or_pages(app, tmp_path):
+    hostile = "--trust</title><script>alert(1)</script>"
+    folder = a_training(tmp_path / "far", hostile, done=True, data_dir=hostile, base=hostile)
+    (folder / "job-0001" / "log.jsonl").write_text(json.dumps({"step": 1, "loss": hostile}))
+    address = posted(app, "/runs", folder=str(folder))[1]
+    for path in ("/runs", address, "/draw"):
+        status, _, text = app(path=path)
+        assert status == 200
+        assert "<script>alert" not in text
+    assert "--trust" not in "".join(Run(read_training(folder), None).words[:2])
+
+
+def test_a_contribution_takes_method_and_settings_of_a_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "CONTRIBUTIONS", tmp_path / "CONTRIBUTIONS")
+    typed = Typed("reference", {"lora": {"rank": 2}, "train": {"min_snr_gamma": 5.0}}, ("--steps",))
+    monkeypatch.setattr("harness.commands.new.typed_settings", lambda folder: typed)
+    assert main(["new", "Mine", "--like", "anywhere"]) == 0
+    file = tmp_path / "CONTRIBUTIONS" / "Mine" / "contribution.toml"
+    assert tomllib.loads(file.read_text())["settings"] == typed.tables
+    assert check_folder(file.parent, root=tmp_path) == []
+    assert main(["new", "Other", "--like", "anywhere", "--kind", "code"]) == 2
+
+
 def test_without_its_packages_the_command_says_what_installs_them(monkeypatch, capsys):
     monkeypatch.setattr("harness.commands.app.find_spec", lambda name: None)
     assert main(["app", "--no-browser"]) == 1
@@ -336,3 +492,32 @@ def test_those_who_do_not_use_it_import_nothing_of_it():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+MOST_LINES = 900
+
+
+def lines_of(file):
+    """Lines of code: without blank ones, docstrings and comments."""
+    text = file.read_text(encoding="utf-8")
+    if file.suffix == ".js":
+        return sum(
+            bool(line.strip()) and not line.strip().startswith("//") for line in text.splitlines()
+        )
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    left_out = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, documented) and ast.get_docstring(node) is not None:
+            left_out |= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
+    return sum(
+        bool(line.strip()) and not line.strip().startswith("#") and number not in left_out
+        for number, line in enumerate(text.splitlines(), 1)
+    )
+
+
+def test_the_app_is_a_thin_face():
+    """Its Python and its script; templates and style are HTML and CSS."""
+    folder = paths.ROOT / "harness" / "commands" / "app"
+    files = [*folder.rglob("*.py"), *folder.rglob("*.js")]
+    assert len(files) > 5
+    assert sum(map(lines_of, files)) < MOST_LINES

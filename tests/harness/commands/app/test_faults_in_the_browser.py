@@ -57,7 +57,6 @@ def bad_pictures(folder):
 def no_traceback(page):
     text = page.run("document.documentElement.textContent")
     assert "Traceback" not in text
-    assert "Error:" not in page.run("document.body.innerText")
 
 
 def new_set(page, name, folder=""):
@@ -76,7 +75,7 @@ def begin(page, name, base):
     press(page, "2 Method")
     says(page, "Choose a method")
     page.run(f"document.querySelector('input[value={name}]').checked = true")
-    fill(page, base=base, steps="3", num_inference_steps="2")
+    fill(page, pictures="robots", base=base, steps="3", num_inference_steps="2")
     press(page, "Start the training")
     says(page, f"{name} on robots")
 

@@ -1,0 +1,63 @@
+"""What to begin with: three for a kind of task, and two lines for each, all from rows."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.board import advice
+from harness.board.collect import collect
+from tests.harness.board import synthetic_hub
+from tests.harness.board.conftest import REAL_TRACKS
+
+
+@pytest.fixture
+def board(tmp_path):
+    """A reference, three as good as each other, one much worse, one without a row."""
+    with synthetic_hub.hub_at(tmp_path / "hub"):
+        synthetic_hub.add_track(REAL_TRACKS, "robot", "The robot")
+        for name in ("Best", "Near", "Other", "Worse", "New"):
+            synthetic_hub.add_contribution(name, f"The idea {name}.")
+        for name, gain in (("reference", 0.33), ("Best", 0.5), ("Near", 0.499), ("Other", 0.498),
+                           ("Worse", 0.1)):  # fmt: skip
+            synthetic_hub.record(synthetic_hub.make_row("robot", name, gain))
+        yield collect()
+
+
+def test_three_from_the_best_group_each_for_a_reason_of_its_own(board):
+    found = advice.recommended("subject", board)
+    assert sorted(one.name for one in found) == ["Best", "Near", "Other"]
+    learns, quick, gentle = (one.why for one in found)
+    assert learns.startswith("learns most: gain")
+    assert quick.startswith("trains fastest of the best group")
+    assert gentle.startswith("changes other prompts least of the best group")
+    entries = {entry.name: entry for entry in board.entries}
+    assert found[0].name == max(entries.values(), key=lambda e: e.gain or 0).name
+    rest = [entries[one.name] for one in found[1:]]
+    assert (rest[0].time_ratio or 0) <= (rest[1].time_ratio or 0)
+
+
+def test_nothing_is_recommended_where_nothing_was_measured(board):
+    assert advice.recommended("style", board) == []
+    assert list(advice.kinds(board)) == ["subject"]
+
+
+def test_two_lines_for_each_and_none_is_made_up(board):
+    lines = {one.name: one for one in advice.advised(board)}
+    assert next(iter(lines)) == "reference"
+    assert "times the reference's time" in lines["Best"].costs
+    assert "MiB of memory" in lines["Best"].costs
+    assert lines["New"].costs == "Not measured on the board."
+    assert lines["New"].differs == "Its own make_lora; not measured yet."
+    assert any(line.startswith("robot: gain") for line in lines["Worse"].more)
+
+
+def test_the_recorded_board_has_three_for_each_kind():
+    for kind in advice.kinds():
+        assert len({one.name for one in advice.recommended(kind)}) == 3
+
+
+def test_what_was_measured_to_differ_is_named_by_its_title():
+    lines = {one.name: one.differs for one in advice.advised()}
+    assert lines["LoHa"].startswith("Measured to differ in: How strong its change is;")
+    assert "lora.rank = 2 (4)" in lines["GLoRA"]
+    assert lines["reference"] == "What the others are compared with."
