@@ -23,7 +23,7 @@ MIB = 2**20
 
 
 class Advised(NamedTuple):
-    """A contribution, as somebody who chooses needs it: two lines, and more to unfold."""
+    """A contribution, as a user who chooses needs it: two lines, and more to unfold."""
 
     name: str
     summary: str  # in its contributor's own words

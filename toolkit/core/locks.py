@@ -97,7 +97,7 @@ def acquire(lock: FileLock, note: Path, when_busy: Callable[[str], None] | None)
 def holder(path: Path) -> Holder | None:
     """Return who holds the lock of ``path``, or held it and was killed; None: no process.
 
-    It is read, not tried: whoever tries a lock has it for a moment, and is in another's way.
+    It is read, not tried: a process that tries a lock has it for a moment, and is in another's way.
     """
     return noted(path.with_name(f"{path.name}.owner"))
 

@@ -8,7 +8,7 @@ set_pages.py    pages about pictures: copies, captions, what the preflight finds
 run_pages.py    pages about trainings: choosing, watching, taking away
 draw_pages.py   the page to draw and compare on
 web.py          what all pages need: fields, templates, faults as sentences
-runs.py         trainings, whoever started them
+runs.py         trainings, whether the app started them or not
 jobs.py         commands as processes of their own, found again from their folders
 child.py        such a process
 
