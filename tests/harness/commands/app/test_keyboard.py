@@ -1,11 +1,8 @@
-"""The app by keyboard alone; in two windows; with a training that another program started."""
+"""The app by keyboard alone."""
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 
 import pytest
 from PIL import Image
@@ -15,14 +12,10 @@ from harness.commands.app import jobs
 from tests.harness.board.browser import browser, find_browser
 from tests.harness.commands.app.driving import (
     ALONE,
-    PATIENCE_S,
     enter,
-    press,
     says,
-    second_window,
     served,
     type_in,
-    wait_for,
     walk_to,
 )
 from toolkit.core.settings import GenerateConfig
@@ -117,41 +110,3 @@ def test_the_keyboard_is_enough(tmp_path):
         begin_a_training(page)
         slide(page)
         assert page.complaints() == []
-
-
-def test_a_training_of_another_program_in_two_windows(tmp_path):
-    runs = tmp_path / "runs"
-    words = [sys.executable, "-m", "harness", "train", "reference", "--steps=60", "--seed=3",
-             "--num-inference-steps=2", f"--out={runs / 'trained' / 'mine'}"]  # fmt: skip
-    with (tmp_path / "log").open("wb") as log:
-        command = subprocess.Popen(
-            words, cwd=paths.ROOT, env={**os.environ, "HUB_RUNS": str(runs)}, stdout=log, stderr=log
-        )
-    try:
-        with browser(tmp_path, ALONE) as page, served(runs) as (_, address):
-            page.open(address)
-            wait_for(page, "location.pathname === '/runs' || location.reload()", "the training")
-            press(page, "reference on Dataset")
-            says(page, "of 60, loss")
-            says(page, "Another program started it")
-            other = second_window(page)
-            other.open(page.run("location.href"))
-            press(page, "Stop")
-            assert command.wait(PATIENCE_S) == 130  # as after Ctrl-C: the step is kept
-            says(page, "Go on")
-            says(other, "Go on")  # without a hand
-            press(other, "Go on")
-            says(other, "of 60, loss")
-            # The first window still has the old page: the run is at work, and stays one.
-            press(page, "Go on")
-            says(page, "Another run is at work in this folder")
-            says(other, "Take it away", PATIENCE_S)
-            press(other, "Write the file")
-            press(other, "Download reference.safetensors", PATIENCE_S)
-            other.socket.close()
-    finally:
-        command.kill()
-        command.wait()
-    # One run, gone on with: no step was made twice.
-    steps = re.findall(r'"step": (\d+), "loss"', (runs / "trained/mine/log.jsonl").read_text())
-    assert [int(step) for step in steps] == list(range(1, 61))
