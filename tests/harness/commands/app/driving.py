@@ -8,11 +8,9 @@ import re
 import subprocess
 import sys
 import time
-import urllib.request
 from contextlib import contextmanager
 
 from harness import paths
-from tests.harness.board.browser import Page
 
 PATIENCE_S = 300.0  # the longest that one thing on the page may take
 # Whatever asks for another machine is told that there is none.
@@ -96,14 +94,6 @@ def drop(page, files):
     data = {"items": [], "files": [str(file) for file in files], "dragOperationsMask": 1}
     for kind in ("dragEnter", "dragOver", "drop"):
         page.call("Input.dispatchDragEvent", type=kind, x=box[0], y=box[1], data=data)
-
-
-def second_window(page):
-    """Another window of the same browser, with the same cookies."""
-    port = page.socket.sock.getpeername()[1]
-    made = page.call("Target.createTarget", url="about:blank")["targetId"]
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=30) as answer:
-        return Page(next(t["webSocketDebuggerUrl"] for t in json.load(answer) if t["id"] == made))
 
 
 def walk_to(page, script, what, most=250):
