@@ -39,6 +39,11 @@ class PictureFigures(Record):
     copies: Fraction = Field(
         description="share of pictures that are a training picture, by pixels; lower is better"
     )
+    hit_rate: Fraction | None = Field(
+        default=None,
+        description="share of pictures that show what was taught: of all candidates it is the "
+        "nearest, or the asked colours are where they belong; higher is better",
+    )
 
 
 class Figures(Record):
