@@ -129,13 +129,12 @@ class Bench:
             features = self.judge.embed(pixel_values)  # (n, F)
             alike = similarity(features, prompts, self.gallery)
             nearer = memorisation(features, self.gallery)
-        hits = self._hits(pixel_values, prompts)
         return PictureFigures(
             similarity=alike,
             prompt_adherence=adherence(pixel_values, prompts, self.track.colours),
             memorisation=nearer,
             copies=sum(copied) / len(copied),
-            hit_rate=sum(hits) / len(hits) if hits else None,
+            hits=tuple(self._hits(pixel_values, prompts)),
         )
 
     def _hits(self, pixel_values: Tensor, prompts: list[Prompt]) -> list[bool]:
@@ -193,7 +192,7 @@ class Bench:
         drawn = to_pixel_values(decode(self.pipeline, latents, track.sampling.batch_size))
         together = self._without_background(torch.cat([heldout, others, drawn]))
         features = self.judge.embed(together)  # (P + R + n, F)
-        taught, wrong, of_base = features.split([len(heldout), len(others), len(drawn)])
+        taught, wrong, of_base = torch.split(features, [len(heldout), len(others), len(drawn)])
         return Candidates(taught, stems(self.job.heldout_dir), wrong, others_of, of_base)
 
     def _gallery(self, heldout: Tensor, train: Tensor) -> Gallery | None:
