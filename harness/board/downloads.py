@@ -13,10 +13,10 @@ from toolkit.core.templates import render
 
 COLUMNS = (
     "group", "tier", "name", "state", "status", "outcome", "medal", "gain", "difference",
-    "interval_low", "interval_high", "seeds", "heldout", "drift", "similarity", "prompt_adherence",
-    "memorisation", "overfit_gap", "seconds", "time_ratio", "memory_bytes", "adapter_bytes",
-    "parameters", "own_hooks", "taken", "authors", "isolation", "origin", "measured_at",
-    "content_hash",
+    "interval_low", "interval_high", "seeds", "heldout", "drift", "hit_rate", "similarity",
+    "prompt_adherence", "memorisation", "overfit_gap", "seconds", "time_ratio", "memory_bytes",
+    "adapter_bytes", "parameters", "own_hooks", "taken", "authors", "isolation", "origin",
+    "measured_at", "content_hash",
 )  # fmt: skip
 
 COLOURS = {

@@ -36,6 +36,7 @@ FIGURES = (
     ("gain", "gain, %", 1, 100, 2),
     ("heldout", "held-out loss", -1, 1, 5),
     ("drift", "drift", -1, 1, 4),
+    ("hit_rate", "hit rate, %", 1, 100, 0),
     ("similarity", "likeness", 1, 1, 3),
     ("prompt_adherence", "prompt adherence, %", 1, 100, 0),
     ("memorisation", "memorisation", -1, 1, 3),

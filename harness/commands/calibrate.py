@@ -146,6 +146,7 @@ def score_child(track: Track, variant: Variant, count: int) -> Child[ScoreAnswer
         train_dir=track.train_dir,
         heldout_dir=track.heldout_dir,
         contrast_dir=track.contrast_dir,
+        rivals_dir=track.rivals_dir,
         entries=tuple(
             Entry(
                 label=variant.label,

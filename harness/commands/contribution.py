@@ -218,7 +218,16 @@ def show(finished: Run, console: Console) -> None:
 def figures(row: Row) -> Table:
     """Return the table of figures: base, reference, contribution; means over seeds."""
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-    headings = ("", "held-out loss", "gain", "similarity", "drift", "s per training", "parameters")
+    headings = (
+        "",
+        "held-out loss",
+        "gain",
+        "hit rate",
+        "similarity",
+        "drift",
+        "s per training",
+        "parameters",
+    )
     for heading in headings:
         table.add_column(heading, justify="left" if not heading else "right")
     if row.base is None or row.costs is None:
@@ -235,12 +244,14 @@ def figures(row: Row) -> Table:
     return table
 
 
-def cells(figures: Sequence[Figures]) -> tuple[str, str, str, str]:
+def cells(figures: Sequence[Figures]) -> tuple[str, ...]:
     """Return the means over seeds as texts."""
+    hits = [one.pictures.hit_rate for one in figures if one.pictures.hit_rate is not None]
     alike = [one.pictures.similarity for one in figures if one.pictures.similarity is not None]
     return (
         f"{statistics.fmean(one.heldout.mean for one in figures):.4f}",
         f"{statistics.fmean(one.gain for one in figures):.1%}",
+        f"{statistics.fmean(hits):.0%}" if hits else "not measured",
         f"{statistics.fmean(alike):.3f}" if alike else "not measured",
         f"{statistics.fmean(one.drift for one in figures):.3f}",
     )
@@ -256,7 +267,7 @@ def show_pictures_only(finished: Run, console: Console) -> None:
     """Print what can be said about an adapter that is no change of weights."""
     row = finished.row
     console.print("[bold]unmergeable[/]: it is judged only by its own pictures, and not ranked.")
-    for name in ("similarity", "prompt_adherence", "memorisation", "copies"):
+    for name in ("hit_rate", "similarity", "prompt_adherence", "memorisation", "copies"):
         own, reference = (
             [getattr(getattr(one, side), name) for one in row.own_pictures]
             for side in ("own", "reference")

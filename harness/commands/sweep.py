@@ -240,6 +240,7 @@ def score(
         train_dir=pictures / "train",
         heldout_dir=pictures / "heldback",
         contrast_dir=track.contrast_dir,
+        rivals_dir=track.rivals_dir,
         entries=tuple(entries),
         out=folder / "score",
     )

@@ -30,6 +30,13 @@ FIGURES = (
         ".1%",
     ),
     FigureKind(
+        "hit rate",
+        "higher",
+        "share of its pictures that show what was taught",
+        lambda f: f.pictures.hit_rate,
+        ".0%",
+    ),
+    FigureKind(
         "similarity",
         "higher",
         "of its pictures to the held-out pictures, by the judge's features",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field
 
+from harness.protocol.statistics.intervals import Interval, share_interval
 from toolkit.core.record import Fraction, Record
 
 
@@ -39,6 +41,22 @@ class PictureFigures(Record):
     copies: Fraction = Field(
         description="share of pictures that are a training picture, by pixels; lower is better"
     )
+    hits: tuple[bool, ...] = Field(
+        default=(),
+        description="for each picture whether it shows what was taught: that is the nearest of all "
+        "candidates, or the asked colours are where they belong; empty: not measured",
+    )
+
+    @property
+    def hit_rate(self) -> float | None:
+        """The share of hits, 0 to 1; higher is better."""
+        return sum(self.hits) / len(self.hits) if self.hits else None
+
+
+def hit_interval(judged: Sequence[PictureFigures]) -> Interval | None:
+    """Return the 95 % interval of a hit rate over the pictures of all seeds; None: not measured."""
+    hits = [hit for pictures in judged for hit in pictures.hits]
+    return share_interval(sum(hits), len(hits))
 
 
 class Figures(Record):

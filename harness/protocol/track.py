@@ -49,6 +49,11 @@ class Track:
         return self.pictures / "contrast"
 
     @property
+    def rivals_dir(self) -> Path:
+        """Other things of the subject's kind, which only the scorer sees; a track may have none."""
+        return self.pictures / "rivals"
+
+    @property
     def pictures(self) -> Path:
         """Folder with ``train`` and ``heldout``: this track's, or the one it borrows from."""
         borrowed = self.file.pictures

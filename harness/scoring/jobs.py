@@ -33,6 +33,7 @@ class ScoreJob(Record):
     train_dir: Path
     heldout_dir: Path
     contrast_dir: Path
+    rivals_dir: Path
     entries: tuple[Entry, ...]
     device: str = "cpu"
     threads: int = Field(default=1, ge=1)

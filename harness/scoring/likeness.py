@@ -40,10 +40,16 @@ def similarity(features: Tensor, prompts: Sequence[Prompt], gallery: Gallery) ->
         wanted = gallery.heldout[rows_of(gallery.heldout_stems, prompt)]
         value = (wanted @ vector).mean()
         if len(gallery.contrast):
-            others = tuple(stem.rpartition("-")[0] for stem in gallery.contrast_stems)
-            value = value - (gallery.contrast[rows_of(others, prompt)] @ vector).mean()
+            names = others_of_stems(gallery.contrast_stems)
+            others = gallery.contrast[rows_of(names, prompt)]
+            value = value - (others @ vector).mean()
         values.append(value)
     return float(torch.stack(values).mean())
+
+
+def others_of_stems(contrast_stems: tuple[str, ...]) -> tuple[str, ...]:
+    """Return for each contrast picture the stem of the held-out picture that it belongs to."""
+    return tuple(stem.rpartition("-")[0] for stem in contrast_stems)
 
 
 def rows_of(stems: tuple[str, ...], prompt: Prompt) -> list[int]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from harness.protocol.base_model import require_noise
 from harness.protocol.figures import Figures, Loss, PictureFigures
-from harness.protocol.track_file import LEARNT_KINDS, GridSpec, PromptKind
+from harness.protocol.track_file import LEARNT_KINDS, GridSpec, Prompt, PromptKind
 from harness.scoring.colours import adherence
 from harness.scoring.grid import (
     Grid,
@@ -21,9 +21,10 @@ from harness.scoring.grid import (
     predict_noise,
     relative_difference,
 )
+from harness.scoring.hits import Candidates, binding_hits, nearest_is_taught, on_grey
 from harness.scoring.judges import Judge, load_judge
-from harness.scoring.likeness import Gallery, memorisation, similarity
-from harness.scoring.pictures import files, read_folder, stems
+from harness.scoring.likeness import Gallery, memorisation, others_of_stems, similarity
+from harness.scoring.pictures import files, read_folder, read_pictures, stems
 from harness.scoring.sampler import decode, sample_latents, to_pixel_values
 from toolkit.core.errors import EnvironmentFault
 from toolkit.images.alike import is_copy, mean_difference, thumbnail
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
 # Training pictures and unrelated prompts are measured on fewer items than held-out pictures:
 # every second timestep, one noise each.
 THINNED = 2
+
+# The base draws the taught prompts once more, from other noise: what it would draw anyway. Far from
+# the seeds of the prompts, so that no picture meets itself.
+RIVAL_SEED = 1_000_000
 
 DRIFT_KINDS: tuple[PromptKind, ...] = ("neighbour", "unrelated")
 
@@ -72,6 +77,7 @@ class Bench:
         self.train_thumbs = [thumbnail(open_picture(path)) for path in files(job.train_dir)]
         self.judge = self._load_judge()
         self.gallery = self._gallery(heldout, train)
+        self.candidates = self._candidates(heldout)
         latents = self._sample(pipeline)
         # Unrelated prompts have no pictures: the base's own drawings are noised instead.
         self.drift_grids = {
@@ -128,7 +134,21 @@ class Bench:
             prompt_adherence=adherence(pixel_values, prompts, self.track.colours),
             memorisation=nearer,
             copies=sum(copied) / len(copied),
+            hits=tuple(self._hits(pixel_values, prompts)),
         )
+
+    def _hits(self, pixel_values: Tensor, prompts: list[Prompt]) -> list[bool]:
+        """Tell which pictures show what was taught; empty when that cannot be measured."""
+        if self.track.kind == "binding":
+            return binding_hits(pixel_values, prompts, self.track.colours)
+        if self.judge is None or self.candidates is None:
+            return []
+        features = self.judge.embed(self._without_background(pixel_values))  # (n, F)
+        return nearest_is_taught(features, prompts, self.candidates)
+
+    def _without_background(self, pixel_values: Tensor) -> Tensor:
+        """Take flat backgrounds away; pictures of tracks that ask for no colours stay whole."""
+        return on_grey(pixel_values) if self.track.colours else pixel_values
 
     def _grid(self, pixel_values: Tensor, captions: list[str], spec: GridSpec) -> Grid:
         latents = encode_pictures(self.pipeline, pixel_values, spec.batch_size)
@@ -150,8 +170,30 @@ class Bench:
             if self.track.judge.folder is None:
                 raise
             why = f"{error.what} {error.fix}"
-            self.not_measured |= {"similarity": why, "memorisation": why}
+            names = ["similarity", "memorisation"]
+            # Colours need no judge.
+            names += ["hit_rate"] if self.track.kind != "binding" else []
+            self.not_measured |= dict.fromkeys(names, why)
             return None
+
+    def _candidates(self, heldout: Tensor) -> Candidates | None:
+        if self.judge is None or self.track.kind == "binding":
+            return None
+        track, others_of = self.track, None
+        others = torch.empty(0, *heldout.shape[1:])  # (R, 3, H, W)
+        if track.kind == "style":
+            others, _ = read_folder(self.job.contrast_dir, track.resolution)
+            others_of = others_of_stems(stems(self.job.contrast_dir))
+        elif self.job.rivals_dir.is_dir():
+            others = read_pictures(self.job.rivals_dir, track.resolution)
+        texts = tuple(track.prompts[i].text for i in self.learnt)
+        other_noise = track.sampling.model_copy(update={"seed": track.sampling.seed + RIVAL_SEED})
+        latents = sample_latents(self.pipeline, texts, other_noise, track.resolution)
+        drawn = to_pixel_values(decode(self.pipeline, latents, track.sampling.batch_size))
+        together = self._without_background(torch.cat([heldout, others, drawn]))
+        features = self.judge.embed(together)  # (P + R + n, F)
+        taught, wrong, of_base = torch.split(features, [len(heldout), len(others), len(drawn)])
+        return Candidates(taught, stems(self.job.heldout_dir), wrong, others_of, of_base)
 
     def _gallery(self, heldout: Tensor, train: Tensor) -> Gallery | None:
         if self.judge is None:

@@ -18,16 +18,23 @@ def read_folder(folder: Path, resolution: int) -> tuple[Tensor, list[str]]:
     Returns:
         ``pixel_values`` (N, 3, resolution, resolution), float32 in [-1, 1], and N captions.
     """
-    stacked, captions = [], []
+    captions = [
+        (folder / "ImageCaptions" / f"{stem}.txt").read_text(encoding="utf-8").strip()
+        for stem in stems(folder)
+    ]
+    return read_pictures(folder, resolution), captions
+
+
+def read_pictures(folder: Path, resolution: int) -> Tensor:
+    """Read ``Images/`` in the order of their names: (N, 3, resolution, resolution) in [-1, 1]."""
+    stacked = []
     for path in files(folder):
         picture = ImageOps.fit(
             open_picture(path), (resolution, resolution), Image.Resampling.LANCZOS
         )
         array = np.asarray(picture, dtype=np.float32) / 127.5 - 1.0  # (H, W, 3)
         stacked.append(torch.from_numpy(array).permute(2, 0, 1))  # (3, H, W)
-        caption = folder / "ImageCaptions" / f"{path.stem}.txt"
-        captions.append(caption.read_text(encoding="utf-8").strip())
-    return torch.stack(stacked), captions
+    return torch.stack(stacked)
 
 
 def files(folder: Path) -> list[Path]:

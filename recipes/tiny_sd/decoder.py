@@ -13,6 +13,8 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKL
 
+from toolkit.training_runs.half import mixed_precision
+
 from .autoencoder_pictures import AutoencoderPictures
 from .corpus import Corpus
 from .files import read_json, write_json
@@ -40,7 +42,7 @@ def train_decoder(corpus: Corpus, recipe: Recipe, run: Path) -> None:
     def loss_of(step: int, rng: random.Random) -> torch.Tensor:
         pixel_values = pictures.batch(settings.batch_size, rng).to(device)
         pixel_values = pixel_values.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(device.type, torch.bfloat16):
+        with mixed_precision(device):
             with torch.no_grad():
                 latents = vae.encode(pixel_values).latent_dist.mode().float()  # (B, C, H/8, W/8)
                 latents += LATENT_NOISE / SCALING_FACTOR * torch.randn_like(latents)

@@ -13,6 +13,8 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
+from toolkit.training_runs.half import compute_dtype
+
 SMALLEST_SIDE: Final = 16
 # The quintic Newton-Schulz iteration: steep at zero, and close enough to one elsewhere.
 COEFFICIENTS: Final = (3.4445, -4.7750, 2.0315)
@@ -30,10 +32,10 @@ def is_matrix(name: str, value: Tensor) -> bool:
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """Set all singular values of (rows, columns) to about one; computed in bfloat16."""
+    """Set all singular values of (rows, columns) to about one; bfloat16 where it saves time."""
     first, second, third = COEFFICIENTS
     tall = matrix.shape[0] > matrix.shape[1]
-    x: Tensor = (matrix.T if tall else matrix).bfloat16()  # (short, long)
+    x: Tensor = (matrix.T if tall else matrix).to(compute_dtype(matrix.device))  # (short, long)
     x = x / (x.norm() + 1e-7)
     for _ in range(ITERATIONS):
         square = x @ x.T  # (short, short)

@@ -13,6 +13,8 @@ from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from toolkit.training_runs.half import mixed_precision
+
 from .captions import caption
 from .latents import Scene, load_latents
 from .models import build_text_encoder, build_unet, training_scheduler
@@ -61,7 +63,6 @@ def noise_loss(
     encoder_hidden_states: torch.Tensor,
     timesteps: torch.Tensor,
     weights: torch.Tensor,
-    mixed: bool = False,
 ) -> torch.Tensor:
     """Weighted squared error of the predicted noise.
 
@@ -72,7 +73,6 @@ def noise_loss(
         encoder_hidden_states: (B, S, D).
         timesteps: (B,) in [0, T).
         weights: (T,) weight of each timestep.
-        mixed: Compute the U-Net in bfloat16 where that does no harm.
 
     Returns:
         Scalar.
@@ -80,7 +80,7 @@ def noise_loss(
     noise = torch.randn_like(latents)  # (B, C, h, w)
     noisy_latents = scheduler.add_noise(latents, noise, timesteps)
     noisy_latents = noisy_latents.contiguous(memory_format=torch.channels_last)
-    with torch.autocast(latents.device.type, torch.bfloat16, enabled=mixed):
+    with mixed_precision(latents.device):
         noise_pred = unet(noisy_latents, timesteps, encoder_hidden_states).sample  # (B, C, h, w)
     error: torch.Tensor = (noise_pred.float() - noise).square().mean((1, 2, 3))  # (B,)
     return (error * weights[timesteps]).mean()
@@ -150,7 +150,7 @@ class Probe:
             hidden = text_encoder(self._ids[part].to(unet.device)).last_hidden_state  # (B, S, D)
             latents = self._latents[part].to(unet.device)  # (B, C, h, w)
             chosen = timesteps[part].to(unet.device)  # (B,)
-            loss = noise_loss(unet, scheduler, latents, hidden, chosen, weights, mixed=True)
+            loss = noise_loss(unet, scheduler, latents, hidden, chosen, weights)
             total += float(loss) * len(latents)
         return total / len(self._latents)
 
@@ -186,7 +186,6 @@ def train_unet(recipe: Recipe, run: Path) -> None:
             encoder_hidden_states,
             timesteps,
             weights,
-            mixed=True,
         )
 
     def preview(step: int) -> dict[str, float]:

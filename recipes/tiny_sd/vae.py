@@ -11,6 +11,8 @@ import torch
 from diffusers import AutoencoderKL
 from PIL import Image
 
+from toolkit.training_runs.half import mixed_precision
+
 from .autoencoder_pictures import AutoencoderPictures
 from .composite import Placement, compose, to_tensor
 from .corpus import Corpus
@@ -48,7 +50,7 @@ def vae_loss(
     Returns:
         Scalar.
     """
-    with torch.autocast(pixel_values.device.type, torch.bfloat16):
+    with mixed_precision(pixel_values.device):
         posterior = vae.encode(pixel_values).latent_dist
         reconstruction = vae.decode(posterior.sample()).sample  # (B, 3, H, W)
     difference: torch.Tensor = reconstruction.float() - pixel_values

@@ -24,6 +24,7 @@ from toolkit.lora_files import adapters
 
 from . import memory
 from .checkpoints import Checkpoints
+from .half import computes_bfloat16
 from .journal import Journal
 from .own_folder import PLAN_FILE, RECIPE_FILE, SHEET_FILE
 from .plan import RunPlan, schedule_note
@@ -198,6 +199,9 @@ def announce(
     """Say how much is trained and how much memory that will need."""
     trained = sum(p.numel() for p in adapter.parameters() if p.requires_grad)
     say(f"{trained:,} trained parameters.")
+    device = pipeline.unet.device.type
+    if plan.train.mixed_precision == "bf16" and not computes_bfloat16(device):
+        say("This processor only imitates bf16: a step may take ten times as long as with no.")
     try:
         needs = memory.estimate(pipeline, adapter, plan.train, plan.resolution)
     except Exception as error:  # an adapter may do what fake tensors cannot
@@ -205,7 +209,7 @@ def announce(
         return
     say(needs.sentence())
     if needs.more > needs.available:
-        on_card = pipeline.unet.device.type == "cuda"
+        on_card = device == "cuda"
         advice = memory.next_thing_to_try(plan.train, plan.resolution, on_card=on_card)
         say(f"That may be too much. If it is, try {advice}.")
 

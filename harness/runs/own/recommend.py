@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from harness.protocol.figures import hit_interval
 from harness.protocol.row import Row
 from harness.protocol.statistics.intervals import DRAWS, Interval
 from harness.protocol.statistics.student import quantile
@@ -30,6 +31,8 @@ class Standing:
     chance: float | None  # of being first with other seeds and pictures, 0 to 1
     is_first: bool
     behind: Interval | None  # how much lower its gain is than the first one's
+    hit_rate: float | None  # share of pictures that show what was taught
+    hit_interval: Interval | None  # over those pictures
     drift: float
     time_ratio: float | None
 
@@ -92,6 +95,11 @@ class Recommendation:
                 f"With other seeds and other pictures of the same kind it would come first in "
                 f"{first.chance:.0%} of the cases."
             )
+        if first.hit_rate is not None:
+            told.append(
+                f"{first.hit_rate:.0%} of its pictures show what was taught"
+                f"{span(first.hit_interval)}."
+            )
         told.append(self._others())
         for flag in first.row.flags:
             told.append(f"Mind: {flag.kind}. {flag.text}")
@@ -149,12 +157,23 @@ def recommend(rows: Sequence[Row]) -> Recommendation | None:
             chance=None if chances is None else float(chances[n]),
             is_first=n == first,
             behind=None if n == first else two_way_interval(gains[first] - gains[n]),
+            hit_rate=hit_rate_of(measured[n], shared),
+            hit_interval=hit_interval(
+                [s.own.pictures for s in measured[n].scores if s.seed in shared]
+            ),
             drift=statistics.fmean(s.own.drift for s in measured[n].scores if s.seed in shared),
             time_ratio=time_ratio_of(measured[n]),
         )
         for n in order
     )
     return Recommendation(standings, losses.shape[1], losses.shape[2])
+
+
+def hit_rate_of(row: Row, seeds: set[int]) -> float | None:
+    """Return the mean hit rate over some seeds; None where it was not measured."""
+    rates = [score.own.pictures.hit_rate for score in row.scores if score.seed in seeds]
+    known = [rate for rate in rates if rate is not None]
+    return statistics.fmean(known) if known else None
 
 
 def time_ratio_of(row: Row) -> float | None:

@@ -101,6 +101,7 @@ def score_child(attempt: Attempt, answer: Answer, training: Path, out: Path) -> 
         train_dir=track.train_dir,
         heldout_dir=track.heldout_dir,
         contrast_dir=track.contrast_dir,
+        rivals_dir=track.rivals_dir,
         entries=entries(attempt, answer, training, label or attempt.contribution.name),
         device=attempt.device,
         threads=THREADS,

@@ -172,6 +172,19 @@ def test_a_folder_that_is_not_ours_is_never_replaced(small):
     build(collect(), small / "site")  # but ours is
 
 
+@pytest.mark.parametrize("hits", [(), (True, True, True, False)])
+def test_a_hit_rate_stands_on_the_pages_once_it_is_measured(small, hits):
+    row = make_row("robot", "One", 0.36).model_dump()
+    for score in row["scores"]:
+        score["own"]["pictures"]["hits"] = hits
+    record(Row.model_validate(row))
+    build(collect(), small / "site")
+    page = (small / "site" / "robot" / "index.html").read_text(encoding="utf-8")
+    assert ("hit rate %" in page) == bool(hits)
+    # Five seeds of four pictures: Wilson's interval of 15 of 20.
+    assert ('data-order="0.75">75 <span class="soft">(53 to 89)</span>' in page) == bool(hits)
+
+
 def test_the_downloads_hold_every_line(built):
     text = (built / "data/track0.csv").read_text(encoding="utf-8")
     lines = list(csv.DictReader(text.splitlines()))

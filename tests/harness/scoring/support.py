@@ -27,6 +27,7 @@ def score_job(base, out, entries=(), **changes):
         "train_dir": pictures / "train",
         "heldout_dir": pictures / "heldout",
         "contrast_dir": pictures / "contrast",
+        "rivals_dir": pictures / "rivals",
         "entries": entries,
         "out": out,
     }

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from harness.protocol.statistics.intervals import t_interval, two_way_bootstrap
+from harness.protocol.statistics.intervals import share_interval, t_interval, two_way_bootstrap
 
 
 def test_the_interval_of_known_numbers():
@@ -41,3 +41,25 @@ def test_the_bootstrap_needs_two_of_each_and_repeats_itself():
     assert two_way_bootstrap(data) == two_way_bootstrap(data)
     assert two_way_bootstrap(data[:1]) is None
     assert two_way_bootstrap(data[:, :1]) is None
+
+
+def test_the_interval_of_a_known_share():
+    # E. B. Wilson's formula worked out by hand for 8 of 10.
+    assert share_interval(8, 10) == pytest.approx((0.49016, 0.94332), abs=1e-5)
+    assert share_interval(0, 0) is None
+
+
+@pytest.mark.parametrize("count", [1, 5, 60])
+def test_a_share_of_nothing_or_of_all_is_not_certain(count):
+    low, high = share_interval(0, count)
+    assert low == pytest.approx(0.0, abs=1e-12)
+    assert high == pytest.approx(1 - share_interval(count, count)[0])
+    assert 0 < high < 1
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.8])
+def test_it_covers_a_share_in_about_95_percent_of_experiments(share):
+    hits = np.random.default_rng(0).binomial(60, share, 4000)
+    intervals = [share_interval(int(number), 60) for number in hits]
+    covered = np.mean([low <= share <= high for low, high in intervals])
+    assert covered == pytest.approx(0.95, abs=0.03)  # shares of 60 come in steps

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from harness.protocol.statistics.intervals import share_interval
 from harness.runs.own.recommend import chances_of, recommend, two_way_interval
 from tests.harness.support import example_row, figures
 
@@ -141,3 +142,41 @@ def test_where_pictures_differ_much_two_seeds_are_enough():
     low, high = two_way_interval(values)
     spread = values.mean(axis=0).std(ddof=1) / 6**0.5
     assert (high - low) / 2 < 6 * spread
+
+
+def with_hits(given, *by_seed):
+    """The row with these hits, one tuple for each seed."""
+    scores = [
+        score.model_copy(
+            update={
+                "own": score.own.model_copy(
+                    update={"pictures": score.own.pictures.model_copy(update={"hits": hits})}
+                )
+            }
+        )
+        for score, hits in zip(given.scores, by_seed, strict=True)
+    ]
+    return given.model_copy(update={"scores": tuple(scores)})
+
+
+def test_how_many_pictures_show_what_was_taught_is_said_with_its_interval():
+    best = row("Best", losses(0.4, seeds=2, noise=0.01))
+    first = recommend([with_hits(best, (True, True, False), (True, True, True))]).first
+    assert first.hit_rate == pytest.approx(5 / 6)
+    assert first.hit_interval == pytest.approx(share_interval(5, 6))
+    sentences = recommend([with_hits(best, (True, True, False), (True, True, True))]).sentences
+    assert any("83% of its pictures show what was taught (95 %" in one for one in sentences)
+
+
+def test_only_seeds_that_all_have_count_for_hits_too():
+    two = with_hits(row("Two", losses(0.4, seeds=2, noise=0.01)), (True,), (False,))
+    one = with_hits(row("One", losses(0.5, seeds=1, noise=0.01)), (True,))
+    standings = {standing.name: standing for standing in recommend([two, one]).standings}
+    assert standings["Two"].hit_rate == 1
+
+
+def test_rows_from_before_hits_were_measured_say_nothing_of_them():
+    found = recommend([row("Old", losses(0.4, noise=0.01))])
+    assert found.first.hit_rate is None
+    assert found.first.hit_interval is None
+    assert not any("show what was taught" in one for one in found.sentences)
