@@ -15,7 +15,7 @@ CURVE_POINTS = 60
 
 T = TypeVar("T")
 
-State = Literal["measured", "unmergeable", "failed", "pending", "stale"]
+State = Literal["measured", "unmergeable", "withheld", "failed", "pending", "stale"]
 STATES: tuple[State, ...] = get_args(State)  # as the table sorts them
 
 
@@ -185,7 +185,9 @@ def _state(row: Row, reasons: Sequence[str]) -> State:
         return "stale"
     if row.status == "ok":
         return "measured"
-    return "unmergeable" if row.status == "unmergeable" else "failed"
+    if row.status in ("unmergeable", "withheld"):
+        return row.status
+    return "failed"
 
 
 def _mean(own: Sequence[T], of: Callable[[T], float | None]) -> float | None:

@@ -38,6 +38,9 @@ class ProbeOutcome(Record):
     difference: str = Field(
         default="", description="of a property: what was measured, beside the reference's"
     )
+    measured: dict[str, float | str | None] = Field(
+        default={}, description="of a property: measure -> what was measured of the contribution"
+    )
     findings: tuple[GateFinding, ...] = ()
 
 

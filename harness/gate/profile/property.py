@@ -125,6 +125,15 @@ def judge_property(
     prop: Property, seen: Profiled, finder: Finder, file: ContributionFile
 ) -> ProbeOutcome:
     """Give one of the three answers: as the reference, as declared, or a finding."""
+    measured = seen.ours.get(prop.id, {})
+    judged = judge_measured(prop, seen, finder, file)
+    return judged.model_copy(update={"measured": dict(measured)})
+
+
+def judge_measured(
+    prop: Property, seen: Profiled, finder: Finder, file: ContributionFile
+) -> ProbeOutcome:
+    """Do the same, without the numbers."""
     if all(value is None for value in seen.ours.get(prop.id, {}).values()):
         return outcome_of(prop, "not applicable", "it could not be measured here")
     difference = prop.difference(seen.ours, seen.reference)
