@@ -45,10 +45,9 @@ class ProbeOutcome(Record):
 
 
 class ExperimentOutcome(Record):
-    """One experiment with the probes that read it: a line of the worker's file."""
+    """One experiment as the hub judges it."""
 
     experiment: str
-    finished: bool = Field(description="false in the line that says that it begins")
     outcomes: tuple[ProbeOutcome, ...] = ()
     cpu_seconds: float = 0.0
 

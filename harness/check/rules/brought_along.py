@@ -9,6 +9,7 @@ from __future__ import annotations
 import lzma
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from harness.check import limits
 from harness.check.folder import TOML, Entry, Folder, is_junk
@@ -74,7 +75,8 @@ def of_one_file(folder: Folder, entry: Entry) -> Iterator[Problem]:
 
 def varied(word: str) -> bool:
     """Tell a word that may hold data from a rule of dashes and from a long call."""
-    mixed = sum(a.isalnum() and b.isalnum() and kind(a) != kind(b) for a, b in zip(word, word[1:]))
+    pairs = [(a, b) for a, b in pairwise(word) if a.isalnum() and b.isalnum()]
+    mixed = sum(kind(a) != kind(b) for a, b in pairs)
     return len(set(word)) > 12 and mixed > len(word) / 6
 
 
