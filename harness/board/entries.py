@@ -55,6 +55,7 @@ class Entry:
     overfit_gap: float | None = None
     seconds: float | None = None
     time_ratio: float | None = None
+    cost_by: str = ""  # what time_ratio compares: "processor time", or "clock" in older rows
     memory_bytes: int | None = None
     adapter_bytes: int | None = None
     parameters: int | None = None
@@ -152,6 +153,7 @@ def from_row(row: Row, reasons: Sequence[str] = ()) -> Entry:
         overfit_gap=_mean(own, lambda figures: figures.overfit_gap),
         seconds=costs.train_seconds if costs else None,
         time_ratio=costs.time_ratio if costs else None,
+        cost_by=("clock" if costs.cpu_seconds is None else "processor time") if costs else "",
         memory_bytes=costs.peak_memory_bytes if costs else None,
         adapter_bytes=row.adapter_bytes,
         parameters=row.trainable_parameters,

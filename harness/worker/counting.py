@@ -25,11 +25,15 @@ PROMPT_SEED = 29
 
 
 class Counter:
-    """What has been counted since the first hook."""
+    """What has been counted since before the contribution was imported.
+
+    ``attached`` is the relative change of the base's prediction by the untrained adapter.
+    """
 
     def __init__(self) -> None:
         self.steps = self.calls = self.trained = self.other = self.outside = 0
         self.rates: tuple[float, float] | None = None
+        self.attached = 0.0
         self.training = False  # whether the train hook runs
         self._stepped: set[int] = set()
 
@@ -61,12 +65,17 @@ class Counter:
         else:
             self.other += pictures
 
-    def watched(self, attached: float) -> Watched:
-        """Return the counts.
+    @contextmanager
+    def in_training(self) -> Iterator[None]:
+        """Count what happens inside as the train hook's."""
+        self.training = True
+        try:
+            yield
+        finally:
+            self.training = False
 
-        Args:
-            attached: Relative change of the base's prediction by the untrained adapter.
-        """
+    def watched(self) -> Watched:
+        """Return the counts."""
         return Watched(
             steps=self.steps,
             calls=self.calls,
@@ -74,7 +83,7 @@ class Counter:
             other_pictures=self.other,
             outside=self.outside,
             rates=self.rates,
-            attached=attached,
+            attached=self.attached,
         )
 
 

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from harness.errors import HookResultError
+from harness.worker.counting import Counter
 from harness.worker.fresh_copy import fresh_copy, seed_everything
 from harness.worker.hooks import Hooks
 from harness.worker.jobs import (
@@ -19,7 +20,6 @@ from harness.worker.jobs import (
     Job,
     SeedOutcome,
     TrainJob,
-    Watched,
     seed_folder,
 )
 from toolkit.core import atomic
@@ -44,11 +44,14 @@ class Trained:
     pipeline: StableDiffusionPipeline
     adapter: nn.Module
     losses: tuple[float, ...]
-    watched: Watched | None = None
 
 
 def keep(
-    job: TrainJob, hooks: Hooks, base: StableDiffusionPipeline, trained: Trained
+    job: TrainJob,
+    hooks: Hooks,
+    base: StableDiffusionPipeline,
+    trained: Trained,
+    counter: Counter | None = None,
 ) -> SeedOutcome:
     """Write the adapter and the effective change of the base; check that both tell the truth.
 
@@ -86,7 +89,7 @@ def keep(
         changed_modules=changed,
         merge_error=error,
         unmergeable=why,
-        watched=trained.watched,
+        watched=counter.watched() if counter else None,
     )
 
 

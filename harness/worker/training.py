@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,19 +38,41 @@ def run_train_job(job: TrainJob, events: EventWriter) -> Answer:
     In a scored run nothing of the contribution's is imported before the hub has read its books.
     """
     base = load_pipeline(Path(job.base_model), job.device)
-    clean = prediction(base) if job.scored else None
-    if job.scored:
+    if not job.scored:
+        return train_seeds(job, base, events, None)
+    (_,) = job.seeds  # what is counted and metered is one seed's
+    watcher = Watcher(Counter(), prediction(base))
+    with counting(watcher.counter, base.unet):
         events.phase(READY, LOADED)
         wait_for_the_hub(job.out)
+        return train_seeds(job, base, events, watcher)
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """What looks on in a scored run.
+
+    Args:
+        counter: Counts steps and pictures.
+        clean: The base's prediction of a fixed input, (1, 4, h, w).
+    """
+
+    counter: Counter
+    clean: Tensor
+
+
+def train_seeds(
+    job: TrainJob, base: StableDiffusionPipeline, events: EventWriter, watcher: Watcher | None
+) -> Answer:
+    """Import the contribution and train it, seed after seed."""
     hooks = load_hooks(job.contribution, job.reference)
     outcomes = []
     span = (1 - LOADED) / len(job.seeds)
     for index, seed in enumerate(job.seeds):
         start = LOADED + index * span
-        place, counter = (start, span), Counter()
-        trained = train_one(job, hooks, fresh_copy(base), seed, events, place, counter, clean)
+        trained = train_one(job, hooks, fresh_copy(base), seed, events, (start, span), watcher)
         events.phase(f"seed {seed}: reading the weights", start + TRAINED * span)
-        outcomes.append(keep(job, hooks, base, trained))
+        outcomes.append(keep(job, hooks, base, trained, watcher.counter if watcher else None))
         if job.prompts and (index == 0 or outcomes[-1].unmergeable):
             events.phase(f"seed {seed}: drawing", start + MEASURED * span)
             config, folder = job.generate_config(), seed_folder(job.out, seed)
@@ -64,8 +87,7 @@ def train_one(
     seed: int,
     events: EventWriter,
     place: tuple[float, float],
-    counter: Counter,
-    clean: Tensor | None,
+    watcher: Watcher | None,
 ) -> Trained:
     """Call the three training hooks for one seed.
 
@@ -76,26 +98,25 @@ def train_one(
         seed: Of everything random.
         events: To the parent.
         place: Where this seed begins in the whole job, and its share of it.
-        counter: Counts what a scored job does.
-        clean: The base's prediction of a fixed input, (1, 4, h, w), in a scored job.
+        watcher: Looks on in a scored job.
     """
     start, span = place
     events.phase(f"seed {seed}: preparing", start)
     seed_everything(seed)
-    with counting(counter, pipeline.unet) if job.scored else nullcontext():
-        dataset_config = job.dataset_config(seed)
-        dataset = hooks.call(
-            "make_dataset", data_dir=job.data_dir, resolution=job.resolution, config=dataset_config
-        )
-        with hooks.blaming("make_dataset"):
-            where = hooks.place("make_dataset")
-            check_dataset(dataset, job.resolution, dataset_config.buckets, where)
-        adapter = hooks.call("make_lora", pipeline=pipeline, config=job.lora_config())
-        check_adapter(adapter, hooks.place("make_lora"))
-        attached = 0.0 if clean is None else distance(clean, prediction(pipeline))
-        reporter = StepReporter(events, f"seed {seed}", job.steps, start, start + TRAINED * span)
-        events.phase(f"seed {seed}: training", start)
-        counter.training = True
+    dataset_config = job.dataset_config(seed)
+    dataset = hooks.call(
+        "make_dataset", data_dir=job.data_dir, resolution=job.resolution, config=dataset_config
+    )
+    with hooks.blaming("make_dataset"):
+        where = hooks.place("make_dataset")
+        check_dataset(dataset, job.resolution, dataset_config.buckets, where)
+    adapter = hooks.call("make_lora", pipeline=pipeline, config=job.lora_config())
+    check_adapter(adapter, hooks.place("make_lora"))
+    if watcher is not None:
+        watcher.counter.attached = distance(watcher.clean, prediction(pipeline))
+    reporter = StepReporter(events, f"seed {seed}", job.steps, start, start + TRAINED * span)
+    events.phase(f"seed {seed}: training", start)
+    with watcher.counter.in_training() if watcher else nullcontext():
         result = hooks.call(
             "train",
             pipeline=pipeline,
@@ -104,10 +125,8 @@ def train_one(
             config=job.train_config(seed),
             reporter=reporter,
         )
-        counter.training = False
     losses = check_train_result(result, job.steps, hooks.place("train"))
-    watched = counter.watched(attached) if job.scored else None
-    return Trained(seed, pipeline, adapter, losses, watched)
+    return Trained(seed, pipeline, adapter, losses)
 
 
 def draw(
