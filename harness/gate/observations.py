@@ -34,7 +34,7 @@ class Noticed(Record):
 class Observation(Record):
     """What was seen for one probe, or measured for one property."""
 
-    model_config = ConfigDict(ser_json_inf_nan="constants")
+    model_config = ConfigDict(ser_json_inf_nan="constants", allow_inf_nan=True)
 
     probe: str
     place: str = Field(default="", description="the likeliest line, where something was noticed")
@@ -55,7 +55,7 @@ class Raised(Record):
 class ExperimentSeen(Record):
     """One line of the worker's file: that a turn begins, or what was seen in it."""
 
-    model_config = ConfigDict(ser_json_inf_nan="constants")
+    model_config = ConfigDict(ser_json_inf_nan="constants", allow_inf_nan=True)
 
     token: str = Field(description="of the turn")
     experiment: str

@@ -109,9 +109,9 @@ def cost_sentence(row: Row) -> str:
     other = f", the reference's {beside / 1e6:.0f} MB" if beside is not None else ""
     return (
         f"Here one training cost {costs.cpu_seconds:.1f} s of processor time (mean over seeds), "
-        f"the reference's {costs.reference_cpu_seconds:.1f} s: {costs.time_ratio:.2f} times{spread}; "
-        f"memory at most {memory}{other}. It is the kernel's count of all processes, from the "
-        "import of the contribution to the change of weights."
+        f"the reference's {costs.reference_cpu_seconds:.1f} s: {costs.time_ratio:.2f} times"
+        f"{spread}; memory at most {memory}{other}. It is the kernel's count of all processes, "
+        "from the import of the contribution to the change of weights."
     )
 
 

@@ -8,6 +8,7 @@ code computes is in the kernel's books all the same (``harness/sandbox/meter.py`
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
 
 PROMPT_SEED = 29
+FAR = 1e9
 
 
 class Counter:
@@ -135,6 +137,6 @@ def prediction(pipeline: StableDiffusionPipeline) -> Tensor:
 
 
 def distance(one: Tensor, other: Tensor) -> float:
-    """Return ||one - other|| / ||one||; not finite values are infinitely far."""
+    """Return ||one - other|| / ||one||, at most FAR; what is not finite is that far."""
     apart = float((one - other).norm() / one.norm().clamp_min(1e-12))
-    return apart if apart == apart else float("inf")
+    return min(apart, FAR) if math.isfinite(apart) else FAR

@@ -87,7 +87,7 @@ def train_one(
     seed: int,
     events: EventWriter,
     place: tuple[float, float],
-    watcher: Watcher | None,
+    watcher: Watcher | None = None,
 ) -> Trained:
     """Call the three training hooks for one seed.
 

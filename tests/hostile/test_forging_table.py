@@ -1,4 +1,4 @@
-"""A few of the contributions that cheat, each by its kind. All of them: nox -s hostile -- --forging."""
+"""A few contributions that cheat, one of each kind. All: nox -s hostile -- --forging."""
 
 import json
 import sys

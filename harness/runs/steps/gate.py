@@ -189,7 +189,7 @@ class GateRun:
         return True
 
     def refuse(self, child: Worker) -> None:
-        """End a worker in whose file stood what nobody asked for; nothing it said counts."""
+        """End a worker in whose file stood what was not asked for; nothing it said counts."""
         child.kill()
         self.child, self.waiting = None, []
         what = f"its process wrote about the gate what it was not asked for: {self.forged!r}."

@@ -16,6 +16,7 @@ from harness.runs.steps.train import Side
 from harness.sandbox.child import Child, run_children
 from harness.sandbox.resource_use import Spent
 from harness.scoring.jobs import Entry, EntryScore, ScoreAnswer
+from harness.worker.counting import FAR
 from harness.worker.jobs import DELTA_FILE, Answer, SeedOutcome, Watched, seed_folder
 from tests.harness.scoring.support import score_job
 from tests.harness.support import FIXTURES, figures
@@ -170,7 +171,7 @@ OVER, OTHERWISE = "over budget", "otherwise than in the gate"
         ({"rates": (1e-3, 2e-3)}, OTHERWISE),
         ({"rates": (1e-4, 1e-4)}, OTHERWISE),
         ({"attached": 0.02}, OTHERWISE),
-        ({"attached": float("inf")}, OTHERWISE),
+        ({"attached": FAR}, OTHERWISE),
     ],
 )
 def test_what_a_training_was_seen_to_do_is_compared_with_budget_and_gate(tmp_path, counts, kind):
