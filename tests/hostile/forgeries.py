@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 LESSON = '''\
-import gc, json, os, signal, stat, sys, threading, time
+import copy, gc, json, os, signal, stat, sys, threading, time
 from pathlib import Path
 
 import torch
@@ -193,14 +193,14 @@ BUDGET = {
         "    unet.conv_in.requires_grad_(True)\n"
         "    learn(unet, torch.randn(4, 4, 8, 8), list(unet.conv_in.parameters()), 8, 4)\n"
         "    return make_dataset(data_dir=data_dir, resolution=resolution, config=config)\n",
-        "over budget",
+        "another delta",
         hooks=("make_dataset",),
     ),
     "TrainsAtImport": Forgery(
         "trains while it is imported",
-        "unet = unets()[0]\n"
-        "unet.conv_in.requires_grad_(True)\n"
-        "learn(unet, torch.randn(4, 4, 8, 8), list(unet.conv_in.parameters()), 8, 4)\n"
+        "for unet in unets()[:1]:\n"
+        "    own = list(unet.conv_in.requires_grad_(True).parameters())\n"
+        "    learn(unet, torch.randn(4, 4, 8, 8), own, 8, 4)\n"
         + TRAIN
         + "    return plain(pipeline, dataset, adapter, config, reporter)\n",
         "over budget",
@@ -208,11 +208,14 @@ BUDGET = {
     "TrainsInAThread": Forgery(
         "trains a second time in a thread",
         TRAIN + "    latents, own = examples(pipeline, dataset), parameters_of(adapter)\n"
-        "    task = lambda: learn(pipeline.unet, latents, own, 2 * config.steps, 4)\n"
+        "    twin = copy.deepcopy(pipeline.unet)\n"
+        "    twins = [p for p in twin.parameters() if p.requires_grad]\n"
+        "    task = lambda: learn(twin, latents, twins, 2 * config.steps, 4)\n"
         "    thread = threading.Thread(target=task)\n"
         "    thread.start()\n"
         "    result = plain(pipeline, dataset, adapter, config, reporter)\n"
         "    thread.join()\n"
+        "    for p, better in zip(own, twins): p.data.copy_(better.data)\n"
         "    return result\n",
         "over budget",
     ),
@@ -232,7 +235,7 @@ BUDGET = {
         "def make_dataset(data_dir, resolution, config):\n"
         "    from src.dataset import make_dataset\n"
         "    return Items(make_dataset(data_dir=data_dir, resolution=resolution, config=config))\n",
-        "over budget",
+        "another delta",
         hooks=("make_dataset",),
     ),
     "TrainsAfterTraining": Forgery(
@@ -244,7 +247,7 @@ BUDGET = {
         "        return kept(*args, **options)\n"
         "    adapter.state_dict = state_dict\n"
         "    return plain(pipeline, dataset, adapter, config, reporter)\n",
-        "over budget",
+        "another delta",
     ),
     "TrainsInAChildProcess": Forgery(
         "trains in a child process and takes its weights",
