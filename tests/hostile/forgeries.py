@@ -404,10 +404,13 @@ ANSWERS = {
         "leaves a pipe where its picture should be",
         "@hookimpl\n"
         "def generate(pipeline, adapter, prompts, config):\n"
-        "    from PIL import Image\n"
-        "    Image.Image.save = lambda self, path, *_: (os.path.exists(path) and os.unlink(path),\n"
-        "                                               os.mkfifo(path))\n"
-        "    return [Image.new('RGB', (config.width, config.height)) for _ in prompts]\n",
+        "    from src.generate import generate\n"
+        "    def change(told, out):\n"
+        "        file = out / 'seed-0' / 'own-0.png'\n"
+        "        file.unlink()\n"
+        "        os.mkfifo(file)\n"
+        "    forge_answer(change)\n"
+        "    return generate(pipeline=pipeline, adapter=adapter, prompts=prompts, config=config)\n",
         CRASH,
         hooks=("generate",),
     ),
@@ -462,7 +465,9 @@ BROUGHT = {
     ),
     "HiddenSmall": Forgery(
         "holds an adapter of 900 numbers of two bits each as words of a poem",
-        '"""@WORDS@"""\n' + TRAIN + "    ...\n",
+        '"""@WORDS@"""\n'
+        + TRAIN
+        + "    return plain(pipeline, dataset, adapter, config, reporter)\n",
         "none",
         open="225 bytes are no more than a paragraph of prose. What so few numbers can teach is "
         "little, and gains that are equal from seed to seed are a flag.",
