@@ -158,7 +158,7 @@ BUDGET = {
         "otherwise than in the gate",
     ),
     "AnOptimizerOfItsOwnWhenScored": Forgery(
-        "updates by hand when it is scored, three times for each step",
+        "updates by hand when it is scored, where no optimiser is counted",
         "class ByHand:\n"
         "    def __init__(self, parameters): self.parameters = parameters\n"
         "    def zero_grad(self):\n"
