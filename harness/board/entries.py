@@ -16,7 +16,7 @@ CURVE_POINTS = 60
 
 T = TypeVar("T")
 
-State = Literal["measured", "unmergeable", "failed", "pending", "stale"]
+State = Literal["measured", "unmergeable", "withheld", "failed", "pending", "stale"]
 STATES: tuple[State, ...] = get_args(State)  # as the table sorts them
 
 
@@ -58,6 +58,7 @@ class Entry:
     overfit_gap: float | None = None
     seconds: float | None = None
     time_ratio: float | None = None
+    cost_by: str = ""  # what time_ratio compares: "processor time", or "clock" in older rows
     memory_bytes: int | None = None
     adapter_bytes: int | None = None
     parameters: int | None = None
@@ -157,6 +158,7 @@ def from_row(row: Row, reasons: Sequence[str] = ()) -> Entry:
         overfit_gap=_mean(own, lambda figures: figures.overfit_gap),
         seconds=costs.train_seconds if costs else None,
         time_ratio=costs.time_ratio if costs else None,
+        cost_by=("clock" if costs.cpu_seconds is None else "processor time") if costs else "",
         memory_bytes=costs.peak_memory_bytes if costs else None,
         adapter_bytes=row.adapter_bytes,
         parameters=row.trainable_parameters,
@@ -190,7 +192,9 @@ def _state(row: Row, reasons: Sequence[str]) -> State:
         return "stale"
     if row.status == "ok":
         return "measured"
-    return "unmergeable" if row.status == "unmergeable" else "failed"
+    if row.status in ("unmergeable", "withheld"):
+        return row.status
+    return "failed"
 
 
 def _mean(own: Sequence[T], of: Callable[[T], float | None]) -> float | None:

@@ -26,7 +26,7 @@ from toolkit.core.settings import REFERENCE_NAME
 # What the plot can lay gain against: field, label.
 AXES = (
     ("drift", "drift (lower is better)"),
-    ("time_ratio", "training time, times the reference's"),
+    ("time_ratio", "cost of a training, times the reference's"),
     ("kilobytes", "size of the adapter, kB"),
     ("parameters", "trainable parameters"),
     ("memorisation", "memorisation (lower is better)"),
@@ -41,7 +41,7 @@ FIGURES = (
     ("prompt_adherence", "prompt adherence, %", 1, 100, 0),
     ("memorisation", "memorisation", -1, 1, 3),
     ("overfit_gap", "overfit gap, points", -1, 100, 2),
-    ("time_ratio", "time, times the reference's", -1, 1, 2),
+    ("time_ratio", "cost, times the reference's", -1, 1, 2),
     ("memory_bytes", "peak memory, MB", -1, 1e-6, 0),
     ("kilobytes", "size, kB", -1, 1, 0),
     ("parameters", "trainable parameters", -1, 1, 0),

@@ -12,6 +12,12 @@ MAX_FILES = 200
 MAX_LISTED = 2000
 MAX_DEPTH = 12
 
+# What src/ and contribution.toml may hold, packed: three times and seven times the hub's largest.
+MAX_PACKED_CODE = 16 * 1024
+MAX_PACKED_SETTINGS = 4 * 1024
+MAX_DIGITS = 2500
+MAX_WORD = 120
+
 MIN_SIDE_PX = 64
 
 

@@ -217,17 +217,10 @@ def show(finished: Run, console: Console) -> None:
 
 def figures(row: Row) -> Table:
     """Return the table of figures: base, reference, contribution; means over seeds."""
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-    headings = (
-        "",
-        "held-out loss",
-        "gain",
-        "hit rate",
-        "similarity",
-        "drift",
-        "s per training",
-        "parameters",
-    )
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    counted = row.costs is not None and row.costs.cpu_seconds is not None
+    cost = "processor s" if counted else "s per training"  # in older rows: by the clock
+    headings = ("", "held-out loss", "gain", "hits", "similarity", "drift", cost, "parameters")
     for heading in headings:
         table.add_column(heading, justify="left" if not heading else "right")
     if row.base is None or row.costs is None:
@@ -236,11 +229,13 @@ def figures(row: Row) -> Table:
     costs = row.costs
     if row.contribution != REFERENCE_NAME:
         theirs = cells([score.reference for score in row.scores])
-        seconds, size = f"{costs.reference_seconds:.1f}", f"{costs.reference_parameters:,}"
-        table.add_row("reference", *theirs, seconds, size)
+        theirs_s = costs.reference_cpu_seconds if counted else costs.reference_seconds
+        size = f"{costs.reference_parameters:,}"
+        table.add_row("reference", *theirs, f"{theirs_s or 0:.1f}", size)
     own = cells([score.own for score in row.scores])
     size = f"{row.trainable_parameters or 0:,}"
-    table.add_row(f"[bold]{row.contribution}[/]", *own, f"{costs.train_seconds:.1f}", size)
+    own_s = costs.cpu_seconds if counted else costs.train_seconds
+    table.add_row(f"[bold]{row.contribution}[/]", *own, f"{own_s or 0:.1f}", size)
     return table
 
 

@@ -1,29 +1,70 @@
-"""Let the probes read what an experiment saw, and put their findings in order."""
+"""Judge what the gate's worker saw, in the hub's own process, and put the findings in order."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from harness.contributions.record import ContributionFile
-from harness.gate.places import Finder
-from harness.gate.probe import DoesNotApply, Probe, Symptom
-from harness.gate.profile.property import FOLLOWS, Property
+from harness.contributions.record import Contribution, ContributionFile
+from harness.gate.catalogue import all_probes
+from harness.gate.observations import ExperimentSeen, Noticed, Observation
+from harness.gate.probe import Probe
+from harness.gate.profile.property import FOLLOWS, Property, judge_property
 from harness.gate.records import GateFinding, ProbeOutcome
+from toolkit.core.settings import HookName
+
+RAISED = "HUB-C00"
 
 
-def judge(probe: Probe, seen: Any, finder: Finder, file: ContributionFile) -> ProbeOutcome:
-    """Run one probe on what its experiment saw."""
-    try:
-        symptoms = tuple(probe.check(seen))
-    except DoesNotApply as reason:
-        return outcome(probe, "not applicable", str(reason))
-    if not symptoms:
+def judged(
+    seen: ExperimentSeen, contribution: Contribution, probes: Sequence[Probe | Property]
+) -> tuple[ProbeOutcome, ...]:
+    """Judge all probes that read one experiment by what its worker saw.
+
+    A probe that applies and of which nothing is said has not passed.
+    """
+    mine = [probe for probe in probes if probe.experiment == seen.experiment]
+    applying = [probe for probe in mine if owns(contribution, probe.owners)]
+    outcomes = [
+        outcome(probe, "not applicable", "it has none of the hooks that this probe is about")
+        for probe in mine
+        if probe not in applying
+    ]
+    if seen.raised is not None:
+        what, where, fix = seen.raised.what, seen.raised.where, seen.raised.fix
+        fault = crashed(seen.experiment, what, where, fix)
+        return (*outcomes, fault, *not_run(applying, seen.experiment))
+    told = {one.probe: one for one in seen.observations}
+    silent = [probe for probe in applying if probe.id not in told]
+    if silent:
+        what = f"it said nothing about {', '.join(probe.id for probe in silent[:5])}."
+        outcomes += [crashed(seen.experiment, what, contribution.path, None)]
+        outcomes += not_run(silent, seen.experiment)
+    outcomes += [
+        judge_property(one, told[one.id], contribution.file)
+        if isinstance(one, Property)
+        else judge(one, told[one.id], contribution.file)
+        for one in applying
+        if one.id in told
+    ]
+    return tuple(outcomes)
+
+
+def owns(contribution: Contribution, hooks: Sequence[HookName]) -> bool:
+    """Tell whether one of these hooks is the contribution's own; none named means yes."""
+    return not hooks or any(contribution.code_of(hook) for hook in hooks)
+
+
+def judge(probe: Probe, seen: Observation, file: ContributionFile) -> ProbeOutcome:
+    """Judge one probe by what its experiment saw."""
+    if seen.does_not_apply is not None:
+        return outcome(probe, "not applicable", seen.does_not_apply)
+    if not seen.noticed:
         return outcome(probe, "passed")
     exempt = file.gate.exempt.get(probe.id)
     if exempt is not None and probe.exemptible:
         return outcome(probe, "exempt", exempt)
-    findings = tuple(finding(probe, symptom, finder) for symptom in symptoms)
+    findings = tuple(finding(probe, noticed, seen.place) for noticed in seen.noticed)
     failed = any(found.severity == "error" for found in findings)
     return outcome(probe, "failed" if failed else "hint", findings=findings)
 
@@ -37,18 +78,38 @@ def outcome(
     )
 
 
-def finding(probe: Probe, symptom: Symptom, finder: Finder) -> GateFinding:
-    """Complete a symptom by what the probe knows and by the likeliest line."""
-    place = symptom.place or finder.in_source(probe.hook, probe.calls) or finder.of_hook(probe.hook)
+def finding(probe: Probe, noticed: Noticed, likeliest: str) -> GateFinding:
+    """Complete what was noticed by what the probe knows and by the likeliest line."""
     return GateFinding(
         probe=probe.id,
         title=probe.title,
-        severity=symptom.severity or probe.severity,
-        observed=symptom.observed,
-        meaning=symptom.meaning or probe.meaning,
-        where=place,
-        fix=symptom.fix or probe.fix,
+        severity=noticed.severity or probe.severity,
+        observed=noticed.observed,
+        meaning=noticed.meaning or probe.meaning,
+        where=noticed.place or likeliest,
+        fix=noticed.fix or probe.fix,
     )
+
+
+def crashed(experiment: str, what: str, where: str, fix: str | None) -> ProbeOutcome:
+    """Return the finding of HUB-C00 for an experiment that did not come to its end."""
+    (probe,) = (one for one in all_probes() if one.id == RAISED)
+    found = GateFinding(
+        probe=probe.id,
+        title=probe.title,
+        severity="error",
+        observed=f"In the experiment {experiment!r}: {what}",
+        meaning=probe.meaning,
+        where=where,
+        fix=fix or probe.fix,
+    )
+    return outcome(probe, "failed", findings=(found,))
+
+
+def not_run(probes: Sequence[Probe | Property], experiment: str) -> list[ProbeOutcome]:
+    """Say of each probe that its experiment did not come to its end."""
+    note = f"the experiment {experiment!r} did not end ({RAISED})"
+    return [outcome(probe, "not run", note) for probe in probes]
 
 
 def folded(

@@ -38,14 +38,16 @@ class ProbeOutcome(Record):
     difference: str = Field(
         default="", description="of a property: what was measured, beside the reference's"
     )
+    measured: dict[str, float | str | None] = Field(
+        default={}, description="of a property: measure -> what was measured of the contribution"
+    )
     findings: tuple[GateFinding, ...] = ()
 
 
 class ExperimentOutcome(Record):
-    """One experiment with the probes that read it: a line of the worker's file."""
+    """One experiment as the hub judges it."""
 
     experiment: str
-    finished: bool = Field(description="false in the line that says that it begins")
     outcomes: tuple[ProbeOutcome, ...] = ()
     cpu_seconds: float = 0.0
 

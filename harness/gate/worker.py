@@ -1,7 +1,7 @@
-"""The gate's child process: runs the experiments one by one and reports each as it finishes.
+"""The gate's child process: runs the experiments that it is given, and tells what it saw.
 
-Whatever happens in an experiment, those before it are told already; the parent starts another
-process for those after it.
+It judges nothing, for a contribution's code runs in it. Whatever happens in an experiment, those
+before it are told already; the parent starts another process for those after it.
 """
 
 from __future__ import annotations
@@ -11,30 +11,27 @@ import importlib
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.contributions.registry import is_reference
-from harness.gate.catalogue import all_probes, choose
+from harness.gate.catalogue import choose
 from harness.gate.job import GateJob
-from harness.gate.judge import judge, outcome
-from harness.gate.probe import Probe
-from harness.gate.profile.property import Property, judge_property
-from harness.gate.records import ExperimentOutcome, GateFinding, ProbeOutcome
-from harness.sandbox.events import EventWriter, clean_json
+from harness.gate.observations import ExperimentSeen, Noticed, Observation, Raised, Turn, turns
+from harness.gate.probe import DoesNotApply, Probe
+from harness.gate.profile.property import Profiled, Property
+from harness.sandbox.events import EventWriter
 from harness.worker.hooks import Hooks, innermost, load_hooks
 from harness.worker.jobs import Answer
 from harness.worker.main import load_torch, serve
-from toolkit.core.errors import HubError
+from toolkit.core.errors import HubError, describe
 
 if TYPE_CHECKING:
     from harness.gate.experiments.context import Context
 
 OUTCOMES_FILE = "outcomes.jsonl"
-OUTCOMES_LIMIT = 16 << 20  # bytes that are read of it
-RAISED = "HUB-C00"
 
 
 def main(job_file: Path) -> None:
@@ -54,12 +51,14 @@ def run_gate_job(job: GateJob, events: EventWriter) -> Answer:
     with watchdog(job.limit_s):
         context = prepare(job)
     with (job.out / OUTCOMES_FILE).open("a", encoding="utf-8", buffering=1) as file:
-        for number, name in enumerate(job.experiments):
+        for number, turn in enumerate(turns(job.out)):
+            name = turn.experiment
             events.phase(f"gate: {name}", 0.2 + 0.8 * number / len(job.experiments))
-            file.write(ExperimentOutcome(experiment=name, finished=False).model_dump_json() + "\n")
+            begun = ExperimentSeen(token=turn.token, experiment=name, finished=False)
+            file.write(begun.model_dump_json() + "\n")
             with watchdog(job.limit_s):
-                done = run_experiment(context, name, probes)
-            file.write(done.model_dump_json() + "\n")
+                seen = run_experiment(context, turn, probes)
+            file.write(seen.model_dump_json() + "\n")
     return Answer()
 
 
@@ -107,81 +106,71 @@ def prepare(job: GateJob) -> Context:
 
 
 def run_experiment(
-    context: Context, name: str, probes: tuple[Probe | Property, ...]
-) -> ExperimentOutcome:
-    """Run one experiment and the probes that read it; what it raises is a finding too."""
-    mine = [probe for probe in probes if probe.experiment == name]
-    applying = [probe for probe in mine if context.owns(*probe.owners)]
-    outcomes = [
-        outcome(probe, "not applicable", "it has none of the hooks that this probe is about")
-        for probe in mine
-        if probe not in applying
-    ]
+    context: Context, turn: Turn, probes: tuple[Probe | Property, ...]
+) -> ExperimentSeen:
+    """Run one experiment and note what the probes see in it, or what it raised."""
+    name = turn.experiment
+    mine = [one for one in probes if one.experiment == name and context.owns(*one.owners)]
+    observations: list[Observation] = []
+    raised = None
     began = time.process_time()
-    if applying:
+    if mine:
         module = importlib.import_module(f"harness.gate.experiments.{name}")
         try:
             seen = module.run(context)
         except Exception as error:
             traceback.print_exc()
-            outcomes += [raised(error, name, context.hooks), *not_run(applying, name)]
+            raised = what_was_raised(error, context.hooks)
         else:
-            file = context.hooks.owner.file
-            outcomes += [
-                judge_property(one, seen, context.finder, file)
+            observations = [
+                measured(one, seen, context)
                 if isinstance(one, Property)
-                else judge(one, seen, context.finder, file)
-                for one in applying
+                else look(one, seen, context)
+                for one in mine
             ]
-    return ExperimentOutcome(
+    return ExperimentSeen(
+        token=turn.token,
         experiment=name,
         finished=True,
-        outcomes=tuple(outcomes),
+        observations=tuple(observations),
+        raised=raised,
         cpu_seconds=time.process_time() - began,
     )
 
 
-def raised(error: Exception, experiment: str, hooks: Hooks) -> ProbeOutcome:
+def look(probe: Probe, seen: Any, context: Context) -> Observation:
+    """Let one probe read what its experiment saw."""
+    try:
+        noticed = tuple(Noticed(**symptom._asdict()) for symptom in probe.check(seen))
+    except DoesNotApply as reason:
+        return Observation(probe=probe.id, does_not_apply=str(reason))
+    return Observation(
+        probe=probe.id, place=place_of(probe, context) if noticed else "", noticed=noticed
+    )
+
+
+def measured(prop: Property, seen: Profiled, context: Context) -> Observation:
+    """Note what was measured of one property, and the likeliest line if it stands out."""
+    stands_out = prop.difference(seen.ours, seen.reference) or prop.id in (
+        context.hooks.owner.file.differs
+    )
+    return Observation(
+        probe=prop.id,
+        place=place_of(prop, context) if stands_out else "",
+        ours=seen.ours.get(prop.id, {}),
+        reference=seen.reference.get(prop.id, {}),
+    )
+
+
+def place_of(probe: Probe | Property, context: Context) -> str:
+    """Return the likeliest line."""
+    finder = context.finder
+    return finder.in_source(probe.hook, probe.calls) or finder.of_hook(probe.hook)
+
+
+def what_was_raised(error: Exception, hooks: Hooks) -> Raised:
     """Describe what a hook raised while an experiment ran."""
     if isinstance(error, HubError):
-        what, where, fix = error.what, error.where, error.fix
-    else:
-        what = f"{type(error).__name__}: {error}"
-        where, fix = innermost(error, *hooks.owner.folders), None
-    return crashed(experiment, what, where or hooks.owner.path, fix)
-
-
-def crashed(experiment: str, what: str, where: str, fix: str | None) -> ProbeOutcome:
-    """Return the finding of HUB-C00 for an experiment that did not come to its end."""
-    (probe,) = (one for one in all_probes() if one.id == RAISED)
-    found = GateFinding(
-        probe=probe.id,
-        title=probe.title,
-        severity="error",
-        observed=f"In the experiment {experiment!r}: {what}",
-        meaning=probe.meaning,
-        where=where,
-        fix=fix or probe.fix,
-    )
-    return outcome(probe, "failed", findings=(found,))
-
-
-def not_run(probes: Sequence[Probe | Property], experiment: str) -> list[ProbeOutcome]:
-    """Say of each probe that its experiment did not come to its end."""
-    note = f"the experiment {experiment!r} did not end ({RAISED})"
-    return [outcome(probe, "not run", note) for probe in probes]
-
-
-def read_outcomes(path: Path) -> list[ExperimentOutcome]:
-    """Read what a worker wrote; a line that was cut short, or forged badly, is passed over."""
-    found: list[ExperimentOutcome] = []
-    if not path.is_file():
-        return found
-    with path.open("rb") as file:
-        data = file.read(OUTCOMES_LIMIT)
-    for line in data.splitlines():
-        try:
-            found.append(ExperimentOutcome.model_validate_json(clean_json(line)))
-        except ValueError:
-            continue
-    return found
+        return Raised(what=error.what, where=error.where or hooks.owner.path, fix=error.fix)
+    where = innermost(error, *hooks.owner.folders) or hooks.owner.path
+    return Raised(what=describe(error), where=where)

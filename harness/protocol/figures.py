@@ -89,7 +89,16 @@ class SeedScores(Record):
         ge=0,
         description="relative error of base + delta against the trained model, by the worker",
     )
-    train_seconds: float = Field(ge=0, description="wall time of the train hook, parent's clock")
+    train_seconds: float = Field(
+        ge=0,
+        description="on the hub's clock, from the import of the contribution to the end of the "
+        "seed's process; in rows without cpu_seconds of the train hook alone",
+    )
+    cpu_seconds: float | None = Field(
+        default=None,
+        ge=0,
+        description="processor time of all its processes in that time; null in older rows",
+    )
 
     @property
     def gain(self) -> float:
@@ -108,13 +117,25 @@ class OwnPictures(Record):
     seed: int
     own: PictureFigures
     reference: PictureFigures
-    train_seconds: float = Field(ge=0, description="wall time of the train hook, parent's clock")
+    train_seconds: float = Field(ge=0, description="as in SeedScores")
 
 
 class Costs(Record):
     """What a row costs, by the parent's clock and the kernel's books; lower is better."""
 
     train_seconds: float = Field(ge=0, description="per training, mean over seeds, wall time")
+    cpu_seconds: float | None = Field(
+        default=None,
+        ge=0,
+        description="processor time per training, mean over seeds: of all its processes, from the "
+        "import of the contribution to the delta, by the kernel; null in older rows",
+    )
+    reference_cpu_seconds: float | None = Field(
+        default=None, ge=0, description="the same of the reference, in the same job"
+    )
+    cpu_ratio_interval: tuple[float, float] | None = Field(
+        default=None, description="95 % interval of their ratio, over seeds; null with one seed"
+    )
     reference_seconds: float = Field(
         ge=0, description="the same of the reference, trained in the same job on this machine"
     )
@@ -122,12 +143,20 @@ class Costs(Record):
     worker_seconds: float = Field(ge=0, description="wall time of the whole worker process")
     worker_cpu_seconds: float = Field(ge=0, description="processor time of it, from the kernel")
     peak_memory_bytes: int = Field(ge=0, description="largest resident memory that was seen")
+    reference_memory_bytes: int | None = Field(
+        default=None, ge=0, description="the same of the reference; null in older rows"
+    )
     reference_parameters: int = Field(ge=0, description="the reference's trainable parameters")
     reference_bytes: int = Field(ge=0, description="size of the reference's adapter file")
 
     @property
     def time_ratio(self) -> float | None:
-        """Training time as a multiple of the reference's; None when that took no time at all."""
+        """Cost as a multiple of the reference's; None when that took no time at all.
+
+        By processor time; in older rows, which have none, by the wall time of the train hook.
+        """
+        if self.cpu_seconds is not None and self.reference_cpu_seconds:
+            return self.cpu_seconds / self.reference_cpu_seconds
         return self.train_seconds / self.reference_seconds if self.reference_seconds else None
 
 
@@ -139,7 +168,34 @@ FlagKind = Literal[
     "the reference did not repeat itself",
     "not deterministic",
     "stopped early",
+    "over budget",
+    "otherwise than in the gate",
+    "cost not explained",
+    "processes of its own",
+    "brought along",
 ]
+
+# With one of these no verdict is given and no place on the board.
+WITHHOLDING: tuple[FlagKind, ...] = (
+    "over budget",
+    "otherwise than in the gate",
+    "cost not explained",
+    "processes of its own",
+    "brought along",
+    "near-duplicate of a held-out picture",
+)
+
+
+class Counted(Record):
+    """What was counted while the first seed trained, by code in the contribution's process."""
+
+    steps: int = Field(ge=0, description="optimiser steps; 0 without torch's optimisers")
+    trained_pictures: int = Field(ge=0, description="through the U-Net, with gradients")
+    other_pictures: int = Field(ge=0, description="through the U-Net, without gradients")
+    rates: tuple[float, float] | None = Field(description="lowest and highest learning rate")
+    attached: float = Field(
+        ge=0, description="relative change of the base's prediction by the untrained adapter"
+    )
 
 
 class Flag(Record):

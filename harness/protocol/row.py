@@ -7,14 +7,17 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from harness.protocol.figures import Costs, Figures, Flag, OwnPictures, SeedScores, Verdict
+from harness.protocol.figures import Costs, Counted, Figures, Flag, OwnPictures, SeedScores, Verdict
 from toolkit.core.record import Record as Record
 from toolkit.core.settings import HOOK_NAMES, HookName
 
 SCHEMA_VERSION: Literal[3] = 3
 
 
-Status = Literal["ok", "unmergeable", "failed", "timeout", "oom", "limit", "crashed", "canceled"]
+# withheld: measured, and something about it does not fit together: no verdict, no place.
+Status = Literal[
+    "ok", "unmergeable", "withheld", "failed", "timeout", "oom", "limit", "crashed", "canceled"
+]
 
 
 class ErrorReport(Record):
@@ -93,7 +96,13 @@ class Row(Record):
     )
     not_measured: dict[str, str] = Field(default={}, description="figure -> why it is null")
     flags: tuple[Flag, ...] = ()
-    losses: tuple[float, ...] = Field(default=(), description="training loss per step, first seed")
+    losses: tuple[float, ...] = Field(
+        default=(),
+        description="training loss per step, first seed; of many thousands, means of runs",
+    )
+    counted: Counted | None = Field(
+        default=None, description="steps and pictures of the first seed; null in older rows"
+    )
     trainable_parameters: int | None = None
     adapter_bytes: int | None = None
     changed_modules: int | None = Field(
@@ -122,6 +131,8 @@ class Row(Record):
     def _rows_are_complete(self) -> Row:
         if self.status == "ok" and not (self.scores and self.verdict and self.base and self.costs):
             raise ValueError("a row with status ok needs base, scores, verdict and costs")
+        if self.status == "withheld" and (self.verdict or not (self.scores and self.flags)):
+            raise ValueError("a withheld row needs scores and flags, and has no verdict")
         if self.status == "unmergeable" and not (self.own_pictures and self.costs):
             raise ValueError("an unmergeable row needs own_pictures and costs")
         if self.status != "ok" and self.error is None:

@@ -41,8 +41,19 @@ def read_row(path: Path) -> Row:
 
 
 def write_row(path: Path, row: Row) -> None:
-    """Write one row, atomically."""
-    atomic.write_text(path, row.model_dump_json(indent=1) + "\n")
+    """Write one row, atomically. What is written can be read again.
+
+    Raises:
+        ResultFileError: It is larger than a row may be.
+    """
+    data = row.model_dump_json(indent=1) + "\n"
+    if len(data.encode()) > SIZE_LIMIT:
+        raise ResultFileError(
+            f"The row of {row.contribution} would have {len(data.encode()):,} bytes; a row has at "
+            f"most {SIZE_LIMIT:,}.",
+            where=str(path),
+        )
+    atomic.write_text(path, data)
 
 
 def recorded_path(row: Row) -> Path:

@@ -12,7 +12,7 @@ from harness.protocol.figure_table import figure_lines
 from harness.protocol.pair import compare_pair
 from harness.protocol.row import Row
 from harness.protocol.track import Track
-from harness.runs.page import CURVE_HEIGHT, CURVE_WIDTH, data_url, image_url, polyline, ratio
+from harness.runs.page import CURVE_HEIGHT, CURVE_WIDTH, data_url, image_url, polyline, times
 from toolkit.core import atomic
 from toolkit.core.templates import render
 from toolkit.images.alike import mean_difference
@@ -68,7 +68,7 @@ def write_compare_page(
         ),
         prompts=prompts,
         amplified=AMPLIFIED,
-        ratio=ratio,
+        times=times,
         curves=[polyline(side.row.losses, top) for side in (one, other)],
         curve_width=CURVE_WIDTH,
         curve_height=CURVE_HEIGHT,

@@ -70,6 +70,8 @@ def write_page(
         ),
         ratio=ratio,
         times=times,
+        cost_sentence=cost_sentence(row),
+        counted_sentence=counted_sentence(row),
         curve=polyline(row.losses),
         curve_width=CURVE_WIDTH,
         curve_height=CURVE_HEIGHT,
@@ -83,8 +85,48 @@ def ratio(own: float | None, reference: float | None) -> str:
 
 
 def times(row: Row) -> str:
-    """Say how long a training took, as a multiple of the reference's in the same job."""
-    return ratio(row.costs.train_seconds, row.costs.reference_seconds) if row.costs else "unknown"
+    """Say what a training cost, as a multiple of the reference's in the same job."""
+    found = row.costs.time_ratio if row.costs else None
+    return f"{found:.2g} times" if found is not None else "unknown"
+
+
+def cost_sentence(row: Row) -> str:
+    """Say what one training cost: processor time, or in older rows the clock's alone."""
+    costs = row.costs
+    if costs is None:
+        return ""
+    memory = f"{costs.peak_memory_bytes / 1e6:.0f} MB"
+    if costs.cpu_seconds is None or costs.reference_cpu_seconds is None:
+        return (
+            f"Here one training took {costs.train_seconds:.1f} s on the clock (mean over seeds), "
+            f"the reference's {costs.reference_seconds:.1f} s; memory at most {memory}. The row is "
+            "older than the count of processor time, so its ratio depends on what else the machine "
+            "did."
+        )
+    interval = costs.cpu_ratio_interval
+    spread = f" (95 % interval {interval[0]:.2f} to {interval[1]:.2f})" if interval else ""
+    beside = costs.reference_memory_bytes
+    other = f", the reference's {beside / 1e6:.0f} MB" if beside is not None else ""
+    return (
+        f"Here one training cost {costs.cpu_seconds:.1f} s of processor time (mean over seeds), "
+        f"the reference's {costs.reference_cpu_seconds:.1f} s: {costs.time_ratio:.2f} times"
+        f"{spread}; memory at most {memory}{other}. It is the kernel's count of all processes, "
+        "from the import of the contribution to the change of weights."
+    )
+
+
+def counted_sentence(row: Row) -> str:
+    """Say what was counted while the first seed trained."""
+    one = row.counted
+    if one is None:
+        return "Steps and pictures were not counted: the row is older than that."
+    rates = f"learning rates {one.rates[0]:.2g} to {one.rates[1]:.2g}" if one.rates else "no rates"
+    return (
+        f"Counted while the first seed trained: {one.steps:,} optimiser steps, "
+        f"{one.trained_pictures:,} pictures through the U-Net with gradients and "
+        f"{one.other_pictures:,} without, {rates}; the untrained adapter changed the base's "
+        f"prediction by {one.attached:.1g} (relative)."
+    )
 
 
 def neighbours(row: Row) -> list[tuple[bool, Row]]:

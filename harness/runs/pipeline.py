@@ -47,8 +47,9 @@ from harness.runs.steps.merging import merged_row, stopped_early
 from harness.runs.steps.rows import common_row, failed_row, measured_row, row_of_error
 from harness.runs.steps.score import score
 from harness.runs.steps.train import train
+from harness.runs.steps.unforeseen import last_lines, whose_fault
 from toolkit.core import atomic
-from toolkit.core.errors import HubError, UsageError
+from toolkit.core.errors import UsageError
 from toolkit.core.locks import Busy, held
 from toolkit.core.progress import Progress
 from toolkit.core.settings import REFERENCE_NAME
@@ -217,20 +218,29 @@ def run_attempt(attempt: Attempt, findings: Sequence[Finding], report: GateRepor
         require_clean(attempt.contribution.name, findings)
         if report is not None:
             require_passed(attempt.contribution, report)
-        row = measure(attempt)
-        if row.status in ("ok", "unmergeable"):
+        row = measure(attempt, report)
+        if row.scores or row.own_pictures:
             columns = picture_columns(attempt)
-    except HubError as error:
-        log_tail = report.log_tail if report and isinstance(error, GateError) else ()
-        row = row_of_error(attempt, error, log_tail)
+    except Exception as error:
+        row = row_of_fault(attempt, error, report)
     if report is not None:
         row = row.model_copy(update={"contract": report.summary()})
-    log_curves(attempt.folder, row, [attempt])
-    publish(attempt, row, findings, columns, report)
+    try:
+        log_curves(attempt.folder, row, [attempt])
+        publish(attempt, row, findings, columns, report)
+    except Exception as error:
+        row = row_of_fault(attempt, error, report)
+        publish(attempt, row, findings, [], report)
     return row
 
 
-def measure(attempt: Attempt) -> Row:
+def row_of_fault(attempt: Attempt, error: Exception, report: GateReport | None) -> Row:
+    """Return the row of an exception: the contribution's fault, the machine's or the hub's."""
+    log_tail = report.log_tail if report and isinstance(error, GateError) else last_lines(error)
+    return row_of_error(attempt, whose_fault(error), log_tail)
+
+
+def measure(attempt: Attempt, report: GateReport | None) -> Row:
     """Train and score.
 
     Raises:
@@ -243,7 +253,7 @@ def measure(attempt: Attempt) -> Row:
     scored = score(attempt, own.answer, reference.answer)
     if isinstance(scored, ErrorReport):
         return common_row(attempt, "failed", error=scored)
-    flags = flags_of(attempt, own.answer, costs, scored)
+    flags = flags_of(attempt, own.answer, reference.answer, costs, scored, report)
     return measured_row(attempt, own.answer, reference.answer, costs, scored, flags)
 
 

@@ -15,7 +15,7 @@ from typing import Any, Generic
 import psutil
 
 from harness import paths
-from harness.sandbox import layers
+from harness.sandbox import books, layers, task_limit
 from harness.sandbox.allowance import allowance
 from harness.sandbox.choose import choose
 from harness.sandbox.environment import child_environment
@@ -23,8 +23,8 @@ from harness.sandbox.events import EventReader
 from harness.sandbox.files import EVENTS_FILE, JOB_FILE, LOG_FILE
 from harness.sandbox.limits import Limits, Usage, exceeded
 from harness.sandbox.log_pump import LogPump
+from harness.sandbox.meter import READY, Meter
 from harness.sandbox.outcome import A, Ending, Outcome
-from harness.sandbox.phase_clock import Meter
 from harness.sandbox.resource_use import write_spent
 from harness.sandbox.tidy import remove_tree, sweep
 from harness.sandbox.watch import Watch
@@ -37,6 +37,7 @@ CHILD_START = paths.ROOT / "harness" / "sandbox" / "child_start.py"
 POLL_S = 0.1
 WATCH_S = 0.25
 PATIENCE_S = 5.0
+SHORT_S = 0.005
 
 # No user site-packages, no current folder on the path, no bytecode written; and bytecode that lies
 # about its source (the check and the content hash look at sources only) is compiled anew.
@@ -97,18 +98,22 @@ class Child(Generic[A]):
         if self._process.stdout is None:
             raise HubError("A child without an output cannot be followed.")  # it has a PIPE
         self._log = LogPump(self._process.stdout, out / LOG_FILE, log)
-        self._watch = Watch(self._process.pid, out, self._limits.memory_bytes)
+        self._books = start.books
+        self._watch = Watch(self._process.pid, out, self._limits.memory_bytes, start.books)
+        self._told: books.Ended | None = None
         self._looked = 0.0
-        self.meter = Meter()
+        self.meter = Meter(out)
 
     def poll(self, progress: Progress) -> bool:
         """Show news, enforce the limits, and tell whether the child is finished."""
         for phase, done in self._events.new():
             progress.update(self.label, done, phase)
-            self.meter.note(phase)
+            if phase == READY:  # it waits, and none of the contribution's code has run
+                self._watch.usage(self._log.printed)
+                self.meter.start(self._watch.peak.cpu_s)
         if self.outcome is not None:
             return True
-        code = self._process.poll()
+        code = self._poll()
         usage = self._look()
         kind = exceeded(usage, self._limits) if usage else None
         if code is None and kind is None:
@@ -120,6 +125,21 @@ class Child(Generic[A]):
         self.outcome = ending.outcome(code, kind, usage or self._watch.peak)
         progress.finish(self.label, ok=self.outcome.error is None)
         return True
+
+    def _poll(self) -> int | None:
+        """Return the exit code, or None while it runs; keep what the kernel tells of the whole."""
+        if self._process.returncode is None and hasattr(os, "wait4"):
+            ended = books.wait_for(self._process.pid)
+            if ended is not None:
+                self._process.returncode, self._told = ended
+            return self._process.returncode
+        return self._process.poll()
+
+    def _wait(self, patience_s: float | None = None) -> None:
+        """Wait until it has ended, or for so long."""
+        until = None if patience_s is None else time.monotonic() + patience_s
+        while self._poll() is None and (until is None or time.monotonic() < until):
+            time.sleep(SHORT_S)
 
     def _look(self) -> Usage | None:
         """Measure what is used, not more often than every quarter of a second."""
@@ -140,14 +160,13 @@ class Child(Generic[A]):
         known = self._watch.processes()
         if self._process.stdin:
             self._process.stdin.close()  # the guard ends what it started
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(PATIENCE_S)
-        if self._process.poll() is None:
+            self._wait(PATIENCE_S)
+        if self._poll() is None:
             if hasattr(os, "killpg"):
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(self._process.pid, signal.SIGKILL)
             self._process.kill()
-        self._process.wait()
+        self._wait()
         for process in known[1:]:
             with contextlib.suppress(psutil.Error):
                 process.kill()  # psutil makes sure that the number still means the same process
@@ -160,6 +179,11 @@ class Child(Generic[A]):
         odd = sweep(self.out)
         notes = [f"[hub] removed {name!r}: no plain file of its own\n" for name in odd[:20]]
         self._log.finish(PATIENCE_S, "".join(notes))
+        self._watch.close(self._told)
+        if self._books is not None:
+            task_limit.remove(self._books)
+        peak = self._watch.peak
+        self.meter.stop(peak.cpu_s, self._watch.busiest_s, peak.memory_bytes)
         write_spent(self.out, self.layer, self._watch.peak)
 
     def ended(self) -> Outcome[A]:

@@ -14,5 +14,9 @@ EVENTS_FILE = "events.jsonl"
 LOG_FILE = "log.txt"
 
 
+# Its appearance lets a worker that said it is ready go on.
+GO_FILE = "go"
+
+
 # In the log: what follows is the whole traceback; a row shows the contribution's own lines of it.
 TRACE_MARK = "--- the whole traceback ---"

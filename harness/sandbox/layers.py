@@ -17,7 +17,7 @@ import psutil
 from pydantic import BaseModel
 
 from harness import paths
-from harness.sandbox import bubblewrap, namespaces, task_limit
+from harness.sandbox import books, bubblewrap, namespaces, task_limit
 from harness.sandbox.limits import Limits
 from harness.sandbox.mounts import Mount, mounts_of
 from harness.sandbox.view import View, view_of
@@ -49,10 +49,12 @@ class Start:
     Args:
         command: The whole command.
         holds_stdin: Whether closing the child's standard input ends it and all it started.
+        books: The group in which the kernel counts its processor time; None where there is none.
     """
 
     command: list[str]
     holds_stdin: bool
+    books: Path | None
 
 
 def prepare(
@@ -76,7 +78,9 @@ def prepare(
     file = out / SETTINGS_FILE
     atomic.write_text(file, json.dumps(settings, indent=1))
     whole = command(layer, mounts, file, [*program, str(file)])
-    return Start(task_limit.limited(whole, limits.processes + limits.threads), holds_stdin=True)
+    groups, counting = task_limit.limiting(limits.processes + limits.threads), books.open_books()
+    groups += [counting] if counting else []
+    return Start(task_limit.entering(groups, whole), holds_stdin=True, books=counting)
 
 
 def command(layer: LayerName, mounts: list[Mount], settings: Path, program: list[str]) -> list[str]:

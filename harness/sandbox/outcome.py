@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Literal, Protocol, TypeVar
 
-from harness.errors import WorkerCrash
+from harness.errors import WorkerCrash, WorkerDisk
 from harness.protocol.row import ErrorReport
 from harness.sandbox.events import clean_json, without_control
 from harness.sandbox.exits import describe_exit, shown_trace, signal_name
 from harness.sandbox.files import ANSWER_FILE, LOG_FILE, TRACE_MARK
 from harness.sandbox.limits import Kind, Limits, Usage, fault
-from toolkit.core.errors import HubError
+from toolkit.core.errors import EnvironmentFault, HubError
 
 LOG_TAIL_LINES = 40
 LOG_TAIL_BYTES = 64 << 10
 ANSWER_LIMIT = 16 << 20
+LEAST_FREE_BYTES = 16 << 20
 
 # Ends that the kernel's own limits bring about.
 KERNEL_LIMITS: dict[str, Kind] = {"SIGXCPU": "cpu", "SIGXFSZ": "disk"}
@@ -71,6 +73,8 @@ class Ending(Generic[A]):
         path = self.out / ANSWER_FILE
         if code == 0 and path.is_file() and path.stat().st_size <= ANSWER_LIMIT:
             return self._judge(path.read_bytes())
+        if kind is None and is_full(self.out):
+            return self._machine_is_full()
         if kind is not None:
             error, status = fault(self.label, kind, usage, self.limits)
             return Outcome(None, self._report(error), status)
@@ -93,6 +97,9 @@ class Ending(Generic[A]):
         if answer.error is None:
             return Outcome(answer, None, "ok")
         told = answer.error
+        if told.kind == WorkerDisk.__name__:
+            # Only the hub can tell whose room it was: a stranger may say anything.
+            return self._machine_is_full() if is_full(self.out) else self._no_room(told)
         safe = ErrorReport(
             kind=told.kind[:60],
             what=told.what[:2000],
@@ -102,6 +109,22 @@ class Ending(Generic[A]):
         )
         return Outcome(None, safe, "failed")
 
+    def _machine_is_full(self) -> Outcome[A]:
+        error = EnvironmentFault(
+            f"The machine's disk is full, so {self.label} could not go on.",
+            where=str(self.out),
+            fix="Make room; `nox -s clean` lists what can go. It is no fault of the contribution.",
+        )
+        return Outcome(None, self._report(error), "failed")
+
+    def _no_room(self, told: ErrorReport) -> Outcome[A]:
+        error = WorkerDisk(
+            f"{self.label} filled its private folder for temporary files: {told.what}",
+            where=told.where,
+            fix="Write nothing but small temporary files.",
+        )
+        return Outcome(None, self._report(error), "limit")
+
     def _report(self, error: HubError) -> ErrorReport:
         return ErrorReport(
             kind=type(error).__name__,
@@ -110,6 +133,11 @@ class Ending(Generic[A]):
             fix=error.fix,
             log_tail=log_tail(self.out),
         )
+
+
+def is_full(folder: Path) -> bool:
+    """Tell whether the disk that a folder lies on has hardly any room left."""
+    return shutil.disk_usage(folder).free < LEAST_FREE_BYTES
 
 
 def log_tail(out: Path, *, told: bool = False) -> tuple[str, ...]:

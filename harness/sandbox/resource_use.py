@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.sandbox.layers import LayerName
@@ -35,7 +36,29 @@ def write_spent(out: Path, layer: LayerName, peak: Usage) -> None:
         disk_bytes=peak.disk_bytes,
         output_bytes=peak.output_bytes,
     )
+    write(out, spent)
+
+
+def write(out: Path, spent: Spent) -> None:
+    """Write what was used into a folder."""
     atomic.write_text(out / SPENT_FILE, spent.model_dump_json(indent=1) + "\n")
+
+
+def together(parts: Sequence[Spent]) -> Spent:
+    """Return what several children used: sums of times and bytes written, the highest peaks.
+
+    Args:
+        parts: At least one, all of the same layer.
+    """
+    return Spent(
+        layer=parts[0].layer,
+        wall_s=round(sum(one.wall_s for one in parts), 3),
+        cpu_s=round(sum(one.cpu_s for one in parts), 3),
+        peak_memory_bytes=max(one.peak_memory_bytes for one in parts),
+        peak_processes=max(one.peak_processes for one in parts),
+        disk_bytes=sum(one.disk_bytes for one in parts),
+        output_bytes=sum(one.output_bytes for one in parts),
+    )
 
 
 def read_spent(out: Path) -> Spent | None:

@@ -15,6 +15,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -25,30 +26,45 @@ PREFIX = "hub-"
 # Its maker and a count. Other programs' groups may be called hub-something, too.
 OURS = re.compile(rf"{PREFIX}([0-9]{{1,9}})-[0-9]{{1,9}}")
 
-# Enter the group $0, then become the rest of the arguments.
-ENTER = 'echo $$ > "$0/cgroup.procs" && exec "$@"'
+# Enter the groups up to "--", then become the rest of the arguments.
+ENTER = (
+    'while [ "$1" != -- ]; do echo $$ > "$1/cgroup.procs" || exit 1; shift; done; shift; exec "$@"'
+)
 
 _counter = itertools.count(1)
 
 
-def limited(command: list[str], tasks: int) -> list[str]:
-    """Return a command whose processes and threads are never more than ``tasks``.
+def limiting(tasks: int) -> list[Path]:
+    """Return a group in which there are never more processes and threads than ``tasks``.
 
-    Where no group can be made it is the command itself; ``available`` tells.
+    Where none can be made the list is empty; ``available`` tells.
     """
     home = available()
     if home is not None:
         with contextlib.suppress(OSError):  # the system allows no more of them, or took them back
-            return entering(make_group(home, tasks), command)
-    return command
+            return [make_group(home, tasks)]
+    return []
 
 
-def entering(group: Path, command: list[str]) -> list[str]:
-    """Return a command that enters a group first."""
-    return ["/bin/sh", "-c", ENTER, str(group), *command]
+def entering(groups: Sequence[Path], command: list[str]) -> list[str]:
+    """Return a command that enters groups first; the command itself where there are none."""
+    if not groups:
+        return command
+    return ["/bin/sh", "-c", ENTER, "enter", *map(str, groups), "--", *command]
 
 
 def make_group(home: Path, tasks: int) -> Path:
+    """Make an empty group for one child, with a limit on its processes and threads.
+
+    Raises:
+        OSError: It cannot be made here.
+    """
+    group = new_group(home)
+    (group / "pids.max").write_text(f"{tasks}\n", encoding="ascii")
+    return group
+
+
+def new_group(home: Path) -> Path:
     """Make an empty group for one child. It goes when this process ends, or is found dead.
 
     Raises:
@@ -58,7 +74,6 @@ def make_group(home: Path, tasks: int) -> Path:
     group = home / f"{PREFIX}{os.getpid()}-{next(_counter)}"
     group.mkdir()
     atexit.register(remove, group)
-    (group / "pids.max").write_text(f"{tasks}\n", encoding="ascii")
     return group
 
 
@@ -84,7 +99,7 @@ def available() -> Path | None:
     for home in homes(Path("/proc/self/cgroup").read_text(encoding="utf-8")):
         with contextlib.suppress(OSError):
             group = make_group(home, 16)
-            trial = entering(group, ["/bin/true"])
+            trial = entering([group], ["/bin/true"])
             done = subprocess.run(trial, capture_output=True, check=False)  # noqa: S603 - our own
             remove(group)
             if done.returncode == 0:

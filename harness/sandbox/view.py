@@ -98,12 +98,23 @@ def _paths_in(value: object) -> Iterator[Path]:
             yield value
     elif isinstance(value, Contribution):
         for one in value.folders:
-            yield paths.ROOT / one.path
+            yield source_of(one)
     elif isinstance(value, BaseModel):
         yield from named_paths(value)
     elif isinstance(value, (tuple, list)):
         for item in value:
             yield from _paths_in(item)
+
+
+def source_of(contribution: Contribution) -> Path:
+    """Return the part of a contribution's folder that a child may read: its code.
+
+    What a contribution teaches comes from the track. Its example pictures, its page and its
+    settings' file, whose comments may say anything, are not for its code to read.
+    """
+    folder = paths.ROOT / contribution.path
+    inner = folder / "src"
+    return inner if inner.is_dir() else folder  # the reference's folder is its code
 
 
 def link_targets(folder: Path) -> set[Path]:

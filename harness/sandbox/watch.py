@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from harness.sandbox import books
 from harness.sandbox.limits import Usage
 
 # What lies deeper than this is not counted, so nothing may: a limit of its own says so.
@@ -35,14 +36,17 @@ class Watch:
         pid: The child that the hub started; its descendants are found from there.
         out: The child's folder.
         memory_bytes: From when on shared pages are counted exactly and not from below.
+        counted: The group in which the kernel counts processor time, if there is one.
     """
 
-    def __init__(self, pid: int, out: Path, memory_bytes: int) -> None:
+    def __init__(self, pid: int, out: Path, memory_bytes: int, counted: Path | None = None) -> None:
         self.peak = Usage()
         self._memory_bytes = memory_bytes
         self._out = out
         self._began = time.monotonic()
         self._shared = SharedMemory()
+        self._counted = counted
+        self._own_s: dict[tuple[int, float], float] = {}  # of processes seen, ended ones included
         self._root: psutil.Process | None = None
         with contextlib.suppress(psutil.Error):
             self._root = psutil.Process(pid)
@@ -69,6 +73,8 @@ class Watch:
                     told = process.memory_info()
                     times = process.cpu_times()
                     threads += process.num_threads()
+                    own = (process.pid, process.create_time())
+                    self._own_s[own] = times.user + times.system
             except psutil.Error:
                 continue  # it ended just now
             # Pages shared between a process and its forks are counted once.
@@ -88,7 +94,7 @@ class Watch:
         disk += nameless_bytes(processes)
         now = Usage(
             wall_s=time.monotonic() - self._began,
-            cpu_s=max(cpu_s, self.peak.cpu_s),
+            cpu_s=self._processor_time(cpu_s),
             memory_bytes=memory,
             processes=count,
             threads=threads,
@@ -106,6 +112,45 @@ class Watch:
             depth=max(now.depth, self.peak.depth),
         )
         return now
+
+    def _processor_time(self, alive_s: float) -> float:
+        """Return the processor time so far: the kernel's count, or the most that was seen.
+
+        Args:
+            alive_s: Of the processes alive and of their children that they have waited for.
+        """
+        counted = books.processor_seconds(self._counted) if self._counted else None
+        if counted is not None:
+            return counted
+        return max(alive_s, sum(self._own_s.values()), self.peak.cpu_s)
+
+    @property
+    def busiest_s(self) -> float:
+        """Processor time of the process that used most, without its children, when last seen."""
+        return max(self._own_s.values(), default=0.0)
+
+    def close(self, told: books.Ended | None) -> None:
+        """Complete the peaks after the last process has ended.
+
+        Args:
+            told: What the kernel told of them, if it did.
+        """
+        cpu_s, memory = self._processor_time(told.cpu_s if told else 0.0), self.peak.memory_bytes
+        if told is not None and told.memory_bytes > own_peak():
+            memory = max(memory, told.memory_bytes)  # between two looks
+        wall_s = time.monotonic() - self._began
+        self.peak = replace(self.peak, wall_s=wall_s, cpu_s=cpu_s, memory_bytes=memory)
+
+
+def own_peak() -> int:
+    """Return the largest memory of this process; its children inherit it in the kernel's account.
+
+    A process that has just been forked and not yet become another program is charged for all of
+    its parent's pages, so a child's peak means something only above its parent's.
+    """
+    import resource
+
+    return books.told_at_the_end(resource.getrusage(resource.RUSAGE_SELF)).memory_bytes
 
 
 class SharedMemory:

@@ -19,6 +19,9 @@ class Entry(Record):
     seed: int
     delta: Path | None = Field(description="null: unmergeable, there are only its own pictures")
     again: Path | None = Field(default=None, description="the delta of a second training")
+    remade: Path | None = Field(
+        default=None, description="the delta that was made again from the saved adapter"
+    )
     own_pictures: tuple[Path, ...] = Field(
         default=(), description="drawn by the contribution, one per prompt of the track"
     )
@@ -49,6 +52,9 @@ class EntryScore(Record):
     own_pictures: PictureFigures | None = None
     own_difference: float | None = None
     determinism: float | None = None
+    remade_difference: float | None = Field(
+        default=None, description="of the delta made again, relative to the delta"
+    )
     error: ErrorReport | None = None
 
 

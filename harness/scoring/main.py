@@ -12,6 +12,7 @@ from harness.sandbox.report import report
 from harness.scoring.jobs import Entry, EntryScore, ScoreAnswer, ScoreJob
 from toolkit.core import atomic
 from toolkit.core.errors import DeltaError, HubError, UsageError
+from toolkit.deltas.tolerance import TOLERANCE
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -97,6 +98,9 @@ def score_entry(
     clean: dict[str, nn.Module] = {part: getattr(pipeline, part) for part in PARTS}
     delta = read_delta(entry.delta, clean)
     again = read_delta(entry.again, clean) if entry.again else None
+    remade = relative_distance(delta, read_delta(entry.remade, clean)) if entry.remade else None
+    if remade is not None and not remade <= TOLERANCE:  # written so that NaN fails too
+        raise other_delta(entry, remade)
     merged = {part: add_delta(clean[part], delta[part]) for part in PARTS}
     look = bench.look(with_models(pipeline, **merged))
     differences = [mean_difference(a, b) for a, b in zip(own, look.drawn, strict=False)]
@@ -107,8 +111,21 @@ def score_entry(
         own_pictures=judged,
         own_difference=sum(differences) / len(differences) if differences else None,
         determinism=relative_distance(delta, again) if again is not None else None,
+        remade_difference=remade,
     )
     return score, look.drawn
+
+
+def other_delta(entry: Entry, difference: float) -> DeltaError:
+    """Say that a saved adapter is not what its training handed over."""
+    return DeltaError(
+        f"The saved adapter does not bring the trained model back: made again from it in a fresh "
+        f"process, the change of weights of seed {entry.seed} differs by {difference:.1e} "
+        f"(relative; allowed {TOLERANCE:.0e}).",
+        where=entry.label,
+        fix="Train only the parameters of the module that make_lora returns, register everything "
+        "random in it as a parameter or buffer, and change nothing after train has returned.",
+    )
 
 
 def relative_distance(one: Deltas, other: Deltas) -> float:

@@ -21,6 +21,7 @@ from toolkit.core.settings import (
 from toolkit.drawings.metadata import LoraUse
 from toolkit.training_runs.plan import RunPlan
 
+MOST_COUNTED = 10**9  # likewise
 MOST_PARAMETERS = 10**12  # more than any model has: a number from a stranger's process
 
 DELTA_FILE = "delta.safetensors"
@@ -56,9 +57,11 @@ class TrainJob(Job):
     steps: int
     batch_size: int
     seeds: tuple[int, ...]
-    prompts: tuple[str, ...]
-    repeat_first: bool = Field(
-        default=False, description="train the first seed a second time, to see if it repeats"
+    prompts: tuple[str, ...] = Field(description="none: another job draws")
+    scored: bool = Field(
+        default=False,
+        description="the hub's meter runs, the training is watched, and another job makes the "
+        "change of weights again from the adapter's file",
     )
 
     def dataset_config(self, seed: int) -> DatasetConfig:
@@ -76,9 +79,23 @@ class TrainJob(Job):
 
     def generate_config(self) -> GenerateConfig:
         """The contribution's sampling choices at the track's resolution."""
-        return GenerateConfig(
-            **self.settings.generate.model_dump(), height=self.resolution, width=self.resolution
-        )
+        return drawn_at(self.settings, self.resolution)
+
+
+class RemakeJob(Job):
+    """Make the change of weights again from saved adapters, and draw: nothing is trained."""
+
+    kind: Literal["remake"] = "remake"
+    seeds: tuple[int, ...]
+    adapters: tuple[Path, ...] = Field(description="the saved adapter of each seed")
+    unmergeable: tuple[int, ...] = Field(description="seeds whose adapter is no change of weights")
+    drawn: tuple[int, ...] = Field(description="seeds whose adapter draws the prompts")
+    prompts: tuple[str, ...]
+    resolution: int
+
+    def generate_config(self) -> GenerateConfig:
+        """The contribution's sampling choices at the track's resolution."""
+        return drawn_at(self.settings, self.resolution)
 
 
 class GenerateJob(Job):
@@ -113,7 +130,37 @@ class FinetuneJob(Job):
         return self.out / "stop"
 
 
-AnyJob = Annotated[TrainJob | GenerateJob | FinetuneJob, Field(discriminator="kind")]
+AnyJob = Annotated[TrainJob | RemakeJob | GenerateJob | FinetuneJob, Field(discriminator="kind")]
+
+
+def drawn_at(settings: Settings, side: int) -> GenerateConfig:
+    """Return a contribution's sampling choices for pictures of a size, pixels."""
+    return GenerateConfig(**settings.generate.model_dump(), height=side, width=side)
+
+
+class Watched(Record):
+    """What was counted while one seed trained; by code in the contribution's own process."""
+
+    steps: int = Field(ge=0, le=MOST_COUNTED, description="optimiser steps, in rounds")
+    calls: int = Field(ge=0, le=MOST_COUNTED, description="calls of the U-Net")
+    trained_pictures: int = Field(
+        ge=0, le=MOST_COUNTED, description="pictures through the U-Net with gradients"
+    )
+    other_pictures: int = Field(
+        ge=0, le=MOST_COUNTED, description="pictures through the U-Net without gradients"
+    )
+    outside: int = Field(
+        ge=0,
+        le=MOST_COUNTED,
+        description="optimiser steps and U-Net calls with gradients outside the train hook",
+    )
+    rates: tuple[float, float] | None = Field(
+        description="lowest and highest learning rate of a step; null without torch's optimisers"
+    )
+    attached: float = Field(
+        ge=0,
+        description="relative change of the base's prediction by the untrained adapter",
+    )
 
 
 class SeedOutcome(Record):
@@ -127,6 +174,7 @@ class SeedOutcome(Record):
     unmergeable: str | None = Field(
         default=None, description="why there is no delta: the adapter is no change of weights"
     )
+    watched: Watched | None = Field(default=None, description="null where nothing was counted")
 
 
 class DrawnWith(Record):
@@ -157,5 +205,10 @@ def seed_folder(out: Path, seed: int) -> Path:
 
 
 def again_folder(out: Path, seed: int) -> Path:
-    """Return where a training job keeps the delta of a seed that it trained a second time."""
+    """Return where the delta of a seed that was trained a second time is kept."""
     return out / f"again-{seed}"
+
+
+def remade_folder(out: Path, seed: int) -> Path:
+    """Return where the delta is kept that was made again from the saved adapter of a seed."""
+    return out / f"remade-{seed}"

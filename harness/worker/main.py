@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import sys
 import traceback
 from collections.abc import Callable
@@ -12,12 +13,12 @@ from typing import TypeVar
 from pydantic import TypeAdapter
 
 from harness.contributions.record import Contribution
-from harness.errors import ContributionError
+from harness.errors import ContributionError, WorkerDisk
 from harness.protocol.row import ErrorReport
 from harness.sandbox.events import EventWriter
 from harness.sandbox.files import ANSWER_FILE, EVENTS_FILE, TRACE_MARK
 from harness.sandbox.report import report, sendable
-from harness.worker.jobs import Answer, AnyJob, FinetuneJob, Job, TrainJob
+from harness.worker.jobs import Answer, AnyJob, FinetuneJob, Job, RemakeJob, TrainJob
 from toolkit.core import atomic
 from toolkit.core.errors import HubError, describe
 
@@ -47,8 +48,13 @@ def run(job: AnyJob, events: EventWriter) -> Answer:
     """Import what the job needs, only now, and run it."""
     from harness.worker.hooks import load_hooks
 
-    load_hooks(job.contribution, job.reference)  # a fault at import comes before torch loads
+    if not (isinstance(job, TrainJob) and job.scored):  # that one's meter runs from the import on
+        load_hooks(job.contribution, job.reference)  # a fault at import comes before torch loads
     load_torch(job, events)
+    if isinstance(job, RemakeJob):
+        from harness.worker.remaking import run_remake_job
+
+        return run_remake_job(job, events)
     if isinstance(job, TrainJob):
         from harness.worker.training import run_train_job
 
@@ -94,4 +100,18 @@ def fault(told: HubError, raised: Exception, contribution: Contribution) -> Erro
     print(TRACE_MARK, file=sys.stderr, flush=True)
     traceback.print_exc()
     lines = tuple(sendable(line) for line in own_trace(raised, contribution))
-    return report(told).model_copy(update={"log_tail": lines})
+    update: dict[str, object] = {"log_tail": lines}
+    if found_no_room(raised):
+        update["kind"] = WorkerDisk.__name__  # the hub looks whose room it was
+    return report(told).model_copy(update=update)
+
+
+def found_no_room(error: BaseException | None) -> bool:
+    """Tell whether an exception, or one that it came from, says that a disk is full."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return False

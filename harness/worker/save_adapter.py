@@ -11,13 +11,22 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from harness.errors import HookResultError
+from harness.worker.counting import Counter
 from harness.worker.fresh_copy import fresh_copy, seed_everything
 from harness.worker.hooks import Hooks
-from harness.worker.jobs import ADAPTER_FILE, DELTA_FILE, Job, SeedOutcome, TrainJob, seed_folder
+from harness.worker.jobs import (
+    ADAPTER_FILE,
+    DELTA_FILE,
+    Job,
+    SeedOutcome,
+    TrainJob,
+    seed_folder,
+)
 from toolkit.core import atomic
 from toolkit.core.errors import DeltaError
 from toolkit.deltas.file import PARTS, write_delta
-from toolkit.deltas.probing import TOLERANCE, effective_delta
+from toolkit.deltas.probing import effective_delta
+from toolkit.deltas.tolerance import TOLERANCE
 from toolkit.deltas.verify import merge_error, text_merge_error
 from toolkit.lora_files.shared import load_tensors, save_tensors
 
@@ -38,7 +47,11 @@ class Trained:
 
 
 def keep(
-    job: TrainJob, hooks: Hooks, base: StableDiffusionPipeline, trained: Trained
+    job: TrainJob,
+    hooks: Hooks,
+    base: StableDiffusionPipeline,
+    trained: Trained,
+    counter: Counter | None = None,
 ) -> SeedOutcome:
     """Write the adapter and the effective change of the base; check that both tell the truth.
 
@@ -65,7 +78,8 @@ def keep(
     except DeltaError as fault:
         error, why = 0.0, fault.what
     save_adapter(trained.adapter, folder / ADAPTER_FILE, job.contribution.header)
-    check_round_trip(job, hooks, base, trained)
+    if why is not None or not job.scored:  # else a job of its own makes the change again
+        check_round_trip(job, hooks, base, trained)
     return SeedOutcome(
         seed=trained.seed,
         losses=trained.losses,
@@ -75,6 +89,7 @@ def keep(
         changed_modules=changed,
         merge_error=error,
         unmergeable=why,
+        watched=counter.watched() if counter else None,
     )
 
 

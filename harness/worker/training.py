@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import nn
+from torch import Tensor, nn
 
 from harness.protocol.base_model import load_pipeline
 from harness.sandbox.events import EventWriter, StepReporter
-from harness.sandbox.phase_clock import reading_phase, training_phase
+from harness.sandbox.meter import READY, wait_for_the_hub
+from harness.worker.counting import Counter, counting, distance, prediction
 from harness.worker.fresh_copy import fresh_copy, seed_everything
 from harness.worker.hooks import Hooks, load_hooks
-from harness.worker.jobs import (
-    DELTA_FILE,
-    Answer,
-    TrainJob,
-    again_folder,
-    picture_file,
-    seed_folder,
-)
+from harness.worker.jobs import Answer, TrainJob, picture_file, seed_folder
 from harness.worker.returned import check_adapter, check_dataset, check_pictures, check_train_result
-from harness.worker.save_adapter import Trained, find_deltas, keep
+from harness.worker.save_adapter import Trained, keep
 from toolkit.core import atomic
 from toolkit.core.settings import GenerateConfig
-from toolkit.deltas.file import write_delta
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -36,43 +30,54 @@ TRAINED, MEASURED = 0.8, 0.9
 
 
 def run_train_job(job: TrainJob, events: EventWriter) -> Answer:
-    """Train once per seed; the pictures are drawn with the first seed's adapter.
+    """Train once per seed; the pictures, if it is to draw, with the first seed's adapter.
 
     An adapter that is no change of weights has nothing but its own pictures to be judged by: those
     are drawn with every seed.
+
+    In a scored run nothing of the contribution's is imported before the hub has read its books.
     """
-    hooks = load_hooks(job.contribution, job.reference)
     base = load_pipeline(Path(job.base_model), job.device)
+    if not job.scored:
+        return train_seeds(job, base, events, None)
+    (_,) = job.seeds  # what is counted and metered is one seed's
+    watcher = Watcher(Counter(), prediction(base))
+    with counting(watcher.counter, base.unet):
+        events.phase(READY, LOADED)
+        wait_for_the_hub(job.out)
+        return train_seeds(job, base, events, watcher)
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """What looks on in a scored run.
+
+    Args:
+        counter: Counts steps and pictures.
+        clean: The base's prediction of a fixed input, (1, 4, h, w).
+    """
+
+    counter: Counter
+    clean: Tensor
+
+
+def train_seeds(
+    job: TrainJob, base: StableDiffusionPipeline, events: EventWriter, watcher: Watcher | None
+) -> Answer:
+    """Import the contribution and train it, seed after seed."""
+    hooks = load_hooks(job.contribution, job.reference)
     outcomes = []
-    span = (1 - LOADED) / (len(job.seeds) + job.repeat_first)
+    span = (1 - LOADED) / len(job.seeds)
     for index, seed in enumerate(job.seeds):
         start = LOADED + index * span
-        trained = train_one(job, hooks, fresh_copy(base), seed, events, (start, span))
-        events.phase(reading_phase(seed), start + TRAINED * span)
-        outcomes.append(keep(job, hooks, base, trained))
-        if index == 0 or outcomes[-1].unmergeable:
+        trained = train_one(job, hooks, fresh_copy(base), seed, events, (start, span), watcher)
+        events.phase(f"seed {seed}: reading the weights", start + TRAINED * span)
+        outcomes.append(keep(job, hooks, base, trained, watcher.counter if watcher else None))
+        if job.prompts and (index == 0 or outcomes[-1].unmergeable):
             events.phase(f"seed {seed}: drawing", start + MEASURED * span)
             config, folder = job.generate_config(), seed_folder(job.out, seed)
             draw(hooks, trained.pipeline, trained.adapter, job.prompts, config, folder)
-    if job.repeat_first and not outcomes[0].unmergeable:
-        train_again(job, hooks, base, events, (1 - span, span))
     return Answer(seeds=tuple(outcomes))
-
-
-def train_again(
-    job: TrainJob,
-    hooks: Hooks,
-    base: StableDiffusionPipeline,
-    events: EventWriter,
-    place: tuple[float, float],
-) -> None:
-    """Train the first seed a second time and leave its delta for the scorer to compare."""
-    seed = job.seeds[0]
-    trained = train_one(job, hooks, fresh_copy(base), seed, events, place)
-    folder = again_folder(job.out, seed)
-    folder.mkdir(parents=True, exist_ok=True)
-    deltas = find_deltas(job, base, trained.pipeline)
-    write_delta(folder / DELTA_FILE, deltas, job.contribution.header)
 
 
 def train_one(
@@ -82,8 +87,19 @@ def train_one(
     seed: int,
     events: EventWriter,
     place: tuple[float, float],
+    watcher: Watcher | None = None,
 ) -> Trained:
-    """Call the three training hooks for one seed."""
+    """Call the three training hooks for one seed.
+
+    Args:
+        job: What is asked.
+        hooks: Whose.
+        pipeline: A copy of the base.
+        seed: Of everything random.
+        events: To the parent.
+        place: Where this seed begins in the whole job, and its share of it.
+        watcher: Looks on in a scored job.
+    """
     start, span = place
     events.phase(f"seed {seed}: preparing", start)
     seed_everything(seed)
@@ -96,18 +112,19 @@ def train_one(
         check_dataset(dataset, job.resolution, dataset_config.buckets, where)
     adapter = hooks.call("make_lora", pipeline=pipeline, config=job.lora_config())
     check_adapter(adapter, hooks.place("make_lora"))
+    if watcher is not None:
+        watcher.counter.attached = distance(watcher.clean, prediction(pipeline))
     reporter = StepReporter(events, f"seed {seed}", job.steps, start, start + TRAINED * span)
-    events.phase(training_phase(seed), start)  # the parent's clock runs from here
-    result = hooks.call(
-        "train",
-        pipeline=pipeline,
-        dataset=dataset,
-        adapter=adapter,
-        config=job.train_config(seed),
-        reporter=reporter,
-    )
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()  # or the clock stops before the graphics card does
+    events.phase(f"seed {seed}: training", start)
+    with watcher.counter.in_training() if watcher else nullcontext():
+        result = hooks.call(
+            "train",
+            pipeline=pipeline,
+            dataset=dataset,
+            adapter=adapter,
+            config=job.train_config(seed),
+            reporter=reporter,
+        )
     losses = check_train_result(result, job.steps, hooks.place("train"))
     return Trained(seed, pipeline, adapter, losses)
 

@@ -23,8 +23,8 @@ from harness.sandbox.allowance import allowance
 from harness.sandbox.child import Child
 from harness.sandbox.files import JOB_FILE, LOG_FILE
 from harness.sandbox.limits import Limits, Usage
+from harness.sandbox.meter import Meter
 from harness.sandbox.outcome import Ending
-from harness.sandbox.phase_clock import Meter
 from harness.sandbox.tidy import remove_tree
 from toolkit.core import atomic
 from toolkit.core.progress import Progress
@@ -48,7 +48,7 @@ class ForkedChild(Child[Any]):
         limits: Limits | None = None,
     ) -> None:
         self.label, self.out, self.outcome = label, out, None
-        self.meter = Meter()
+        self.meter = Meter(out)
         self._ending = Ending(label, out, allowance(job, timeout_s), read_answer)
         if out.exists():
             remove_tree(out)

@@ -2,6 +2,7 @@
 
     nox -s hostile                          all, on all layers
     nox -s hostile -- --layer bubblewrap ForkBomb     some, without writing
+    nox -s hostile -- --forging                       the contributions that cheat
 
 Writes docs/isolation.json and the table in docs/isolation.md.
 """
@@ -20,6 +21,7 @@ from harness.sandbox.layers import LAYERS
 from harness.sandbox.tidy import remove_tree
 from tests.hostile.attacks import ATTACKS
 from tests.hostile.files import FILES, answer
+from tests.hostile.forging import play_and_record
 from tests.hostile.stage import Report, run_attack
 from toolkit.core import atomic
 
@@ -38,7 +40,10 @@ def main() -> int:
     parser.add_argument(
         "--record", action="store_true", help="write also when only some are run (default: all)"
     )
+    parser.add_argument("--forging", action="store_true", help="the forgeries alone")
     args = parser.parse_args()
+    if args.forging:
+        return play_and_record(args.names, args.layer)
     layers = [args.layer] if args.layer else [name for name in LAYERS if why_not(name) is None]
     if args.files:
         return int(every_file() > 0)

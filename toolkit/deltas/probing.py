@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from toolkit.core.errors import DeltaError
+from toolkit.deltas.tolerance import TOLERANCE
 
 # Relative error allowed between the live model and base + delta: float32 rounding through thirty
 # layers stays near 1e-6, a wrong effective weight shows as 1e-2 and more.
-TOLERANCE = 1e-3
 
 # Impulses per forward call of a convolution, so that a large layer does not take gigabytes.
 CHUNK = 2048

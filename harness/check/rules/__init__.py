@@ -13,7 +13,8 @@ To add a rule:
         HUB24x  unsafe_calls      calls that run code without review
         HUB25x  code_at_import    what runs before any hook is called
         HUB3xx  pictures, captions
-        HUB4xx  files             kinds and sizes; texts_and_names: encodings and file names
+        HUB4xx  files             kinds and sizes; texts_and_names: encodings and file names;
+                                  brought_along: more data than a method needs
 
 2.  Write a function that yields a `Problem` for each place, and mark it:
 
@@ -36,6 +37,7 @@ from __future__ import annotations
 from harness.check.problem import Rule
 from harness.check.rules import (
     basics,
+    brought_along,
     captions,
     code_at_import,
     contribution_toml,
@@ -52,6 +54,7 @@ from harness.check.rules import (
 _SUBJECTS = (
     *(basics, contribution_toml, hooks_found, hook_signatures, imports, paths_in_code),
     *(unsafe_calls, code_at_import, pictures, captions, files, texts_and_names),
+    brought_along,
 )
 
 RULES: tuple[Rule, ...] = tuple(

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 from harness.contributions.record import ContributionFile
-from harness.gate.places import Finder
+from harness.gate.observations import Observation
 from harness.gate.records import GateFinding, ProbeOutcome, Severity, State
 from toolkit.core.settings import HookName
 
@@ -121,19 +121,22 @@ class Profiled:
     reference: Measured
 
 
-def judge_property(
-    prop: Property, seen: Profiled, finder: Finder, file: ContributionFile
-) -> ProbeOutcome:
+def judge_property(prop: Property, seen: Observation, file: ContributionFile) -> ProbeOutcome:
     """Give one of the three answers: as the reference, as declared, or a finding."""
-    if all(value is None for value in seen.ours.get(prop.id, {}).values()):
+    judged = judge_measured(prop, seen, file)
+    return judged.model_copy(update={"measured": seen.ours})
+
+
+def judge_measured(prop: Property, seen: Observation, file: ContributionFile) -> ProbeOutcome:
+    """Do the same, without the numbers."""
+    if all(value is None for value in seen.ours.values()):
         return outcome_of(prop, "not applicable", "it could not be measured here")
-    difference = prop.difference(seen.ours, seen.reference)
+    difference = prop.difference({prop.id: seen.ours}, {prop.id: seen.reference})
     declared = file.differs.get(prop.id)
     if not difference and declared is None:
         return outcome_of(prop, "passed")
     if difference and declared is not None and not prop.never:
         return outcome_of(prop, "declared", declared, difference)
-    place = finder.in_source(prop.hook, prop.calls) or finder.of_hook(prop.hook)
     if difference:
         meaning = prop.never or (
             "It behaves otherwise than the reference, and contribution.toml does not say so."
@@ -152,7 +155,7 @@ def judge_property(
         severity=prop.severity if difference else "hint",
         observed=observed,
         meaning=meaning,
-        where=place,
+        where=seen.place,
         fix=fix.strip(),
     )
     state: State = "failed" if found.severity == "error" else "hint"

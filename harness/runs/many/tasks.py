@@ -21,7 +21,7 @@ SENTENCE = 500  # characters of a fault that are shown
 # How a task ended, besides the states of a row. A fault that no row can describe (a folder that
 # cannot be read, a missing package) is "error"; what was never started is "not run".
 TaskStatus = Literal[
-    "ok", "unmergeable", "failed", "timeout", "oom", "limit", "crashed", "canceled",
+    "ok", "unmergeable", "withheld", "failed", "timeout", "oom", "limit", "crashed", "canceled",
     "error", "not run",
 ]  # fmt: skip
 GOOD: tuple[TaskStatus, ...] = ("ok", "unmergeable")

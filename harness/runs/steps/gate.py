@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import platform
 import re
+import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,15 +22,17 @@ from harness.errors import GateError
 from harness.gate.catalogue import choose
 from harness.gate.experiments import EXPERIMENTS
 from harness.gate.job import GateJob
-from harness.gate.judge import folded
+from harness.gate.judge import RAISED, crashed, folded, judged, not_run
+from harness.gate.observations import ExperimentSeen, Turn, give_turn
 from harness.gate.records import ExperimentOutcome, GateFinding, GateReport, ProbeOutcome
-from harness.gate.worker import OUTCOMES_FILE, RAISED, crashed, not_run, read_outcomes
+from harness.gate.worker import OUTCOMES_FILE
 from harness.protocol.base_model import EMBEDDED_BASE
 from harness.protocol.row import ErrorReport
 from harness.protocol.track import Track
 from harness.runs.folders import prune
 from harness.runs.key import LOCK, RECORDS, file_or_folder_hash
 from harness.sandbox.child import POLL_S, Child
+from harness.sandbox.events import LineReader, clean_json
 from harness.sandbox.files import LOG_FILE
 from harness.sandbox.outcome import Outcome, log_tail
 from harness.worker.jobs import Answer
@@ -90,6 +93,11 @@ class GateRun:
     starts: int = 0
     child: Worker | None = None
     waiting: list[str] = field(default_factory=list)
+    lines: LineReader | None = None
+    turn: Turn | None = None  # the one that is not answered yet
+    given: int = 0  # turns of this worker
+    begun: bool = False  # whether the worker has said that it begins with the turn
+    forged: str = ""  # what came out of turn
     log_tail: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -117,39 +125,98 @@ class GateRun:
             out=out,
         )
         self.child = self.launch(self.label, job, out)
+        self.lines, self.given = LineReader(out / OUTCOMES_FILE), 0
+        self.next_turn(out)
+
+    def next_turn(self, out: Path) -> None:
+        """Give the worker the next experiment, or let it go; nothing can know the turn's token."""
+        name = self.waiting[0] if self.waiting else ""
+        self.turn = Turn(token=secrets.token_hex(16), experiment=name)
+        self.begun = False
+        give_turn(out, self.given, self.turn)
+        self.given += 1
+
+    def follow(self, out: Path) -> bool:
+        """Read what the worker has told, judge it, and give it the next turn.
+
+        Returns:
+            Whether all of it was asked for.
+        """
+        for line in self.lines.lines() if self.lines else []:
+            seen = read_seen(line)
+            turn = self.turn
+            expected = (
+                seen is not None
+                and turn is not None
+                and bool(turn.experiment)
+                and (seen.token, seen.experiment) == (turn.token, turn.experiment)
+                and seen.finished == self.begun
+            )
+            if seen is None or not expected:
+                self.forged = self.forged or line[:80].decode(errors="replace")
+            elif not seen.finished:
+                self.begun = True
+            else:
+                outcomes = judged(seen, self.contribution, choose(self.probes))
+                self.done.append(
+                    ExperimentOutcome(
+                        experiment=seen.experiment,
+                        outcomes=outcomes,
+                        cpu_seconds=seen.cpu_seconds,
+                    )
+                )
+                self.waiting = [name for name in self.waiting if name != seen.experiment]
+                self.next_turn(out)
+        return not self.forged
 
     def poll(self, progress: Progress) -> bool:
         """Follow the worker; tell whether everything is done."""
-        if self.child is None or not self.child.poll(progress):
-            return self.child is None
+        if self.child is None:
+            return True
+        if not self.follow(self.child.out):
+            self.refuse(self.child)
+            return True
+        if not self.child.poll(progress):
+            return False
         child, self.child = self.child, None
+        if not self.follow(child.out):
+            self.refuse(child)
+            return True
         self.collect(child)
         if self.waiting:
             self.start()
             return False
         return True
 
+    def refuse(self, child: Worker) -> None:
+        """End a worker in whose file stood what was not asked for; nothing it said counts."""
+        child.kill()
+        self.child, self.waiting = None, []
+        what = f"its process wrote about the gate what it was not asked for: {self.forged!r}."
+        fix = "Nothing but the harness may write into the gate's folder."
+        outcomes = (
+            crashed("forging", what, self.contribution.path, fix),
+            *not_run(choose(self.probes), "forging"),
+        )
+        self.done = [ExperimentOutcome(experiment="forging", outcomes=outcomes)]
+
     def collect(self, child: Worker) -> None:
-        """Take what a worker wrote; an experiment that ended it gets a finding."""
-        lines = read_outcomes(child.out / OUTCOMES_FILE)
-        finished = {line.experiment for line in lines if line.finished}
-        self.done += [line for line in lines if line.finished]
-        self.waiting = [name for name in self.waiting if name not in finished]
+        """Look how a worker ended; an experiment that ended it gets a finding."""
         outcome = child.ended()
-        if any(o.probe == RAISED for line in lines for o in line.outcomes) or outcome.error:
+        if any(o.probe == RAISED for one in self.done for o in one.outcomes) or outcome.error:
             self.log_tail = self.log_tail or log_tail(child.out)
-        if not self.waiting:
+        if not self.waiting and outcome.error is None:
             return
-        begun = [line.experiment for line in lines if not line.finished]
         quiet = ErrorReport(kind="WorkerCrash", what="the process ended before its work was done.")
         error, log = outcome.error or quiet, end_of_log(child.out / LOG_FILE)
-        if not begun or begun[-1] not in self.waiting:
+        if not self.waiting:
+            name, lost = "leaving", []
+        elif not self.begun:
             # It ended before the first experiment: nothing further could run.
             name, self.waiting = "importing", []
             lost = list(choose(self.probes))
         else:
-            name = begun[-1]
-            self.waiting = self.waiting[self.waiting.index(name) + 1 :]
+            name, self.waiting = self.waiting[0], self.waiting[1:]
             lost = [probe for probe in choose(self.probes) if probe.experiment == name]
         what = error.what
         if any(line.startswith("Timeout (") for line in log):
@@ -157,7 +224,7 @@ class GateRun:
             self.limit_s = min(self.limit_s, NEXT_LIMIT_S)
         where = error.where or deepest_line(log, self.contribution) or self.contribution.path
         outcomes = (crashed(name, what, where, error.fix), *not_run(lost, name))
-        self.done.append(ExperimentOutcome(experiment=name, finished=True, outcomes=outcomes))
+        self.done.append(ExperimentOutcome(experiment=name, outcomes=outcomes))
 
     def report(self) -> GateReport:
         """Put everything together."""
@@ -179,6 +246,14 @@ class GateRun:
         """End the worker, if there is one."""
         if self.child is not None:
             self.child.kill()
+
+
+def read_seen(line: bytes) -> ExperimentSeen | None:
+    """Read a line of a worker's file; None of what is none."""
+    try:
+        return ExperimentSeen.model_validate_json(clean_json(line))
+    except ValueError:
+        return None
 
 
 def merged(outcomes: Sequence[ProbeOutcome]) -> list[ProbeOutcome]:

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import datetime
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.contributions.registry import is_control
-from harness.protocol.figures import Costs, Figures, Flag, OwnPictures, SeedScores
+from harness.protocol.figures import (
+    WITHHOLDING,
+    Costs,
+    Counted,
+    Figures,
+    Flag,
+    OwnPictures,
+    SeedScores,
+)
 from harness.protocol.machine import describe_machine
 from harness.protocol.row import ErrorReport, Row, Status
+from harness.protocol.statistics.intervals import t_interval
 from harness.protocol.verdict import compare
 from harness.runs.steps.attempt import THREADS, Attempt
 from harness.runs.steps.outcomes import Scored, TrainCosts
 from harness.sandbox.outcome import Outcome
 from harness.sandbox.resource_use import read_spent
-from harness.worker.jobs import ADAPTER_FILE, Answer, seed_folder
+from harness.worker.jobs import ADAPTER_FILE, Answer, Watched, seed_folder
 from toolkit.core.errors import HubError
+
+MOST_LOSSES = 4000  # of a row: a curve of more says nothing else, and a row is a small file
 
 
 def common_row(attempt: Attempt, status: Status, **rest: Any) -> Row:
@@ -43,8 +55,11 @@ def common_row(attempt: Attempt, status: Status, **rest: Any) -> Row:
 
 def active_layer(attempt: Attempt) -> str:
     """Return the isolation that the contribution's code really ran in."""
-    spent = read_spent(attempt.own_training)
-    return spent.layer if spent else "none of its code was run"
+    training = attempt.own_training  # its jobs each have an account, also when one has failed
+    for folder in (training, *sorted(training.glob("job-*"))):
+        if (spent := read_spent(folder)) is not None:
+            return spent.layer
+    return "none of its code was run"
 
 
 def failed_row(attempt: Attempt, outcome: Outcome[Any]) -> Row:
@@ -93,16 +108,43 @@ def measured_row(
         "own_difference": first_score.own_difference,
         "not_measured": not_measured(attempt, scored),
         "flags": flags,
-        "losses": first.losses,
+        "losses": thinned(first.losses),
         "trainable_parameters": first.trainable_parameters,
         "adapter_bytes": adapter_bytes(attempt.own_training, first.seed),
         "changed_modules": first.changed_modules,
+        "counted": counted(first.watched),
     }
     if any(outcome.unmergeable for outcome in own.seeds):
         return unmergeable_row(attempt, own, costs, scored, rest)
     scores = seed_scores(own, costs, scored)
+    reasons = [flag for flag in flags if flag.kind in WITHHOLDING]
+    if reasons and not is_control(attempt.contribution):
+        return common_row(attempt, "withheld", scores=scores, error=withheld(reasons), **rest)
     verdict = compare(attempt.contribution.name, scores, is_reference=attempt.is_reference)
     return common_row(attempt, "ok", scores=scores, verdict=verdict, **rest)
+
+
+def withheld(reasons: Sequence[Flag]) -> ErrorReport:
+    """Say why there is no verdict."""
+    return ErrorReport(
+        kind="Withheld",
+        what="No verdict is given: " + " ".join(flag.text for flag in reasons[:5]),
+        fix="docs/protocol.md, Withheld rows, says what each reason means. If there is a good one, "
+        "tell the maintainers.",
+    )
+
+
+def counted(watched: Watched | None) -> Counted | None:
+    """Return what a row says of the counts of a seed."""
+    if watched is None:
+        return None
+    return Counted(
+        steps=watched.steps,
+        trained_pictures=watched.trained_pictures,
+        other_pictures=watched.other_pictures,
+        rates=watched.rates,
+        attached=watched.attached,
+    )
 
 
 def seed_scores(own: Answer, costs: TrainCosts, scored: Scored) -> tuple[SeedScores, ...]:
@@ -114,6 +156,7 @@ def seed_scores(own: Answer, costs: TrainCosts, scored: Scored) -> tuple[SeedSco
             reference=require(scored.reference[outcome.seed].figures),
             merge_error=outcome.merge_error,
             train_seconds=costs.train_seconds[outcome.seed],
+            cpu_seconds=costs.cpu_seconds[outcome.seed],
         )
         for outcome in own.seeds
     )
@@ -162,13 +205,38 @@ def row_costs(attempt: Attempt, reference: Answer, costs: TrainCosts) -> Costs:
     return Costs(
         train_seconds=seconds,
         reference_seconds=costs.reference_seconds,
+        cpu_seconds=statistics.fmean(costs.cpu_seconds.values()),
+        reference_cpu_seconds=statistics.fmean(costs.reference_cpu_seconds.values()),
+        cpu_ratio_interval=ratio_interval(costs),
+        reference_memory_bytes=costs.reference_memory_bytes,
         steps_per_second=attempt.track.file.steps / seconds if seconds else 0.0,
         worker_seconds=costs.worker.wall_s,
         worker_cpu_seconds=costs.worker.cpu_s,
-        peak_memory_bytes=costs.worker.peak_memory_bytes,
+        peak_memory_bytes=costs.memory_bytes,
         reference_parameters=first.trainable_parameters,
         reference_bytes=adapter_bytes(attempt.reference_training, first.seed),
     )
+
+
+def ratio_interval(costs: TrainCosts) -> tuple[float, float] | None:
+    """Return the 95 % interval over seeds of the cost as a multiple of the reference's.
+
+    A seed is divided by the reference's own of the same seed where that was trained in this job,
+    else by the mean of those that were. One seed has no interval.
+    """
+    reference = costs.reference_cpu_seconds
+    mean = statistics.fmean(reference.values())
+    if not mean:
+        return None
+    return t_interval([s / (reference.get(seed) or mean) for seed, s in costs.cpu_seconds.items()])
+
+
+def thinned(losses: Sequence[float]) -> tuple[float, ...]:
+    """Return losses of steps as a row keeps them: at most MOST_LOSSES, else means of equal runs."""
+    run = -(-len(losses) // MOST_LOSSES)
+    if run <= 1:
+        return tuple(losses)
+    return tuple(statistics.fmean(losses[at : at + run]) for at in range(0, len(losses), run))
 
 
 def adapter_bytes(training: Path, seed: int) -> int:

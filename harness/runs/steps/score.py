@@ -11,7 +11,14 @@ from harness.runs.steps.outcomes import Scored
 from harness.sandbox.child import Child, run_children
 from harness.sandbox.files import ANSWER_FILE
 from harness.scoring.jobs import Entry, EntryScore, ScoreAnswer, ScoreJob
-from harness.worker.jobs import DELTA_FILE, Answer, again_folder, picture_file, seed_folder
+from harness.worker.jobs import (
+    DELTA_FILE,
+    Answer,
+    again_folder,
+    picture_file,
+    remade_folder,
+    seed_folder,
+)
 from toolkit.core.errors import HubError
 
 TIMEOUT_S = 1800
@@ -130,6 +137,9 @@ def entries(attempt: Attempt, answer: Answer, training: Path, label: str) -> tup
                 seed=outcome.seed,
                 delta=None if outcome.unmergeable else folder / DELTA_FILE,
                 again=again if again.is_file() else None,
+                remade=None
+                if outcome.unmergeable
+                else remade_folder(training, outcome.seed) / DELTA_FILE,
                 own_pictures=tuple(drawn) if all(path.is_file() for path in drawn) else (),
             )
         )

@@ -192,6 +192,34 @@ def test_a_control_is_on_the_board_with_a_rank_and_without_tier_or_medal(small):
     assert "*Untouched*" in board_text(board)
 
 
+def test_a_withheld_row_is_marked_and_has_no_verdict_and_no_place(small):
+    record(make_row("robot", "reference", 0.33))
+    row = make_row("robot", "One", 0.61).model_dump()
+    flag = {"kind": "over budget", "text": "Seed 0 made 225 optimiser steps; the budget is 75."}
+    changes = {"status": "withheld", "verdict": None, "flags": (flag,), "error": ERROR}
+    with pytest.raises(ValueError, match="withheld"):
+        Row.model_validate(row | changes | {"verdict": row["verdict"]})
+    record(Row.model_validate(row | changes))
+    board = collect()
+    one = entry(board, "One")
+    assert (one.state, one.status, one.medal) == ("withheld", "withheld", "")
+    assert (one.group, one.tier, one.gain, one.outcome) == (None, None, None, "")
+    assert one.flags == (flag["text"],)
+    assert entry(board, "reference").group == 1
+
+
+def test_a_row_without_processor_time_says_that_its_cost_is_the_clocks(small):
+    record(make_row("robot", "reference", 0.33))
+    row = make_row("robot", "One", 0.36)
+    record(row)
+    older = entry(collect(), "One")
+    assert (older.cost_by, older.time_ratio) == ("clock", row.costs.time_ratio)
+    costs = {"cpu_seconds": 30.0, "reference_cpu_seconds": 20.0}
+    record(row.model_copy(update={"costs": row.costs.model_copy(update=costs)}))
+    newer = entry(collect(), "One")
+    assert (newer.cost_by, newer.time_ratio) == ("processor time", 1.5)
+
+
 def test_an_unmergeable_row_shows_what_its_pictures_are_worth_and_does_not_rank(small):
     record(make_row("robot", "reference", 0.33))
     row = make_row("robot", "One", 0.36).model_dump()

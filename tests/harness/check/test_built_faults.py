@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import pickle
+import random
 import struct
 import sys
 import zipfile
@@ -11,6 +13,9 @@ import zlib
 from pathlib import Path
 
 import pytest
+
+from harness import paths
+from harness.check import check_folder
 
 IMAGES, CAPTIONS = "Dataset/Images", "Dataset/ImageCaptions"
 
@@ -302,3 +307,35 @@ def test_hub412_files_that_git_obeys(folder, look):
         "src/.github",
         "src/.gitignore",
     ]
+
+
+HIDDEN = {
+    "as base85 in a string": ("src/train.py", "DATA = '{b85}'\n", "a word of more than"),
+    "as base85 in short lines": ("src/train.py", "{lines}", "KiB when packed"),
+    "as numbers in comments of the settings": ("contribution.toml", "# {numbers}\n", "digits"),
+    "as numbers in a list": ("src/train.py", "DATA = [{numbers}]\n", "digits"),
+    "as reasons in the settings": ("contribution.toml", "{lines}", "KiB when packed"),
+}
+
+
+@pytest.mark.parametrize("kind", HIDDEN)
+def test_hub413_an_adapter_in_code_and_settings(kind, folder, look):
+    place, text, message = HIDDEN[kind]
+    weights = random.Random(0).randbytes(20_000)  # as large as the reference's at 2 bits a weight
+    b85 = base64.b85encode(weights).decode().replace("{", "(").replace("}", ")")
+    lines = "".join(f"# {b85[at : at + 60]}\n" for at in range(0, len(b85), 60))
+    numbers = ", ".join(str(byte) for byte in weights)
+    with (folder / place).open("a") as file:
+        file.write(text.format(b85=b85, lines=lines, numbers=numbers))
+    found = [one for one in look(folder) if one.rule == "HUB413"]
+    assert any(message in one.message for one in found)
+
+
+def test_hub413_a_file_beside_the_code(folder, look):
+    (folder / "src" / "notes.json").write_bytes(random.Random(0).randbytes(20_000).hex().encode())
+    assert any("KiB when packed" in one.message for one in only(look(folder), "HUB413"))
+
+
+def test_hub413_the_hubs_own_contributions_are_far_below():
+    for path in sorted(paths.CONTRIBUTIONS.glob("*/contribution.toml")):
+        assert not [one for one in check_folder(path.parent) if one.rule == "HUB413"]

@@ -19,7 +19,7 @@ BUILT = frozenset(
     {"HUB002"}
     | {f"HUB{number}" for number in range(305, 311)}
     | {f"HUB{number}" for number in range(402, 411)}
-    | {"HUB412"}
+    | {"HUB412", "HUB413"}
 )
 
 

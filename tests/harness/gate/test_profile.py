@@ -14,9 +14,10 @@ from harness.contributions.record import ContributionFile
 from harness.gate.catalogue import choose
 from harness.gate.experiments import EXPERIMENTS
 from harness.gate.judge import folded
+from harness.gate.observations import Observation
 from harness.gate.profile import page, table
 from harness.gate.profile.catalogue import PROPERTIES
-from harness.gate.profile.property import Measure, Profiled, Property, judge_property
+from harness.gate.profile.property import Measure, Property, judge_property
 from harness.gate.profile.summary import (
     Difference,
     differences,
@@ -41,14 +42,6 @@ NOISE = Property(
 )
 
 
-class Nowhere:
-    def in_source(self, _hook, _names):
-        return None
-
-    def of_hook(self, _hook):
-        return "src/train.py:1"
-
-
 def file(**differs):
     named = {name.replace("_", ".", 1): why for name, why in differs.items()}
     return ContributionFile(
@@ -61,8 +54,8 @@ def file(**differs):
 
 
 def judged(ours, reference, prop=NOISE, **differs):
-    seen = Profiled({prop.id: ours}, {prop.id: reference})
-    return judge_property(prop, seen, Nowhere(), file(**differs))
+    seen = Observation(probe=prop.id, place="src/train.py:1", ours=ours, reference=reference)
+    return judge_property(prop, seen, file(**differs))
 
 
 WHY = "an offset for dark pictures"
@@ -125,7 +118,7 @@ def test_a_declared_difference_that_is_not_there_is_a_finding():
 
 
 def test_what_could_not_be_measured_is_not_applicable():
-    outcome = judge_property(NOISE, Profiled({}, {}), Nowhere(), file())
+    outcome = judge_property(NOISE, Observation(probe=NOISE.id), file())
     assert outcome.state == "not applicable"
 
 

@@ -41,6 +41,24 @@ def test_the_page_shows_verdict_figures_and_pictures(runs, tmp_path):
     assert "nox -s contribution -- Foo" in text
 
 
+def test_a_row_of_before_says_what_it_lacks_and_a_withheld_one_why(runs, tmp_path):
+    old = page_of(example_row(), tmp_path)
+    assert "older than the count of processor time" in old
+    assert "were not counted" in old
+    text = "Seed 0 made 225 optimiser steps; the budget is 75."
+    error = {"kind": "Withheld", "what": f"No verdict is given: {text}"}
+    flags = [{"kind": "over budget", "text": text}]
+    counted = {
+        "steps": 225, "trained_pictures": 1800, "other_pictures": 0, "rates": (1e-3, 1e-3),
+        "attached": 0.0,
+    }  # fmt: skip
+    row = example_row(status="withheld", verdict=None, error=error, flags=flags, counted=counted)
+    page = page_of(row, tmp_path)
+    assert page.count(text) == 2
+    assert "225 optimiser steps, 1,800 pictures" in page
+    assert "Your row would be here" not in page
+
+
 def test_nothing_a_stranger_wrote_becomes_html(runs, tmp_path):
     error = {"kind": "HookError", "what": EVIL, "where": EVIL, "fix": EVIL, "log_tail": [EVIL]}
     finding = Finding(rule="HUB001", severity="error", message=EVIL, path=EVIL, fix=EVIL)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.runs.steps.train import read_answer
+from harness.sandbox import outcome
 from harness.sandbox.events import LONGEST_TEXT, LineReader, clean_json, without_control
 from harness.sandbox.files import ANSWER_FILE
 from harness.sandbox.limits import Usage, default_limits
@@ -28,10 +28,10 @@ def ended(out: Path, answer: Any) -> Outcome[Answer]:
 
 
 def test_unknown_fields_are_told_without_what_a_terminal_obeys_and_in_short(tmp_path):
-    outcome = ended(tmp_path, {f"{EVIL}{n}": 1 for n in range(5000)})
-    assert outcome.status == "crashed"
-    assert outcome.error is not None
-    said = outcome.error.what
+    crash = ended(tmp_path, {f"{EVIL}{n}": 1 for n in range(5000)})
+    assert crash.status == "crashed"
+    assert crash.error is not None
+    said = crash.error.what
     assert "left an answer that is not one" in said
     assert "\x1b" not in said
     assert not any(line.startswith("::") for line in said.splitlines())
@@ -58,14 +58,20 @@ def test_json_that_is_nested_without_end_is_a_fault_with_a_sentence():
         clean_json(b"[" * 100_000 + b"]" * 100_000)
 
 
-def test_a_training_answers_for_the_seeds_that_were_asked_for_and_no_others():
-    def answer(*seeds: int) -> bytes:
-        return json.dumps({"seeds": [{**GOOD, "seed": seed} for seed in seeds]}).encode()
-
-    assert len(read_answer((0, 1), answer(0, 1)).seeds) == 2
-    for wrong in ((), (0,), (1, 0), (0, 1, 2), tuple(range(1000))):
-        with pytest.raises(ValueError, match="seeds that were asked for"):
-            read_answer((0, 1), answer(*wrong))
+def test_a_full_disk_is_told_to_be_the_machines_only_when_it_is(tmp_path, monkeypatch):
+    told = {
+        "error": {"kind": "WorkerDisk", "what": "train raised OSError: No space left on device"}
+    }
+    own = ended(tmp_path, told)
+    assert (own.status, own.error.kind) == ("limit", "WorkerDisk")
+    monkeypatch.setattr(outcome, "LEAST_FREE_BYTES", 1 << 62)
+    machine = ended(tmp_path, told)
+    assert machine.error.kind == "EnvironmentFault"
+    assert "no fault of the contribution" in machine.error.fix
+    (tmp_path / ANSWER_FILE).unlink()
+    ending = Ending("One", tmp_path, default_limits(1.0), Answer.model_validate_json)
+    silent = ending.outcome(1, None, Usage())
+    assert silent.error.kind == "EnvironmentFault"
 
 
 def test_lines_are_read_from_a_file_and_never_through_a_link(tmp_path):

@@ -31,7 +31,7 @@ def test_the_kernel_refuses_a_fork_bomb_its_processes() -> None:
     home = task_limit.available()
     assert home is not None
     group = task_limit.make_group(home, 20)
-    command = task_limit.entering(group, [sys.executable, "-c", FORKS])
+    command = task_limit.entering([group], [sys.executable, "-c", FORKS])
     bomb = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert bomb.stdout is not None
     told = bomb.stdout.readline()
@@ -82,11 +82,13 @@ def test_version_2_counts_beside_ones_own_group_where_it_is_handed_on(tmp_path) 
 
 def test_where_no_group_can_be_made_the_command_stays_as_it_is(monkeypatch) -> None:
     monkeypatch.setattr(task_limit, "available", lambda: None)
-    assert task_limit.limited(["program", "argument"], 20) == ["program", "argument"]
+    assert task_limit.limiting(20) == []
+    assert task_limit.entering([], ["program", "argument"]) == ["program", "argument"]
 
 
 def test_where_the_system_takes_groups_back_the_command_stays_as_it_is(
     monkeypatch, tmp_path
 ) -> None:
     monkeypatch.setattr(task_limit, "available", lambda: tmp_path / "gone")
-    assert task_limit.limited(["program", "argument"], 20) == ["program", "argument"]
+    assert task_limit.limiting(20) == []
+    assert task_limit.entering([], ["program", "argument"]) == ["program", "argument"]

@@ -6,19 +6,22 @@ import pytest
 
 from harness.contributions import registry
 from harness.contributions.record import Contribution
-from harness.protocol.figures import PictureFigures
-from harness.protocol.track import load_track
+from harness.protocol.figures import Figures, PictureFigures
+from harness.protocol.row_files import recorded_rows
+from harness.protocol.track import load_track, track_names
 from harness.runs.steps.attempt import Attempt
-from harness.runs.steps.flags import flags_of
+from harness.runs.steps.flags import brought_along_flags, flags_of
 from harness.runs.steps.outcomes import Scored, TrainCosts
-from harness.runs.steps.train import train_child
+from harness.runs.steps.train import Side
 from harness.sandbox.child import Child, run_children
 from harness.sandbox.resource_use import Spent
 from harness.scoring.jobs import Entry, EntryScore, ScoreAnswer
-from harness.worker.jobs import DELTA_FILE, Answer, SeedOutcome, seed_folder
+from harness.worker.counting import FAR
+from harness.worker.jobs import DELTA_FILE, Answer, SeedOutcome, Watched, seed_folder
 from tests.harness.scoring.support import score_job
-from tests.harness.support import FIXTURES
+from tests.harness.support import FIXTURES, figures
 from tests.harness.worker.test_worker import Silent, start
+from tests.hostile.forging import honest_report
 from toolkit.images.alike import thumbnail
 from toolkit.images.sheet import open_picture
 
@@ -51,9 +54,9 @@ def test_forging_changes_no_figure(pair):
     assert honest.gain != 0
 
 
-def test_the_clock_is_the_parents(pair):
+def test_what_it_writes_and_prints_about_itself_is_not_read(pair):
     child, _ = pair["ForgesFigures"]
-    assert child.meter.train_seconds((0,))[0] > 0
+    assert child.meter.cost is None  # a job that is not scored waits for no meter
     assert child.ended().answer.seeds[0].losses[0] > 0
     assert "heldout" in (child.out / "log.txt").read_text()  # it printed, and nobody read it
 
@@ -78,9 +81,10 @@ def attempt(tmp_path, contribution: Contribution) -> Attempt:
 
 def test_a_worker_is_handed_no_path_that_leads_to_held_out_pictures(tmp_path):
     one = attempt(tmp_path, registry.load_reference())
-    child = train_child(one, one.contribution, one.own_training, one.seeds)
+    side = Side(one, one.contribution, one.own_training, one.seeds)
+    child = side.train(0)
     child.kill()
-    job = (one.own_training / "job.json").read_text()
+    job = (child.out / "job.json").read_text()
     assert "heldout" not in job
     assert "tracks" not in job
     pictures = one.folder / "train-pictures"
@@ -94,12 +98,18 @@ def costs(**changes):
         "layer": "process", "wall_s": 20, "cpu_s": 18, "peak_memory_bytes": 10**9,
         "peak_processes": 1, "disk_bytes": 1, "output_bytes": 1,
     }  # fmt: skip
-    return TrainCosts(
-        train_seconds={0: 10.0},
-        worker=Spent.model_validate(spent | changes),
-        reference_seconds=10.0,
-        reference_repeats=True,
-    )
+    told = {
+        "train_seconds": {0: 10.0},
+        "cpu_seconds": {0: 10.0},
+        "beside_seconds": {0: 0.1},
+        "memory_bytes": 10**9,
+        "worker": Spent.model_validate(spent),
+        "reference_seconds": 10.0,
+        "reference_cpu_seconds": {0: 10.0},
+        "reference_memory_bytes": 10**9,
+        "reference_repeats": True,
+    }
+    return TrainCosts(**told | changes)
 
 
 def scored(**changes):
@@ -107,17 +117,30 @@ def scored(**changes):
     return Scored(base=None, own={0: entry}, reference={}, not_measured={})
 
 
-def answer(unmergeable=None):
+COUNTS = {
+    "steps": 75, "calls": 75, "trained_pictures": 600, "other_pictures": 0, "outside": 0,
+    "rates": (1e-3, 1e-3), "attached": 0.0,
+}  # fmt: skip
+PASSED = honest_report("HonestTwin")
+
+
+def answer(unmergeable=None, **counts):
     outcome = SeedOutcome(
         seed=0, losses=(1.0,), trainable_parameters=1, changed_modules=1, merge_error=0,
-        unmergeable=unmergeable,
+        unmergeable=unmergeable, watched=Watched(**COUNTS | counts),
     )  # fmt: skip
     return Answer(seeds=(outcome,))
 
 
-def kinds(tmp_path, own=None, spent=None, found=None, folder="HonestTwin"):
+def flags(one, own=None, spent=None, found=None, report=None):
+    return flags_of(
+        one, own or answer(), answer(), spent or costs(), found or scored(), report or PASSED
+    )
+
+
+def kinds(tmp_path, folder="HonestTwin", **seen):
     one = attempt(tmp_path, registry.load(str(FIXTURES / folder)))
-    return [f.kind for f in flags_of(one, own or answer(), spent or costs(), found or scored())]
+    return [flag.kind for flag in flags(one, **seen)]
 
 
 def test_a_plain_run_has_no_flag(tmp_path):
@@ -128,21 +151,98 @@ def test_each_oddity_has_its_flag(tmp_path):
     copied = PictureFigures(copies=0.9)
     assert kinds(tmp_path, own=answer("not affine")) == ["unmergeable"]
     assert kinds(tmp_path, found=scored(own_pictures=copied)) == ["copies training pictures"]
-    assert kinds(tmp_path, spent=costs(cpu_s=900)) == ["time does not add up"]
     changed = costs().model_copy(update={"reference_repeats": False})
     assert kinds(tmp_path, spent=changed) == ["the reference did not repeat itself"]
     assert kinds(tmp_path, found=scored(determinism=1e-3)) == ["not deterministic"]
 
 
+OVER, OTHERWISE = "over budget", "otherwise than in the gate"
+
+
+@pytest.mark.parametrize(
+    ("counts", "kind"),
+    [
+        ({"steps": 76}, OVER),
+        ({"outside": 1}, OVER),
+        ({"trained_pictures": 700}, OVER),
+        ({"steps": 60}, OTHERWISE),
+        ({"steps": 0, "rates": None}, OTHERWISE),
+        ({"trained_pictures": 500}, OTHERWISE),
+        ({"rates": (1e-3, 2e-3)}, OTHERWISE),
+        ({"rates": (1e-4, 1e-4)}, OTHERWISE),
+        ({"attached": 0.02}, OTHERWISE),
+        ({"attached": FAR}, OTHERWISE),
+    ],
+)
+def test_what_a_training_was_seen_to_do_is_compared_with_budget_and_gate(tmp_path, counts, kind):
+    assert kind in kinds(tmp_path, own=answer(**counts))
+
+
+def test_what_the_gate_measured_is_allowed(tmp_path):
+    twice = honest_report("HonestTwin", pictures=2.0, rate=4.0)
+    own = answer(trained_pictures=1200, rates=(1e-4, 4e-3), attached=1e-3)
+    assert kinds(tmp_path, own=own, report=twice) == []
+
+
+def test_cost_that_nothing_counted_explains_is_a_flag(tmp_path):
+    dear = costs(cpu_seconds={0: 27.0})
+    assert kinds(tmp_path, spent=dear) == ["cost not explained"]
+    explained = answer(other_pictures=600)  # as passes for a prior or a teacher are
+    assert kinds(tmp_path, spent=dear, own=explained) == []
+    assert kinds(tmp_path, spent=costs(beside_seconds={0: 9.0})) == ["processes of its own"]
+
+
+def with_gains(own, gap, reference=(0.30, 0.304, 0.308)):
+    def entries(gains, apart):
+        return {
+            seed: EntryScore(
+                label="one", seed=seed, figures=Figures(**figures(0.8 * (1 - gain)) | {
+                    "overfit_gap": apart, "train_gain": gain + apart,
+                })
+            )
+            for seed, gain in enumerate(gains)
+        }  # fmt: skip
+
+    return Scored(None, entries(own, gap), entries(reference, 0.03), {})
+
+
+@pytest.mark.parametrize(
+    ("gains", "gap", "found"),
+    [
+        ((0.61, 0.612, 0.609), -0.01, True),
+        ((0.61, 0.61001, 0.61002), 0.03, True),
+        ((0.32, 0.323, 0.319), 0.02, False),
+        ((0.0, 0.0, 0.0), 0.0, False),  # nothing learnt, nothing brought
+        ((0.61, 0.61), -0.01, False),  # two seeds say little
+    ],
+)
+def test_gains_that_were_there_before_are_a_flag(tmp_path, gains, gap, found):
+    assert bool(brought_along_flags(with_gains(gains, gap))) is found
+
+
+def test_no_recorded_row_looks_as_if_it_had_brought_its_gain_along():
+    rows = [row for track in track_names() for row in recorded_rows(track) if row.scores]
+    assert len(rows) > 100
+    for row in rows:
+        entries = [
+            {
+                s.seed: EntryScore(label="", seed=s.seed, figures=getattr(s, side))
+                for s in row.scores
+            }
+            for side in ("own", "reference")
+        ]
+        assert brought_along_flags(Scored(None, *entries, {})) == [], row.contribution
+
+
 def test_held_out_pictures_in_the_contributions_folder_are_flagged(tmp_path):
     one = attempt(tmp_path, registry.load("Example1"))
-    clean = flags_of(one, answer(), costs(), scored())
+    clean = flags(one)
     assert clean == ()
     heldout = one.track.heldout_dir
     assert thumbnail(open_picture(heldout / "Images" / "example1.png")).shape == (32, 32, 3)
     track = dataclasses.replace(one.track, folder=tmp_path / "track")
     (tmp_path / "track").mkdir()
     (tmp_path / "track" / "heldout").symlink_to(one.track.train_dir)  # as if those were held out
-    flagged = flags_of(dataclasses.replace(one, track=track), answer(), costs(), scored())
+    flagged = flags(dataclasses.replace(one, track=track))
     assert {flag.kind for flag in flagged} == {"near-duplicate of a held-out picture"}
     assert any("CONTRIBUTIONS/Example1/Dataset/Images" in flag.text for flag in flagged)

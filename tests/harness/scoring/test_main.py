@@ -34,14 +34,18 @@ def answer(random_base, tmp_path_factory):
     entries = (
         Entry(label="Bad", seed=0, delta=folder / "none.safetensors"),
         Entry(label="Good", seed=0, delta=good, again=good, own_pictures=tuple(own)),
-        Entry(label="Good", seed=1, delta=good, again=other),
+        Entry(label="Good", seed=1, delta=good, again=other, remade=good),
+        Entry(label="Forged", seed=2, delta=good, remade=other),
         Entry(label="Unmergeable", seed=0, delta=None, own_pictures=tuple(own)),
     )
     return scored(score_job(random_base, folder / "out", entries))
 
 
 def test_an_entry_at_fault_does_not_stop_the_others(answer):
-    bad, fine, *_ = answer.entries
+    bad, fine, *_, forged, _unmergeable = answer.entries
+    assert "differs by" in forged.error.what
+    assert "seed 2" in forged.error.what
+    assert (forged.figures, forged.error.where) == (None, "Forged")
     assert bad.error is not None
     assert bad.figures is None
     assert fine.figures.heldout != answer.base.heldout
@@ -66,7 +70,7 @@ def test_a_change_of_the_weights_shows_in_every_figure(answer):
 
 
 def test_own_pictures_are_judged_and_compared_with_the_trusted_samplers(answer):
-    _, fine, _, unmergeable = answer.entries
+    _, fine, _, _, unmergeable = answer.entries
     assert fine.own_difference > 0.05
     assert unmergeable.figures is None
     # All are plain blue: one of the six taught prompts asks for that.
@@ -75,7 +79,7 @@ def test_own_pictures_are_judged_and_compared_with_the_trusted_samplers(answer):
 
 
 def test_determinism_is_the_relative_distance_of_two_trainings(answer):
-    _, same, other, _ = answer.entries
+    _, same, other, *_ = answer.entries
     assert same.determinism == 0
     assert other.determinism == pytest.approx(1)
 
