@@ -3,8 +3,10 @@
 A picture of a subject is a hit when, of all candidates, a held-out picture of the subject is the
 nearest to it. The others are rivals (other things of the kind, if the track has some) and what the
 base draws for the same prompts. A picture in a taught style is a hit when the held-out drawing of
-the thing is nearer than the same thing drawn by others or by the base. A picture of a binding track
-is a hit when the asked colours are where they belong.
+the thing is nearer than the same thing drawn by others. A picture of a binding track is a hit when
+the asked colours are where they belong.
+
+Real pictures are seen through the base's autoencoder, as every drawn picture is.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ class Candidates:
     taught_stems: tuple[str, ...]  # P file names without ending
     others: Tensor  # (R, F) other things of the subject's kind, or the things in other styles
     others_of: tuple[str, ...] | None  # R stems of the held-out pictures they belong to; styles
-    of_base: Tensor  # (n, F) what the base draws for the taught prompts, from other noise
+    of_base: Tensor  # (n, F) what the base draws for a subject's prompts, from other noise
 
 
 def nearest_is_taught(

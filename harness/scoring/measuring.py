@@ -180,20 +180,30 @@ class Bench:
         if self.judge is None or self.track.kind == "binding":
             return None
         track, others_of = self.track, None
-        others = torch.empty(0, *heldout.shape[1:])  # (R, 3, H, W)
+        others = heldout[:0]  # (R, 3, H, W)
         if track.kind == "style":
             others, _ = read_folder(self.job.contrast_dir, track.resolution)
             others_of = others_of_stems(stems(self.job.contrast_dir))
         elif self.job.rivals_dir.is_dir():
             others = read_pictures(self.job.rivals_dir, track.resolution)
-        texts = tuple(track.prompts[i].text for i in self.learnt)
-        other_noise = track.sampling.model_copy(update={"seed": track.sampling.seed + RIVAL_SEED})
-        latents = sample_latents(self.pipeline, texts, other_noise, track.resolution)
-        drawn = to_pixel_values(decode(self.pipeline, latents, track.sampling.batch_size))
-        together = self._without_background(torch.cat([heldout, others, drawn]))
-        features = self.judge.embed(together)  # (P + R + n, F)
-        taught, wrong, of_base = torch.split(features, [len(heldout), len(others), len(drawn)])
+        real = torch.cat([heldout, others])
+        batch_size = track.sampling.batch_size
+        # Through the base's autoencoder: every drawn picture has its blur, whoever drew it.
+        latents = encode_pictures(self.pipeline, real, batch_size)  # (P + R, 4, h, w)
+        if track.kind == "subject":
+            latents = torch.cat([latents, self._sample_again()])  # (P + R + n, 4, h, w)
+        seen = to_pixel_values(decode(self.pipeline, latents, batch_size))
+        features = self.judge.embed(self._without_background(seen))  # (P + R + n, F)
+        sizes = [len(heldout), len(others), len(seen) - len(real)]
+        taught, wrong, of_base = torch.split(features, sizes)
         return Candidates(taught, stems(self.job.heldout_dir), wrong, others_of, of_base)
+
+    def _sample_again(self) -> Tensor:
+        """Draw the taught prompts with the base from other noise, as latents (n, 4, h, w)."""
+        track = self.track
+        texts = tuple(track.prompts[i].text for i in self.learnt)
+        sampling = track.sampling.model_copy(update={"seed": track.sampling.seed + RIVAL_SEED})
+        return sample_latents(self.pipeline, texts, sampling, track.resolution)
 
     def _gallery(self, heldout: Tensor, train: Tensor) -> Gallery | None:
         if self.judge is None:
