@@ -5,6 +5,8 @@ The subject is Kenney's robot (CC0), thirteen poses shipped in the PyPI wheel ``
     pip download --no-deps --dest wheels arcade==3.3.3
     python -m recipes.robot_track wheels/arcade-3.3.3-py3-none-any.whl
 
+``--packages`` is a folder with the icon sets' npm tarballs; what is missing is fetched.
+
 Nine poses are for training and four are held out. Every picture is one pose on one named
 background colour; the same wheel gives the same bytes on every machine with the same Pillow.
 """
@@ -23,6 +25,7 @@ from PIL import Image
 
 from harness import paths
 from recipes.pictures import SIDE_PX, compose, write_folder
+from recipes.robot_track.rivals import rivals
 from recipes.tiny_sd.vocabulary import with_article
 
 WHEEL_SHA256 = "25f4e0e5b8bcbe7a7d087c0a23b19e9f423b0c70ec00945c8712c9a3e541ebd2"
@@ -95,7 +98,9 @@ def main() -> int:
     """Check the wheel's hash and write all folders."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("wheel", type=Path, help="the downloaded arcade-3.3.3 wheel")
-    wheel_path: Path = parser.parse_args().wheel
+    parser.add_argument("--packages", type=Path, default=paths.RUNS / "packages")
+    options = parser.parse_args()
+    wheel_path: Path = options.wheel
     found = hashlib.sha256(wheel_path.read_bytes()).hexdigest()
     if found != WHEEL_SHA256:
         parser.error(f"{wheel_path} has sha256 {found}, expected {WHEEL_SHA256}")
@@ -109,6 +114,7 @@ def main() -> int:
         ):
             drawn = enumerate(pictures, start=1)  # with the names the seed document uses
             write_folder(folder, ((f"example{n}", draw(p, wheel), p.caption) for n, p in drawn))
+        write_folder(robot / "rivals", rivals(wheel, options.packages))
     return 0
 
 
