@@ -26,6 +26,7 @@ from harness.sandbox import layers, trial
 from harness.sandbox.child import Child, run_children
 from harness.sandbox.choose import why_not
 from harness.sandbox.resource_use import Spent, read_spent
+from harness.sandbox.task_limit import limited
 from harness.worker.jobs import Answer, TrainJob
 from toolkit.core.progress import create_progress
 
@@ -69,7 +70,7 @@ def one_start(layer: layers.LayerName, out: Path) -> float:
     program = [sys.executable, "-I", "-S", "-c", "pass"]
     start = layers.prepare(layer, trial.NoJob(), out, trial.LIMITS, program)
     began = time.perf_counter()
-    code, complaint = trial.run(start.command, out)
+    code, complaint = trial.run(limited(start.command, start.tasks), out)
     if code != 0:
         raise SystemExit(f"{layer}: {complaint}")
     return time.perf_counter() - began

@@ -26,7 +26,9 @@ from harness.sandbox.log_pump import LogPump
 from harness.sandbox.outcome import A, Ending, Outcome
 from harness.sandbox.phase_clock import Meter
 from harness.sandbox.resource_use import write_spent
+from harness.sandbox.task_limit import limited
 from harness.sandbox.tidy import remove_tree, sweep
+from harness.sandbox.warm import Program, fork
 from harness.sandbox.watch import Watch
 from toolkit.core import atomic
 from toolkit.core.errors import HubError
@@ -81,17 +83,21 @@ class Child(Generic[A]):
         self._events = EventReader(out / EVENTS_FILE)
         threads = int(getattr(job, "threads", 1))
         self._limits = limits or allowance(job, timeout_s)
-        program = [sys.executable, *FLAGS, str(CHILD_START), module, str(out / JOB_FILE)]
+        words = [module, str(out / JOB_FILE)]
+        program = [sys.executable, *FLAGS, str(CHILD_START), *words]
         start = layers.prepare(self.layer, job, out, self._limits, program)
         log = (out / LOG_FILE).open("xb", buffering=0)
-        self._process = subprocess.Popen(  # noqa: S603  # our own program, no shell
-            start.command,
+        environment = child_environment(out, str(threads))
+        settings = str(out / layers.SETTINGS_FILE)
+        forked = Program([*words, settings], environment, out / "tmp", start.tasks)
+        self._process = fork(self.layer, job, forked, FLAGS) or subprocess.Popen(  # noqa: S603
+            limited(start.command, start.tasks),
             stdin=subprocess.PIPE if start.holds_stdin else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             bufsize=0,
             cwd=out / "tmp",
-            env=child_environment(out, str(threads)),
+            env=environment,
             start_new_session=True,
         )
         if self._process.stdout is None:

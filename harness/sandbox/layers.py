@@ -17,7 +17,7 @@ import psutil
 from pydantic import BaseModel
 
 from harness import paths
-from harness.sandbox import bubblewrap, namespaces, task_limit
+from harness.sandbox import bubblewrap, namespaces
 from harness.sandbox.limits import Limits
 from harness.sandbox.mounts import Mount, mounts_of
 from harness.sandbox.view import View, view_of
@@ -47,11 +47,13 @@ class Start:
     """How to start a child.
 
     Args:
-        command: The whole command.
+        command: The whole command, but for the limit on its tasks.
+        tasks: Processes and threads at most.
         holds_stdin: Whether closing the child's standard input ends it and all it started.
     """
 
     command: list[str]
+    tasks: int
     holds_stdin: bool
 
 
@@ -76,7 +78,7 @@ def prepare(
     file = out / SETTINGS_FILE
     atomic.write_text(file, json.dumps(settings, indent=1))
     whole = command(layer, mounts, file, [*program, str(file)])
-    return Start(task_limit.limited(whole, limits.processes + limits.threads), holds_stdin=True)
+    return Start(whole, limits.processes + limits.threads, holds_stdin=True)
 
 
 def command(layer: LayerName, mounts: list[Mount], settings: Path, program: list[str]) -> list[str]:
