@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from harness.protocol.statistics.intervals import Interval, share_interval
+from harness.protocol.statistics.share import share_interval
 from toolkit.core.record import Fraction, Record
 
 
@@ -53,7 +53,7 @@ class PictureFigures(Record):
         return sum(self.hits) / len(self.hits) if self.hits else None
 
 
-def hit_interval(judged: Sequence[PictureFigures]) -> Interval | None:
+def hit_interval(judged: Sequence[PictureFigures]) -> tuple[float, float] | None:
     """Return the 95 % interval of a hit rate over the pictures of all seeds; None: not measured."""
     hits = [hit for pictures in judged for hit in pictures.hits]
     return share_interval(sum(hits), len(hits))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -29,23 +28,6 @@ def t_interval(values: Sequence[float], coverage: float = 0.95) -> Interval | No
     mean = float(array.mean())
     half = quantile((1 + coverage) / 2, count - 1) * float(array.std(ddof=1)) / count**0.5
     return mean - half, mean + half
-
-
-def share_interval(successes: int, count: int, coverage: float = 0.95) -> Interval | None:
-    """Return Wilson's interval of a share (doi:10.1080/01621459.1927.10502953); None without units.
-
-    Args:
-        successes: Units that have it, 0 to `count`.
-        count: All units, taken as independent of each other.
-        coverage: As in `t_interval`.
-    """
-    if not count:
-        return None
-    z = NormalDist().inv_cdf((1 + coverage) / 2)
-    share, weight = successes / count, z**2 / count
-    centre = (share + weight / 2) / (1 + weight)
-    half = z * (share * (1 - share) / count + weight / (4 * count)) ** 0.5 / (1 + weight)
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def two_way_bootstrap(

@@ -98,6 +98,7 @@ def figures(gain: float, chance: random.Random) -> dict[str, Any]:
             "prompt_adherence": 0.75,
             "memorisation": chance.gauss(0, 0.02),
             "copies": 0.0,
+            "hits": (True, True, True, False),
         },
     }
 

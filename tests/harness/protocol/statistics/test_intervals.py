@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from harness.protocol.statistics.intervals import share_interval, t_interval, two_way_bootstrap
+from harness.protocol.statistics.intervals import t_interval, two_way_bootstrap
+from harness.protocol.statistics.share import share_interval
 
 
 def test_the_interval_of_known_numbers():

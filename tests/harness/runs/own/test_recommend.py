@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.protocol.statistics.intervals import share_interval
+from harness.protocol.statistics.share import share_interval
 from harness.runs.own.recommend import chances_of, recommend, two_way_interval
 from tests.harness.support import example_row, figures
 
