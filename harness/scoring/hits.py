@@ -6,7 +6,7 @@ base draws for the same prompts. A picture in a taught style is a hit when the h
 the thing is nearer than the same thing drawn by others. A picture of a binding track is a hit when
 the asked colours are where they belong.
 
-Real pictures are seen through the base's autoencoder, as every drawn picture is.
+Drawings of a style are seen through the base's autoencoder, as every drawn picture is.
 """
 
 from __future__ import annotations

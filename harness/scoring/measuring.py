@@ -188,11 +188,14 @@ class Bench:
             others = read_pictures(self.job.rivals_dir, track.resolution)
         real = torch.cat([heldout, others])
         batch_size = track.sampling.batch_size
-        # Through the base's autoencoder: every drawn picture has its blur, whoever drew it.
-        latents = encode_pictures(self.pipeline, real, batch_size)  # (P + R, 4, h, w)
-        if track.kind == "subject":
-            latents = torch.cat([latents, self._sample_again()])  # (P + R + n, 4, h, w)
-        seen = to_pixel_values(decode(self.pipeline, latents, batch_size))
+        if track.kind == "style":
+            # Every drawn picture has the autoencoder's blur, which would hide a style. A subject
+            # that the autoencoder cannot show must not count as shown, so it stays sharp.
+            latents = encode_pictures(self.pipeline, real, batch_size)  # (P + R, 4, h, w)
+            seen = to_pixel_values(decode(self.pipeline, latents, batch_size))
+        else:
+            drawn = decode(self.pipeline, self._sample_again(), batch_size)
+            seen = torch.cat([real, to_pixel_values(drawn)])  # (P + R + n, 3, H, W)
         features = self.judge.embed(self._without_background(seen))  # (P + R + n, F)
         sizes = [len(heldout), len(others), len(seen) - len(real)]
         taught, wrong, of_base = torch.split(features, sizes)
