@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeVar, get_args
 
-from harness.protocol.figures import hit_interval
+from harness.protocol.figures import hit_interval, hit_rate
 from harness.protocol.row import Row
 from toolkit.core.settings import REFERENCE_NAME, HookName
 
@@ -150,7 +150,7 @@ def from_row(row: Row, reasons: Sequence[str] = ()) -> Entry:
             statistics.fmean(figures.heldout.bands[i] for figures in own) for i in range(3) if own
         ),
         drift=_mean(own, lambda figures: figures.drift),
-        hit_rate=_mean(drawn, lambda pictures: pictures.hit_rate),
+        hit_rate=hit_rate(drawn),
         hit_interval=hit_interval(drawn),
         similarity=_mean(drawn, lambda pictures: pictures.similarity),
         prompt_adherence=_mean(drawn, lambda pictures: pictures.prompt_adherence),

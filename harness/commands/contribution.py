@@ -24,6 +24,7 @@ from harness.contributions.registry import load_mixed
 from harness.gate.catalogue import choose
 from harness.gate.render import render_report, summary_line
 from harness.protocol import row_files
+from harness.protocol.figure_table import FIGURES, mean_text
 from harness.protocol.figures import Figures
 from harness.protocol.gate_track import gate_track
 from harness.protocol.next_step import draw_command
@@ -241,14 +242,11 @@ def figures(row: Row) -> Table:
 
 def cells(figures: Sequence[Figures]) -> tuple[str, ...]:
     """Return the means over seeds as texts."""
-    hits = [one.pictures.hit_rate for one in figures if one.pictures.hit_rate is not None]
-    alike = [one.pictures.similarity for one in figures if one.pictures.similarity is not None]
+    kinds = {kind.name: kind for kind in FIGURES}
+    shown = [kinds[name] for name in ("gain", "hit rate", "similarity", "drift")]
     return (
         f"{statistics.fmean(one.heldout.mean for one in figures):.4f}",
-        f"{statistics.fmean(one.gain for one in figures):.1%}",
-        f"{statistics.fmean(hits):.0%}" if hits else "not measured",
-        f"{statistics.fmean(alike):.3f}" if alike else "not measured",
-        f"{statistics.fmean(one.drift for one in figures):.3f}",
+        *(mean_text(kind, [kind.read(one) for one in figures]) for kind in shown),
     )
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from harness.contributions.record import Contribution, ContributionFile
 from harness.gate.catalogue import all_probes
-from harness.gate.observations import ExperimentSeen, Noticed, Observation
-from harness.gate.probe import Probe
+from harness.gate.observations import ExperimentSeen, Observation
+from harness.gate.probe import Probe, Symptom
 from harness.gate.profile.property import FOLLOWS, Property, judge_property
 from harness.gate.records import GateFinding, ProbeOutcome
 from toolkit.core.settings import HookName
@@ -78,7 +78,7 @@ def outcome(
     )
 
 
-def finding(probe: Probe, noticed: Noticed, likeliest: str) -> GateFinding:
+def finding(probe: Probe, noticed: Symptom, likeliest: str) -> GateFinding:
     """Complete what was noticed by what the probe knows and by the likeliest line."""
     return GateFinding(
         probe=probe.id,

@@ -13,22 +13,12 @@ from pathlib import Path
 
 from pydantic import ConfigDict, Field
 
-from harness.gate.records import Severity
+from harness.gate.probe import Symptom
 from toolkit.core import atomic
 from toolkit.core.record import Record
 
 LOOK_S = 0.005
 Number = float | str | None
-
-
-class Noticed(Record):
-    """One thing that is not as a probe wants it."""
-
-    observed: str
-    meaning: str = ""
-    fix: str = ""
-    place: str | None = None
-    severity: Severity | None = None
 
 
 class Observation(Record):
@@ -38,7 +28,7 @@ class Observation(Record):
 
     probe: str
     place: str = Field(default="", description="the likeliest line, where something was noticed")
-    noticed: tuple[Noticed, ...] = ()
+    noticed: tuple[Symptom, ...] = ()
     does_not_apply: str | None = None
     ours: dict[str, Number] = Field(default={}, description="of a property: measure -> value")
     reference: dict[str, Number] = Field(default={}, description="the same of the reference")

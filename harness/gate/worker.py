@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from harness.contributions.registry import is_reference
 from harness.gate.catalogue import choose
 from harness.gate.job import GateJob
-from harness.gate.observations import ExperimentSeen, Noticed, Observation, Raised, Turn, turns
+from harness.gate.observations import ExperimentSeen, Observation, Raised, Turn, turns
 from harness.gate.probe import DoesNotApply, Probe
 from harness.gate.profile.property import Profiled, Property
 from harness.sandbox.events import EventWriter
@@ -141,7 +141,7 @@ def run_experiment(
 def look(probe: Probe, seen: Any, context: Context) -> Observation:
     """Let one probe read what its experiment saw."""
     try:
-        noticed = tuple(Noticed(**symptom._asdict()) for symptom in probe.check(seen))
+        noticed = tuple(probe.check(seen))
     except DoesNotApply as reason:
         return Observation(probe=probe.id, does_not_apply=str(reason))
     return Observation(

@@ -50,7 +50,13 @@ class PictureFigures(Record):
     @property
     def hit_rate(self) -> float | None:
         """The share of hits, 0 to 1; higher is better."""
-        return sum(self.hits) / len(self.hits) if self.hits else None
+        return hit_rate((self,))
+
+
+def hit_rate(judged: Sequence[PictureFigures]) -> float | None:
+    """Return the share of hits over the pictures of all seeds; None: not measured."""
+    hits = [hit for pictures in judged for hit in pictures.hits]
+    return sum(hits) / len(hits) if hits else None
 
 
 def hit_interval(judged: Sequence[PictureFigures]) -> tuple[float, float] | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from functools import cache
@@ -58,36 +57,17 @@ def processor_seconds(group: Path) -> float | None:
 @cache
 def available() -> Path | None:
     """Return where groups that count can be made; found out by having one count."""
-    if sys.platform != "linux":
-        return None
-    for home in homes(Path("/proc/self/cgroup").read_text(encoding="utf-8")):
-        with contextlib.suppress(OSError):
-            group = task_limit.new_group(home)
-            trial = task_limit.entering([group], ["/bin/true"])
-            done = subprocess.run(trial, capture_output=True, check=False)  # noqa: S603 - our own
-            counted = processor_seconds(group)
-            task_limit.remove(group)
-            if done.returncode == 0 and counted:
-                return home
-    return None
+    return task_limit.first_usable(homes, task_limit.new_group, processor_seconds)
 
 
 def homes(told: str, tree: Path = task_limit.TREE) -> list[Path]:
     """Return the folders in which a group that counts processor time may be possible.
 
     Args:
-        told: ``/proc/self/cgroup``: lines of ``number:controllers:path``.
+        told: ``/proc/self/cgroup``.
         tree: Where the groups are mounted.
     """
-    found = []
-    for line in told.splitlines():
-        _, controllers, path = line.split(":", 2)
-        inside = path.strip("/")
-        if "cpuacct" in controllers.split(","):  # version 1
-            found.append(tree / "cpuacct" / inside)
-        elif not controllers:  # version 2 counts in every group; beside one's own
-            found.append((tree / inside).parent if inside else tree)
-    return found
+    return task_limit.homes_with("cpuacct", told, tree)  # version 2 counts in every group
 
 
 def told_at_the_end(usage: object) -> Ended:

@@ -15,7 +15,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -94,15 +94,31 @@ def remove(group: Path) -> None:
 @cache
 def available() -> Path | None:
     """Return where groups can be made; found out by entering one."""
+    return first_usable(homes, lambda home: make_group(home, 16))
+
+
+def first_usable(
+    homes_in: Callable[[str], list[Path]],
+    make: Callable[[Path], Path],
+    works: Callable[[Path], object] = lambda group: True,
+) -> Path | None:
+    """Return the first folder in which a group can be made and entered, or None.
+
+    Args:
+        homes_in: From ``/proc/self/cgroup`` to the folders to try.
+        make: Makes a group in a folder.
+        works: Asked once a program has run in the group.
+    """
     if sys.platform != "linux":
         return None
-    for home in homes(Path("/proc/self/cgroup").read_text(encoding="utf-8")):
+    for home in homes_in(Path("/proc/self/cgroup").read_text(encoding="utf-8")):
         with contextlib.suppress(OSError):
-            group = make_group(home, 16)
+            group = make(home)
             trial = entering([group], ["/bin/true"])
             done = subprocess.run(trial, capture_output=True, check=False)  # noqa: S603 - our own
+            worked = works(group)
             remove(group)
-            if done.returncode == 0:
+            if done.returncode == 0 and worked:
                 return home
     return None
 
@@ -111,18 +127,32 @@ def homes(told: str, tree: Path = TREE) -> list[Path]:
     """Return the folders in which a group with a limit on processes may be possible.
 
     Args:
+        told: ``/proc/self/cgroup``.
+        tree: Where the groups are mounted.
+    """
+    return homes_with("pids", told, tree, hands_on_pids)
+
+
+def homes_with(
+    controller: str, told: str, tree: Path, hands_on: Callable[[Path], bool] = lambda home: True
+) -> list[Path]:
+    """Return the folders in which a group with a controller may be possible.
+
+    Args:
+        controller: Its name in version 1.
         told: ``/proc/self/cgroup``: lines of ``number:controllers:path``.
         tree: Where the groups are mounted.
+        hands_on: Whether groups in a folder of version 2 have what the controller does.
     """
     found = []
     for line in told.splitlines():
         _, controllers, path = line.split(":", 2)
         inside = path.strip("/")
-        if "pids" in controllers.split(","):  # version 1: below this process's own group
-            found.append(tree / "pids" / inside)
+        if controller in controllers.split(","):  # version 1: below this process's own group
+            found.append(tree / controller / inside)
         elif not controllers:  # version 2: a group holds processes or groups, so beside one's own
             home = (tree / inside).parent if inside else tree
-            if hands_on_pids(home):
+            if hands_on(home):
                 found.append(home)
     return found
 

@@ -48,12 +48,16 @@ def border_colour(picture: Tensor) -> Tensor:
 
 def ink_colour(picture: Tensor) -> Tensor | None:
     """Return the median colour (3,) of what is not background; None when there is nothing."""
-    levels = (picture + 1) * 127.5  # (3, H, W)
-    distance = (levels - border_colour(picture).view(3, 1, 1)).square().sum(0).sqrt()  # (H, W)
-    drawn = distance > INK_DISTANCE
+    drawn = distance_from_border(picture) > INK_DISTANCE
     if int(drawn.sum()) < INK_SHARE * drawn.numel():
         return None
-    return levels[:, drawn].median(dim=1).values
+    return ((picture + 1) * 127.5)[:, drawn].median(dim=1).values
+
+
+def distance_from_border(picture: Tensor) -> Tensor:
+    """Return how far each pixel is from the border's colour, (H, W), sRGB levels, Euclidean."""
+    levels = (picture + 1) * 127.5  # (3, H, W)
+    return (levels - border_colour(picture).view(3, 1, 1)).square().sum(0).sqrt()
 
 
 def nearest(colour: Tensor, colours: Table) -> str:

@@ -19,7 +19,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from harness.protocol.track_file import Prompt
-from harness.scoring.colours import Table, border_colour, ink_colour, nearest
+from harness.scoring.colours import (
+    Table,
+    border_colour,
+    distance_from_border,
+    ink_colour,
+    nearest,
+)
 from harness.scoring.likeness import rows_of
 
 BACKGROUND_DISTANCE = 70.0  # sRGB levels, Euclidean, to the border's colour; covers its blur
@@ -86,9 +92,8 @@ def on_grey(pixel_values: Tensor) -> Tensor:
     """
     painted = pixel_values.clone()
     for picture in painted:
-        levels = (picture + 1) * 127.5  # (3, H, W)
-        apart = (levels - border_colour(picture).view(3, 1, 1)).square().sum(0).sqrt()  # (H, W)
-        picture[:, from_the_border(apart < BACKGROUND_DISTANCE)] = GREY
+        near = distance_from_border(picture) < BACKGROUND_DISTANCE  # (H, W)
+        picture[:, from_the_border(near)] = GREY
     return painted
 
 

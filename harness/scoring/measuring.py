@@ -76,8 +76,11 @@ class Bench:
         self.train_grid = self._grid(train, train_captions, thinned(spec))
         self.train_thumbs = [thumbnail(open_picture(path)) for path in files(job.train_dir)]
         self.judge = self._load_judge()
-        self.gallery = self._gallery(heldout, train)
-        self.candidates = self._candidates(heldout)
+        contrast = torch.empty(0)  # (C, 3, H, W)
+        if self.track.kind == "style":
+            contrast, _ = read_folder(job.contrast_dir, self.track.resolution)
+        self.gallery = self._gallery(heldout, train, contrast)
+        self.candidates = self._candidates(heldout, contrast)
         latents = self._sample(pipeline)
         # Unrelated prompts have no pictures: the base's own drawings are noised instead.
         self.drift_grids = {
@@ -124,7 +127,7 @@ class Bench:
         prompts = [self.track.prompts[i] for i in self.learnt]
         pixel_values = to_pixel_values(pictures)  # (n, 3, H, W)
         copied = [is_copy(thumbnail(picture), self.train_thumbs) for picture in pictures]
-        alike, nearer = None, None
+        alike, nearer, features = None, None, None
         if self.judge is not None and self.gallery is not None:
             features = self.judge.embed(pixel_values)  # (n, F)
             alike = similarity(features, prompts, self.gallery)
@@ -134,21 +137,26 @@ class Bench:
             prompt_adherence=adherence(pixel_values, prompts, self.track.colours),
             memorisation=nearer,
             copies=sum(copied) / len(copied),
-            hits=tuple(self._hits(pixel_values, prompts)),
+            hits=tuple(self._hits(pixel_values, features, prompts)),
         )
 
-    def _hits(self, pixel_values: Tensor, prompts: list[Prompt]) -> list[bool]:
-        """Tell which pictures show what was taught; empty when that cannot be measured."""
+    def _hits(
+        self, pixel_values: Tensor, features: Tensor | None, prompts: list[Prompt]
+    ) -> list[bool]:
+        """Tell which pictures show what was taught; empty when that cannot be measured.
+
+        Args:
+            pixel_values: (n, 3, H, W) in [-1, 1].
+            features: (n, F) of the same pictures with their backgrounds; None without a judge.
+            prompts: n prompts.
+        """
         if self.track.kind == "binding":
             return binding_hits(pixel_values, prompts, self.track.colours)
-        if self.judge is None or self.candidates is None:
+        if self.judge is None or features is None or self.candidates is None:
             return []
-        features = self.judge.embed(self._without_background(pixel_values))  # (n, F)
+        if self.track.colours:  # else the backgrounds stay, and the features are those
+            features = self.judge.embed(on_grey(pixel_values))  # (n, F)
         return nearest_is_taught(features, prompts, self.candidates)
-
-    def _without_background(self, pixel_values: Tensor) -> Tensor:
-        """Take flat backgrounds away; pictures of tracks that ask for no colours stay whole."""
-        return on_grey(pixel_values) if self.track.colours else pixel_values
 
     def _grid(self, pixel_values: Tensor, captions: list[str], spec: GridSpec) -> Grid:
         latents = encode_pictures(self.pipeline, pixel_values, spec.batch_size)
@@ -176,14 +184,13 @@ class Bench:
             self.not_measured |= dict.fromkeys(names, why)
             return None
 
-    def _candidates(self, heldout: Tensor) -> Candidates | None:
+    def _candidates(self, heldout: Tensor, contrast: Tensor) -> Candidates | None:
         if self.judge is None or self.track.kind == "binding":
             return None
         track, others_of = self.track, None
         others = heldout[:0]  # (R, 3, H, W)
         if track.kind == "style":
-            others, _ = read_folder(self.job.contrast_dir, track.resolution)
-            others_of = others_of_stems(stems(self.job.contrast_dir))
+            others, others_of = contrast, others_of_stems(stems(self.job.contrast_dir))
         elif self.job.rivals_dir.is_dir():
             others = read_pictures(self.job.rivals_dir, track.resolution)
         real = torch.cat([heldout, others])
@@ -196,7 +203,7 @@ class Bench:
         else:
             drawn = decode(self.pipeline, self._sample_again(), batch_size)
             seen = torch.cat([real, to_pixel_values(drawn)])  # (P + R + n, 3, H, W)
-        features = self.judge.embed(self._without_background(seen))  # (P + R + n, F)
+        features = self.judge.embed(on_grey(seen) if track.colours else seen)  # (P + R + n, F)
         sizes = [len(heldout), len(others), len(seen) - len(real)]
         taught, wrong, of_base = torch.split(features, sizes)
         return Candidates(taught, stems(self.job.heldout_dir), wrong, others_of, of_base)
@@ -208,18 +215,15 @@ class Bench:
         sampling = track.sampling.model_copy(update={"seed": track.sampling.seed + RIVAL_SEED})
         return sample_latents(self.pipeline, texts, sampling, track.resolution)
 
-    def _gallery(self, heldout: Tensor, train: Tensor) -> Gallery | None:
+    def _gallery(self, heldout: Tensor, train: Tensor, contrast: Tensor) -> Gallery | None:
         if self.judge is None:
             return None
-        contrast, names = torch.empty(0), tuple[str, ...]()
-        if self.track.kind == "style":
-            values, _ = read_folder(self.job.contrast_dir, self.track.resolution)
-            contrast, names = self.judge.embed(values), stems(self.job.contrast_dir)
+        names = stems(self.job.contrast_dir) if len(contrast) else ()
         return Gallery(
             self.judge.embed(heldout),
             stems(self.job.heldout_dir),
             self.judge.embed(train),
-            contrast,
+            self.judge.embed(contrast) if len(contrast) else contrast,
             names,
         )
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from harness import paths
 from harness.check import check_folder
-from harness.contributions.record import Contribution, ContributionFile
+from harness.contributions.record import Contribution
 from harness.contributions.registry import load_reference
 from harness.gate.records import GateReport, ProbeOutcome
 from harness.protocol.track import load_track
@@ -39,7 +39,7 @@ from harness.sandbox.tidy import remove_tree
 from harness.scoring.jobs import EntryScore
 from harness.worker.jobs import DELTA_FILE, remade_folder, seed_folder
 from tests.hostile.forgeries import FORGERIES, LESSON, Forgery
-from tests.hostile.stage import Silent
+from tests.hostile.stage import Silent, contribution_in
 from toolkit.core import atomic
 from toolkit.deltas.tolerance import TOLERANCE
 
@@ -217,15 +217,7 @@ def write(name: str, forgery: Forgery | None, place: Path) -> Contribution:
     (source / "main.py").write_text(LESSON + code, encoding="utf-8")
     (place / name / "contribution.toml").write_text("# 1 2 3\n", encoding="utf-8")
     (pictures / "one.png").write_bytes(b"pixels")
-    relative = (place / name).relative_to(paths.ROOT)
-    return Contribution(
-        file=ContributionFile(
-            name=name, authors=("the tests",), summary="A forgery.", hooks=forgery.hooks
-        ),
-        path=relative.as_posix(),
-        module=".".join((*relative.parts, "src", "main")),
-        content_hash="sha256:0",
-    )
+    return contribution_in(place / name, "A forgery.", forgery.hooks)
 
 
 def hidden() -> dict[str, str]:

@@ -112,10 +112,15 @@ def write_attack(name: str, attack: Attack, stage: Path, words: dict[str, object
     source = stage / name / "src"
     source.mkdir(parents=True)
     (source / "main.py").write_text(PRELUDE + code, encoding="utf-8")
-    relative = (stage / name).relative_to(paths.ROOT)
+    return contribution_in(stage / name, "A hostile thing.", attack.hooks)
+
+
+def contribution_in(folder: Path, summary: str, hooks: tuple[str, ...]) -> Contribution:
+    """Return a contribution of the tests' own, by its folder inside the repository."""
+    relative = folder.relative_to(paths.ROOT)
     return Contribution(
         file=ContributionFile(
-            name=name, authors=("somebody",), summary="A hostile thing.", hooks=attack.hooks
+            name=folder.name, authors=("the tests",), summary=summary, hooks=hooks
         ),
         path=relative.as_posix(),
         module=".".join((*relative.parts, "src", "main")),

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from harness.protocol.figures import hit_interval
+from harness.protocol.figures import PictureFigures, hit_interval, hit_rate
 from harness.protocol.row import Row
 from harness.protocol.statistics.intervals import DRAWS, Interval
 from harness.protocol.statistics.student import quantile
@@ -157,10 +157,8 @@ def recommend(rows: Sequence[Row]) -> Recommendation | None:
             chance=None if chances is None else float(chances[n]),
             is_first=n == first,
             behind=None if n == first else two_way_interval(gains[first] - gains[n]),
-            hit_rate=hit_rate_of(measured[n], shared),
-            hit_interval=hit_interval(
-                [s.own.pictures for s in measured[n].scores if s.seed in shared]
-            ),
+            hit_rate=hit_rate(pictures_of(measured[n], shared)),
+            hit_interval=hit_interval(pictures_of(measured[n], shared)),
             drift=statistics.fmean(s.own.drift for s in measured[n].scores if s.seed in shared),
             time_ratio=time_ratio_of(measured[n]),
         )
@@ -169,11 +167,9 @@ def recommend(rows: Sequence[Row]) -> Recommendation | None:
     return Recommendation(standings, losses.shape[1], losses.shape[2])
 
 
-def hit_rate_of(row: Row, seeds: set[int]) -> float | None:
-    """Return the mean hit rate over some seeds; None where it was not measured."""
-    rates = [score.own.pictures.hit_rate for score in row.scores if score.seed in seeds]
-    known = [rate for rate in rates if rate is not None]
-    return statistics.fmean(known) if known else None
+def pictures_of(row: Row, seeds: set[int]) -> list[PictureFigures]:
+    """Return what was judged of a row's pictures of some seeds."""
+    return [score.own.pictures for score in row.scores if score.seed in seeds]
 
 
 def time_ratio_of(row: Row) -> float | None:

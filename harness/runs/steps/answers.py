@@ -45,7 +45,7 @@ def read_training(job: TrainJob, data: bytes) -> Answer:
     seeds = tuple(outcome.seed for outcome in answer.seeds)
     if seeds != job.seeds:
         raise ValueError(f"it is about the seeds {seeds[:20]}, asked for were {job.seeds}")
-    most = COPIES_OF_THE_BASE * weight_bytes(job.base_model) + BESIDE_WEIGHTS
+    most = largest_file(job.base_model)
     for outcome in answer.seeds:
         check_outcome(outcome, job)
         folder = seed_folder(job.out, outcome.seed)
@@ -95,7 +95,7 @@ def read_remaking(job: RemakeJob, data: bytes) -> Answer:
     answer = Answer.model_validate_json(data)
     if answer.error is not None:
         return answer
-    most = COPIES_OF_THE_BASE * weight_bytes(job.base_model) + BESIDE_WEIGHTS
+    most = largest_file(job.base_model)
     for seed in job.seeds:
         folder = seed_folder(job.out, seed)
         if seed not in job.unmergeable:
@@ -104,6 +104,11 @@ def read_remaking(job: RemakeJob, data: bytes) -> Answer:
             pixels = job.resolution * job.resolution
             require_file(picture_file(folder, number), BYTES_PER_PIXEL * pixels + BESIDE_PIXELS)
     return answer
+
+
+def largest_file(base_model: str) -> int:
+    """Return the most bytes that a file of weights may have."""
+    return COPIES_OF_THE_BASE * weight_bytes(base_model) + BESIDE_WEIGHTS
 
 
 def require_file(path: Path, most: int) -> None:

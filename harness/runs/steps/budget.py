@@ -75,11 +75,11 @@ def over_budget(seed: int, one: Watched, asked: Asked, report: GateReport | None
             "of the U-Net with gradients."
         )
     measured = value(report, BATCH, PICTURES)
-    allowed = steps * batch * max(1.0, measured or 1.0) * (1 + COUNT_TOLERANCE)
-    if one.trained_pictures > allowed and report is not None:
+    expected = steps * batch * max(1.0, measured or 1.0)
+    if one.trained_pictures > expected * (1 + COUNT_TOLERANCE) and report is not None:
         yield (
             f"Seed {seed} put {one.trained_pictures:,} pictures through the U-Net with gradients; "
-            f"{steps} steps of {batch}, as the gate measured it, are {allowed / 1.1:,.0f}."
+            f"{steps} steps of {batch}, as the gate measured it, are {expected:,.0f}."
         )
 
 

@@ -10,8 +10,15 @@ import sys
 import time
 from contextlib import contextmanager
 
-from harness import paths
+import pytest
 
+from harness import paths
+from tests.harness.board.browser import find_browser
+
+IN_A_BROWSER = [
+    pytest.mark.needs("starlette", "uvicorn", "multipart"),
+    pytest.mark.skipif(find_browser() is None, reason="no Chromium is installed"),
+]
 PATIENCE_S = 300.0  # the longest that one thing on the page may take
 # Whatever asks for another machine is told that there is none.
 ALONE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"

@@ -11,9 +11,10 @@ import pytest
 
 from harness import paths
 from tests.clone import small_clone
-from tests.harness.board.browser import browser, find_browser
+from tests.harness.board.browser import browser
 from tests.harness.commands.app.driving import (
     ALONE,
+    IN_A_BROWSER,
     drop,
     fill,
     is_at_rest,
@@ -23,10 +24,7 @@ from tests.harness.commands.app.driving import (
     wait_for,
 )
 
-pytestmark = [
-    pytest.mark.needs("starlette", "uvicorn", "multipart"),
-    pytest.mark.skipif(find_browser() is None, reason="no Chromium is installed"),
-]
+pytestmark = IN_A_BROWSER
 
 FIXTURES = paths.ROOT / "tests" / "fixtures" / "contributions"
 SMALL_DISK = 'mkdir -p {runs} && mount -t tmpfs -o size=600k tmpfs {runs} && exec "$@"'

@@ -7,12 +7,12 @@ import signal
 import time
 
 import psutil
-import pytest
 
 from harness import paths
-from tests.harness.board.browser import browser, find_browser
+from tests.harness.board.browser import browser
 from tests.harness.commands.app.driving import (
     ALONE,
+    IN_A_BROWSER,
     PATIENCE_S,
     drop,
     fill,
@@ -22,10 +22,7 @@ from tests.harness.commands.app.driving import (
     wait_for,
 )
 
-pytestmark = [
-    pytest.mark.needs("starlette", "uvicorn", "multipart"),
-    pytest.mark.skipif(find_browser() is None, reason="no Chromium is installed"),
-]
+pytestmark = IN_A_BROWSER
 
 STEPS = 12
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from PIL import Image
 
 from harness import paths
 from harness.commands.app import jobs
-from tests.harness.board.browser import browser, find_browser
+from tests.harness.board.browser import browser
 from tests.harness.commands.app.driving import (
     ALONE,
+    IN_A_BROWSER,
     enter,
     says,
     served,
@@ -21,10 +21,7 @@ from tests.harness.commands.app.driving import (
 from toolkit.core.settings import GenerateConfig
 from toolkit.drawings.metadata import Drawing, save_picture
 
-pytestmark = [
-    pytest.mark.needs("starlette", "uvicorn", "multipart"),
-    pytest.mark.skipif(find_browser() is None, reason="no Chromium is installed"),
-]
+pytestmark = IN_A_BROWSER
 
 
 def drawn(home, number, colour):
