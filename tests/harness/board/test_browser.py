@@ -52,8 +52,8 @@ def texts(page, heading):
     return page.run(
         "(() => { const heads = [...document.querySelectorAll('#board thead th')];"
         f"const at = heads.findIndex(h => h.textContent.trim() === {heading!r});"
-        "return [...document.querySelectorAll('#board tbody tr')].map(r => r.cells[at].textContent);"
-        " })()"
+        "const rows = [...document.querySelectorAll('#board tbody tr')];"
+        "return rows.map(r => r.cells[at].textContent); })()"
     )
 
 
