@@ -27,6 +27,7 @@ from harness.sandbox.meter import READY, Meter
 from harness.sandbox.outcome import A, Ending, Outcome
 from harness.sandbox.resource_use import write_spent
 from harness.sandbox.tidy import remove_tree, sweep
+from harness.sandbox.warm import Process, Program, fork
 from harness.sandbox.watch import Watch
 from toolkit.core import atomic
 from toolkit.core.errors import HubError
@@ -82,17 +83,21 @@ class Child(Generic[A]):
         self._events = EventReader(out / EVENTS_FILE)
         threads = int(getattr(job, "threads", 1))
         self._limits = limits or allowance(job, timeout_s)
-        program = [sys.executable, *FLAGS, str(CHILD_START), module, str(out / JOB_FILE)]
+        words = [module, str(out / JOB_FILE)]
+        program = [sys.executable, *FLAGS, str(CHILD_START), *words]
         start = layers.prepare(self.layer, job, out, self._limits, program)
         log = (out / LOG_FILE).open("xb", buffering=0)
-        self._process = subprocess.Popen(  # noqa: S603  # our own program, no shell
+        environment = child_environment(out, str(threads))
+        settings = str(out / layers.SETTINGS_FILE)
+        forked = Program([*words, settings], environment, out / "tmp", start.groups)
+        self._process = fork(self.layer, job, forked, FLAGS) or subprocess.Popen(  # noqa: S603
             start.command,
             stdin=subprocess.PIPE if start.holds_stdin else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             bufsize=0,
             cwd=out / "tmp",
-            env=child_environment(out, str(threads)),
+            env=environment,
             start_new_session=True,
         )
         if self._process.stdout is None:
@@ -128,12 +133,16 @@ class Child(Generic[A]):
 
     def _poll(self) -> int | None:
         """Return the exit code, or None while it runs; keep what the kernel tells of the whole."""
-        if self._process.returncode is None and hasattr(os, "wait4"):
+        if isinstance(self._process, Process):
+            self._process.poll()
+            self._told = self._process.told
+        elif self._process.returncode is None and hasattr(os, "wait4"):
             ended = books.wait_for(self._process.pid)
             if ended is not None:
                 self._process.returncode, self._told = ended
-            return self._process.returncode
-        return self._process.poll()
+        else:
+            self._process.poll()
+        return self._process.returncode
 
     def _wait(self, patience_s: float | None = None) -> None:
         """Wait until it has ended, or for so long."""

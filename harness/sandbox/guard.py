@@ -1,6 +1,7 @@
 """Start one program, and leave none of its processes behind, however it or the hub ends.
 
     python -I -S harness/sandbox/guard.py <sandbox.json> -- <program> ...
+    python -I -S harness/sandbox/guard.py --follow <its process> <pipe>     (forked: nursery.py)
 
 It adopts what the program's own processes leave behind (as process 1 of a namespace, or as a
 "subreaper"), and ends all of it when the program has ended or when its standard input closes,
@@ -27,6 +28,8 @@ FAILED = 125
 
 def main(arguments: list[str]) -> int:
     """Enter the sandbox if there is one to enter, run the program, tidy up, pass its code on."""
+    if arguments[0] == "--follow":
+        return follow_forked(int(arguments[1]), int(arguments[2]))
     settings_file, _, *program = arguments
     with open(settings_file, encoding="utf-8") as file:
         settings = json.load(file)
@@ -43,6 +46,19 @@ def main(arguments: list[str]) -> int:
     if child == 0:
         start(program, libc)
     libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)  # no process inside can read or stop this one
+    code = follow(child)
+    end_all()
+    return code
+
+
+def follow_forked(child: int, pipe: int) -> int:
+    """Guard a child that is there already; it begins when the pipe says that it is guarded."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    os.write(pipe, b"x")
+    os.close(pipe)
     code = follow(child)
     end_all()
     return code

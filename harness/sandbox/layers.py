@@ -47,14 +47,21 @@ class Start:
     """How to start a child.
 
     Args:
-        command: The whole command.
+        entered: The command of the layer, for a process that is in its groups.
+        groups: The control groups that it has to enter first.
         holds_stdin: Whether closing the child's standard input ends it and all it started.
         books: The group in which the kernel counts its processor time; None where there is none.
     """
 
-    command: list[str]
+    entered: list[str]
+    groups: list[Path]
     holds_stdin: bool
     books: Path | None
+
+    @property
+    def command(self) -> list[str]:
+        """The whole command: it enters the groups, then the layer."""
+        return task_limit.entering(self.groups, self.entered)
 
 
 def prepare(
@@ -80,7 +87,7 @@ def prepare(
     whole = command(layer, mounts, file, [*program, str(file)])
     groups, counting = task_limit.limiting(limits.processes + limits.threads), books.open_books()
     groups += [counting] if counting else []
-    return Start(task_limit.entering(groups, whole), holds_stdin=True, books=counting)
+    return Start(whole, groups, holds_stdin=True, books=counting)
 
 
 def command(layer: LayerName, mounts: list[Mount], settings: Path, program: list[str]) -> list[str]:

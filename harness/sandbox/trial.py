@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -67,10 +69,7 @@ def fingerprint(layer: str) -> str:
 
 def trial(layer: layers.LayerName) -> str | None:
     """Try a layer. Return None when it holds, or what went wrong."""
-    with tempfile.TemporaryDirectory(prefix="hub-trial-") as name:
-        out = Path(name).resolve() / "out"
-        (out / "tmp").mkdir(parents=True)
-        (out.parent / "secret").write_text("x", encoding="ascii")
+    with stage() as out:
         program = [sys.executable, "-I", str(PROGRAM)]
         start = layers.prepare(layer, NoJob(), out, LIMITS, program)
         try:
@@ -81,6 +80,16 @@ def trial(layer: layers.LayerName) -> str | None:
         return None
     lines = complaint.strip().splitlines()
     return lines[-1][:200] if lines else f"its trial ended with code {code}"
+
+
+@contextmanager
+def stage() -> Iterator[Path]:
+    """Yield the folder of a child that is to be tried; beside it lies what it must not read."""
+    with tempfile.TemporaryDirectory(prefix="hub-trial-") as name:
+        out = Path(name).resolve() / "out"
+        (out / "tmp").mkdir(parents=True)
+        (out.parent / "secret").write_text("x", encoding="ascii")
+        yield out
 
 
 def run(command: list[str], out: Path) -> tuple[int, str]:
