@@ -207,7 +207,7 @@ ENDINGS = {
     "WaitsForInput": Attack("waits for input", "input()"),
     "ForgesAnAnswer": Attack(
         "writes an answer of its own and leaves",
-        "open('../answer.json', 'w').write('{\"seeds\": []}')\nos._exit(0)",
+        "open('../answer.json', 'w').write('{\"trained\": null}')\nos._exit(0)",
         "ok ",
     ),
     "HugeMessage": Attack("raises 5 MB of text", "raise RuntimeError('x' * 5_000_000)"),
