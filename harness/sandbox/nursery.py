@@ -177,6 +177,10 @@ def be_outer(
         os.close(writing)
         be_child(request, bool(settings["mounts"]), reading, programs)
     os.close(reading)
+    if not request["flags"]:
+        # Killed at once, it could not end what is below it, as the end of a namespace does. The
+        # hub closes its input instead.
+        libc.prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0)
     os.set_inheritable(writing, True)
     guard = [sys.executable, "-I", "-S", str(HERE / "guard.py"), "--follow"]
     os.execv(guard[0], [*guard, str(child), str(writing)])  # noqa: S606 - the hub's own
