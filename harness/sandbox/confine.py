@@ -9,14 +9,14 @@ import json
 import platform
 from typing import Any
 
-from harness.sandbox import importing, landlock, seccomp
+from harness.sandbox import importing, landlock, rights, seccomp
 
 # Files open at once.
 OPEN_FILES = 1024
 
 
 def confine(settings_file: str) -> dict[str, Any]:
-    """Apply rlimits, Landlock and seccomp as the settings say, and return the settings.
+    """Apply rlimits, give up all rights, apply Landlock and seccomp; return the settings.
 
     Raises:
         OSError: A filter that the settings ask for cannot be installed. There is no weaker way on.
@@ -25,6 +25,7 @@ def confine(settings_file: str) -> dict[str, Any]:
         settings: dict[str, Any] = json.load(file)
     set_rlimits(settings["rlimits"])
     if settings["filters"]:
+        rights.give_up()
         if settings["landlock"]:
             importing.find_in(settings["landlock"]["packages"])
             landlock.restrict(settings["landlock"]["read"], settings["landlock"]["write"])

@@ -5,13 +5,12 @@
 It runs no code of a contribution, has the environment of a child and one thread, and has read none
 of the hub's files. Each request forks twice. The outer process enters new namespaces, where the
 layer has some, and then becomes the guard (``guard.py --follow``), so that it keeps neither the
-libraries nor the socket. The inner one is the child: it waits until the guard watches, and has
-given up all rights and closed all files before it confines itself and imports a contribution.
+libraries nor the socket. The inner one is the child: it has no file but its output, waits until the
+guard watches, and goes on as a child that was started does: it confines itself, then imports.
 """
 
 from __future__ import annotations
 
-import array
 import ctypes
 import importlib.util
 import json
@@ -33,8 +32,6 @@ PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 1, 4, 36
 # Mount, uts, ipc, process and network namespaces: as ``namespaces`` asks of ``unshare``.
 CLONE_NEW, CLONE_NEWUSER = 0x00020000 | 0x04000000 | 0x08000000 | 0x20000000 | 0x40000000, 1 << 28
 SYS_CLONE = {"x86_64": 56, "aarch64": 220}
-SYS_CAPSET = {"x86_64": 126, "aarch64": 91}
-CAPABILITY_VERSION_3 = 0x20080522
 
 # It keeps the interpreter's lock: a child that is cloned must find it in its own thread's hand.
 libc = ctypes.PyDLL(None, use_errno=True)
@@ -175,7 +172,7 @@ def be_outer(
     child = os.fork()
     if child == 0:
         os.close(writing)
-        be_child(request, bool(settings["mounts"]), reading, programs)
+        be_child(request, reading, programs)
     os.close(reading)
     if not request["flags"]:
         # Killed at once, it could not end what is below it, as the end of a namespace does. The
@@ -186,9 +183,7 @@ def be_outer(
     os.execv(guard[0], [*guard, str(child), str(writing)])  # noqa: S606 - the hub's own
 
 
-def be_child(
-    request: dict[str, Any], rootless: bool, reading: int, programs: dict[str, ModuleType]
-) -> None:
+def be_child(request: dict[str, Any], reading: int, programs: dict[str, ModuleType]) -> None:
     """Give up what the nursery had, wait for the guard, then go the way of every child."""
     code = FAILED
     try:
@@ -197,8 +192,6 @@ def be_child(
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
         os.close(nothing)
-        if rootless:
-            drop_capabilities()
         os.environ.clear()
         os.environ.update(request["environment"])
         os.chdir(request["folder"])
@@ -220,25 +213,6 @@ def be_child(
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
-
-
-def drop_capabilities() -> None:
-    """Give up every capability now; a program that is started has none by the bounding set.
-
-    Raises:
-        OSError: One is left.
-    """
-    header = array.array("I", [CAPABILITY_VERSION_3, 0])
-    nothing = array.array("I", [0] * 6)  # effective, permitted, inheritable; twice 32 bits
-    libc.syscall(
-        SYS_CAPSET[os.uname().machine],
-        ctypes.c_void_p(header.buffer_info()[0]),
-        ctypes.c_void_p(nothing.buffer_info()[0]),
-    )
-    with open("/proc/self/status", encoding="ascii") as file:
-        left = [line for line in file if line.startswith("Cap") and int(line.split()[1], 16)]
-    if left:
-        raise OSError(f"capabilities are left: {' '.join(left)}")
 
 
 def start_anew() -> None:

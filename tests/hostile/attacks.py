@@ -207,7 +207,7 @@ ENDINGS = {
     "WaitsForInput": Attack("waits for input", "input()"),
     "ForgesAnAnswer": Attack(
         "writes an answer of its own and leaves",
-        "open('../answer.json', 'w').write('{\"trained\": null}')\nos._exit(0)",
+        "open('../answer.json', 'w').write('{\"seeds\": []}')\nos._exit(0)",
         "ok ",
     ),
     "HugeMessage": Attack("raises 5 MB of text", "raise RuntimeError('x' * 5_000_000)"),
@@ -236,8 +236,8 @@ READS = {
         "looks for tokens in its own and the hub's environment",
         "print({k: v for k, v in os.environ.items() if '@TOKEN@' in k})\n"
         + tries(
-            ("the hub's environment", "b'@TOKEN@' in read('/proc/@HUB@/environ') or 1 / 0"),
-            ("its parent's", "b'@TOKEN@' in read(f'/proc/{os.getppid()}/environ') or 1 / 0"),
+            ("the hub's environment", "read('/proc/@HUB@/environ') or 'opened'"),
+            ("its parent's", "read(f'/proc/{os.getppid()}/environ') or 'opened'"),
         ),
     ),
     "ReadsHeldOutPictures": Attack(
@@ -354,6 +354,16 @@ REACHES = {
     "TracesTheHub": Attack(
         "attaches to the hub as a debugger",
         tries(("ptrace", "syscall(101, 0x4206, @HUB@, 0, 0) or syscall(101, 17, @HUB@, 0, 0)")),
+    ),
+    "LooksIntoOthers": Attack(
+        "reads memory and environment of all other processes, the one it was forked from as well",
+        "def any_of(name):\n"
+        "    for one in os.listdir('/proc'):\n"
+        "        if one.isdigit() and int(one) != os.getpid():\n"
+        "            try: return open(f'/proc/{one}/{name}', 'rb').read(1) or 'opened'\n"
+        "            except OSError: continue\n"
+        "    raise PermissionError('none of them')\n"
+        + tries(("memory", "any_of('mem')"), ("environment", "any_of('environ')")),
     ),
     "WritesIntoProcessOne": Attack(
         "opens the memory of process 1, which no filter holds, for writing",
