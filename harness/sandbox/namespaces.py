@@ -7,6 +7,9 @@ import shutil
 from collections.abc import Sequence
 
 NAMESPACES = ("--mount", "--net", "--ipc", "--uts", "--pid", "--fork", "--kill-child")
+# The same for clone(2): mount, uts, ipc, process and network; and the user's.
+CLONE_NEW = 0x00020000 | 0x04000000 | 0x08000000 | 0x20000000 | 0x40000000
+CLONE_NEWUSER = 0x10000000
 
 
 def command(guarded: Sequence[str]) -> list[str]:

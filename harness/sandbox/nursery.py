@@ -29,8 +29,6 @@ FAILED = 125
 KIBIBYTE = 1024
 REQUEST_BYTES = 1 << 16
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 1, 4, 36
-# Mount, uts, ipc, process and network namespaces: as ``namespaces`` asks of ``unshare``.
-CLONE_NEW, CLONE_NEWUSER = 0x00020000 | 0x04000000 | 0x08000000 | 0x20000000 | 0x40000000, 1 << 28
 SYS_CLONE = {"x86_64": 56, "aarch64": 220}
 
 # It keeps the interpreter's lock: a child that is cloned must find it in its own thread's hand.
@@ -157,7 +155,7 @@ def be_outer(
     for number, file in enumerate((files[0], files[1], files[1])):
         os.dup2(file, number)
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # the nursery's socket, too: nobody in there asks
-    if request["flags"] & CLONE_NEWUSER:
+    if request["own_user"]:
         # The namespace has an owner and no names: root in there is the user out here.
         for name, text in (
             ("setgroups", "deny"),

@@ -10,6 +10,7 @@ import atexit
 import contextlib
 import json
 import os
+import platform
 import signal
 import socket
 import subprocess
@@ -26,7 +27,6 @@ from harness import paths
 from harness.sandbox import books, layers, namespaces, trial
 from harness.sandbox.environment import child_environment
 from harness.sandbox.layers import LayerName
-from harness.sandbox.nursery import CLONE_NEW, CLONE_NEWUSER
 
 NURSERY = paths.ROOT / "harness" / "sandbox" / "nursery.py"
 NOWHERE = Path("/nonexistent")
@@ -35,6 +35,7 @@ POLL_S = 0.02
 # On a busy machine the imports take a minute. Later it answers at once, unless it was stopped.
 STARTING_S, PATIENCE_S = 600.0, 30.0
 LOST = -signal.SIGKILL
+MACHINES = ("x86_64", "aarch64")  # whose number of clone(2) the nursery knows
 
 
 @dataclass(frozen=True)
@@ -126,9 +127,9 @@ class Nursery:
 
     def fork(self, layer: LayerName, program: Program) -> Process | None:
         """Return a child, or None when none could be forked."""
-        flags = 0
+        flags, own_user = 0, layer == "namespaces" and namespaces.user_namespaces()
         if layer == "namespaces":
-            flags = CLONE_NEW | (CLONE_NEWUSER if namespaces.user_namespaces() else 0)
+            flags = namespaces.CLONE_NEW | (namespaces.CLONE_NEWUSER if own_user else 0)
         reading, stdin = os.pipe()
         stdout, writing = os.pipe()
         request = {
@@ -138,6 +139,7 @@ class Nursery:
             "environment": program.environment,
             "folder": str(program.folder),
             "flags": flags,
+            "own_user": own_user,
             "groups": [str(group) for group in program.groups],
             "user": os.geteuid(),
             "group_id": os.getegid(),
@@ -188,7 +190,8 @@ _kept: dict[str, Nursery] = {}
 def can_fork(layer: LayerName, job: BaseModel) -> bool:
     """Tell whether children of a job may come from the nursery."""
     plain = getattr(job, "device", "cpu") == "cpu" and getattr(job, "threads", 1) == 1
-    return sys.platform == "linux" and layer != "bubblewrap" and plain
+    known = sys.platform == "linux" and platform.machine() in MACHINES
+    return known and layer != "bubblewrap" and plain
 
 
 def fork(layer: LayerName, job: BaseModel, program: Program, flags: tuple[str, ...]) -> Any:

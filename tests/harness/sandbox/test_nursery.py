@@ -77,7 +77,7 @@ def test_a_child_whose_nursery_dies_ends_and_says_so(random_base, tmp_path):
     assert not left
 
 
-def test_jobs_that_a_fork_would_change_start_cold():
+def test_jobs_that_a_fork_would_change_start_cold(monkeypatch):
     class Job:
         device, threads = "cpu", 1
 
@@ -87,3 +87,5 @@ def test_jobs_that_a_fork_would_change_start_cold():
         other = Job()
         setattr(other, name, value)
         assert not warm.can_fork("namespaces", other)
+    monkeypatch.setattr(warm.platform, "machine", lambda: "riscv64")
+    assert not warm.can_fork("namespaces", Job())
