@@ -40,7 +40,7 @@ def measure_hub(count: int) -> dict[str, float]:
     from harness.commands.list import load_if_possible
     from harness.commands.seeds import chosen_seeds
     from harness.contributions import registry
-    from harness.protocol.statistics.groups import tie_groups
+    from harness.protocol.statistics.groups import compare_all
     from harness.runs.many.choose import choose
     from harness.runs.many.shard import cut
     from harness.runs.many.tasks import Task
@@ -67,7 +67,7 @@ def measure_hub(count: int) -> dict[str, float]:
         }
         board = collect()
         gains = {entry.name: entry.gains for entry in board.entries if entry.gains}
-        found |= {"tie groups alone": cpu_seconds(lambda: tie_groups(gains))}
+        found |= {"tie groups alone": cpu_seconds(compare_all(gains).groups)}
         return found | {"build site": cpu_seconds(lambda: build(board, root / "site"))}
 
 

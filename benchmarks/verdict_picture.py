@@ -27,19 +27,19 @@ PICTURE, DIGESTS = "verdict.webp", "verdict.json"
 WIDTH_PX, HEIGHT_PX = 1220, 928
 COLUMNS = (TRAINED_ON, "base", "reference", NAME, OWN)
 
-# Leave out the other rows of the table and the section "Figure by figure"; let the table be wide.
+# Two prompts, this row and the reference's, and no text below the pictures; the table may be wide.
 SHORTEN = """(() => {
   document.body.style.maxWidth = 'none';
   document.documentElement.style.scrollbarWidth = 'none';
   for (const row of document.querySelectorAll('tbody tr')) {
     const name = row.cells[0].textContent;
-    if (row.cells.length === 7 && !row.matches('.you') && name !== 'reference') row.remove();
+    const others = row.cells.length === 7 || row.querySelector('[colspan="7"]');
+    if (others && !row.matches('.you') && name !== 'reference') row.remove();
   }
   const titles = [...document.querySelectorAll('h2')];
-  const title = titles.find(h => h.textContent === 'Figure by figure');
-  for (let node = title; node.textContent !== 'Same prompt, same seed';) {
-    const next = node.nextElementSibling; node.remove(); node = next;
-  }
+  const pictures = titles.find(h => h.textContent === 'Same prompt, same seed');
+  pictures.nextElementSibling.nextElementSibling.remove();
+  for (const row of [...document.querySelectorAll('.pictures tbody tr')].slice(4)) row.remove();
 })()"""
 
 

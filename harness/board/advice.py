@@ -19,6 +19,7 @@ from harness.gate.profile.summary import Difference, settings_line, what_it_does
 from toolkit.core.settings import REFERENCE_NAME
 
 MOST_NAMED = 4
+WANTED = 3
 MIB = 2**20
 
 
@@ -146,33 +147,44 @@ def kinds(board: Board | None = None) -> dict[str, str]:
 
 
 def recommended(kind: str, board: Board | None = None) -> list[Recommended]:
-    """Return three contributions for a kind of task: all from the best group of its track.
+    """Return three contributions for a kind of task, from the best groups of its track.
 
-    The one that learns most; and of those that cannot be told apart from it the quickest, and the
-    one that changes other prompts least. Where one is two of these, the next best learner follows.
+    The one that learns most; and of the best group the quickest, and the one that changes other
+    prompts least. Where a group has fewer than three, those of the next one are looked at, too.
     """
     board = board or recorded()
     tracks = [track.file.name for track in board.tracks if track.file.kind == kind]
     for track in tracks:
-        best = [e for e in board.of_track(track) if e.placed and e.group == 1 and not e.control]
-        if best:
-            return three(best, track)
+        placed = [e for e in board.of_track(track) if e.placed and e.group and not e.control]
+        if placed:
+            return three(leading(placed), track)
     return []
 
 
+def leading(placed: Sequence[Entry]) -> list[Entry]:
+    """Return the best groups, as few as hold three entries."""
+    found: list[Entry] = []
+    for entry in placed:  # the best first
+        if len(found) >= WANTED and entry.group != found[-1].group:
+            break
+        found.append(entry)
+    return found
+
+
 def three(best: Iterable[Entry], track: str) -> list[Recommended]:
-    """Choose three entries of a track's best group, each for a reason of its own."""
+    """Choose three of a track's best entries, each for a reason of its own."""
     left = list(best)
+    count = len(left)
     reasons: tuple[tuple[Callable[[Entry], float], str], ...] = (
         (lambda e: -(e.gain or 0), "learns most: gain {gain:.1f} % on {track}"),
         (
             lambda e: e.time_ratio or math.inf,
-            "trains fastest of the best group: {time:.2f} times the reference's time, gain "
+            "trains fastest of the {count} best: {time:.2f} times the reference's time, gain "
             "{gain:.1f} %",
         ),
         (
             lambda e: math.inf if e.drift is None else e.drift,
-            "changes other prompts least of the best group: drift {drift:.3f}, gain {gain:.1f} %",
+            "changes other prompts least of the {count} best: drift {drift:.3f}, gain {gain:.1f} %",
         ),
     )
     found = []
@@ -180,6 +192,6 @@ def three(best: Iterable[Entry], track: str) -> list[Recommended]:
         one = min(left, key=key)
         left.remove(one)
         gain, time, drift = 100 * (one.gain or 0), one.time_ratio or 0, one.drift or 0
-        why = words.format(gain=gain, track=track, time=time, drift=drift)
+        why = words.format(gain=gain, track=track, time=time, drift=drift, count=count)
         found.append(Recommended(one.name, why))
     return found

@@ -8,16 +8,17 @@ from functools import cached_property
 from pathlib import Path
 
 from harness import paths
-from harness.board.entries import STATES, Entry, from_row, taken_hooks
-from harness.board.medals import with_medals
+from harness.board.entries import EXACTLY, STATES, Entry, from_row, taken_hooks
+from harness.board.evidence import with_evidence
 from harness.check import check_folder
 from harness.contributions import registry
 from harness.contributions.record import Contribution
 from harness.protocol import row_files
 from harness.protocol.equal_references import same_code
 from harness.protocol.row import SCHEMA_VERSION
-from harness.protocol.statistics.groups import pareto_tiers, tie_groups
+from harness.protocol.statistics.groups import Comparison, compare_all, pareto_tiers
 from harness.protocol.track import Track, load_track, track_names
+from harness.protocol.verdict import judge
 from toolkit.core.errors import BaseModelError, HubError, ResultFileError
 from toolkit.core.settings import REFERENCE_NAME
 
@@ -66,7 +67,7 @@ def collect() -> Board:
             fix="Run the contribution again with --record, or delete the file.",
         )
     clean = {name for name in names if name not in own and _is_clean(name)}
-    board = Board(tracks, tuple(with_medals(entries, clean, tracks)), contributions)
+    board = Board(tracks, tuple(with_evidence(entries, clean, tracks)), contributions)
     require_all(board, names)
     return board
 
@@ -157,31 +158,42 @@ def _pending(name: str, track: str, contribution: Contribution | None) -> Entry:
 
 
 def in_order(entries: list[Entry], track: Track) -> list[Entry]:
-    """Add tie group and Pareto tier, and sort: group, tier, name; what has no place comes last.
+    """Compare all rows at once, add group and Pareto tier, and sort by gain.
 
-    Groups need the same seeds for all rows; a row over other seeds has a tier but no group.
+    Groups need the same seeds for all rows; a row over other seeds keeps the verdict of its own
+    run, and has a tier but no group. What has no place comes last.
     """
     wanted = tuple(sorted(track.file.seeds))
     comparable = {e.name: e.gains for e in entries if e.placed and tuple(sorted(e.seeds)) == wanted}
-    groups = {
-        name: place for place, group in enumerate(tie_groups(comparable), start=1) for name in group
-    }
+    table = compare_all(comparable)
+    groups = {name: place for place, group in enumerate(table.groups(), 1) for name in group}
     # Controls have a place, so that readers see them there, but no one would choose one.
     chosen = [entry for entry in entries if entry.placed and not entry.control]
     tiers = pareto_tiers({entry.name: _burdens(entry) for entry in chosen})
     placed = [
-        replace(entry, group=groups.get(entry.name), tier=tiers.get(entry.name))
+        replace(judged(entry, table), group=groups.get(entry.name), tier=tiers.get(entry.name))
         for entry in entries
     ]
     return sorted(
         placed,
         key=lambda e: (
             STATES.index(e.state),
-            e.group or math.inf,
-            e.tier or math.inf,
+            math.inf if e.gain is None else -e.gain,
             e.name.casefold(),
         ),
     )
+
+
+def judged(entry: Entry, table: Comparison) -> Entry:
+    """Give an entry the interval and the verdict that hold for all rows of a table at once."""
+    if entry.is_reference or not entry.placed:
+        return entry
+    if entry.exactly_equal:
+        return replace(entry, interval=(0.0, 0.0), outcome=EXACTLY)
+    if not {entry.name, REFERENCE_NAME} <= set(table.names):
+        return entry
+    interval = table.interval(entry.name, REFERENCE_NAME)
+    return replace(entry, interval=interval, outcome=judge(interval))
 
 
 def _burdens(entry: Entry) -> tuple[float, ...]:

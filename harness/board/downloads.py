@@ -8,24 +8,19 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.board.entries import Entry
+from harness.board.entries import Entry, points
 from toolkit.core.templates import render
 
 COLUMNS = (
-    "group", "tier", "name", "state", "status", "outcome", "medal", "gain", "difference",
+    "group", "tier", "name", "state", "status", "outcome", "evidence", "gain", "difference",
     "interval_low", "interval_high", "seeds", "heldout", "drift", "hit_rate", "similarity",
     "prompt_adherence", "memorisation", "overfit_gap", "seconds", "time_ratio", "memory_bytes",
     "adapter_bytes", "parameters", "own_hooks", "taken", "authors", "isolation", "origin",
     "measured_at", "content_hash",
 )  # fmt: skip
 
-COLOURS = {
-    "": "#57606a",
-    "bronze": "#8a5a2b",
-    "silver": "#57606a",
-    "gold": "#7d5a00",
-    "platinum": "#0f6674",
-}
+COLOURS = {"better": "#1a7f37", "worse": "#b3261e"}  # of a badge; anything else is grey
+GREY = "#57606a"
 
 
 def csv_text(entries: Sequence[Entry]) -> str:
@@ -62,11 +57,11 @@ def curves_script(entries: Sequence[Entry]) -> str:
 
 
 def badge_svg(entry: Entry) -> str:
-    """Return a badge: the medal, its track, and the difference from the reference there."""
-    right = entry.status if entry.state != "measured" else entry.medal or "measured"
+    """Return a badge: the verdict, its track, and the difference from the reference there."""
+    right = entry.outcome if entry.state == "measured" else entry.status
     right += f" on {entry.track}" if entry.state != "pending" else ""
     if entry.state == "measured" and entry.difference is not None:
-        right += f" {100 * entry.difference:+.1f}"
+        right += f" {points(entry.difference)}"
     left = f"SD LoRA hub: {entry.name}"
     # 6.6 px a letter is what 11 px Verdana takes on average; textLength makes it exact.
     widths = [round(6.6 * len(text)) + 12 for text in (left, right)]
@@ -75,5 +70,5 @@ def badge_svg(entry: Entry) -> str:
         label=f"{left}: {right}",
         texts=(left, right),
         widths=widths,
-        colour=COLOURS[entry.medal],
+        colour=COLOURS.get(entry.outcome, GREY) if entry.placed else GREY,
     )

@@ -19,6 +19,8 @@ T = TypeVar("T")
 State = Literal["measured", "unmergeable", "withheld", "failed", "pending", "stale"]
 STATES: tuple[State, ...] = get_args(State)  # as the table sorts them
 
+EXACTLY = "exactly the reference"  # the outcome of a training with the reference's own bits
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -40,7 +42,7 @@ class Entry:
     log_tail: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     outcome: str = ""
-    sentence: str = ""
+    exactly_equal: bool = False  # trains to the reference's own figures, to the last bit
     seeds: tuple[int, ...] = ()
     gains: tuple[float, ...] = ()  # one per seed
     gain: float | None = None
@@ -73,8 +75,7 @@ class Entry:
     curve: tuple[tuple[int, float], ...] = ()
     group: int | None = None  # 1 is the best group
     tier: int | None = None  # Pareto tier
-    medal: str = ""
-    medal_reason: str = ""
+    evidence: tuple[str, ...] = ()  # what was shown of it, of EVIDENCE
 
     @property
     def is_reference(self) -> bool:
@@ -105,14 +106,20 @@ class Entry:
         """The difference to the reference in points: ``+0.4 (-0.1 to +0.9)``."""
         if self.difference is None or self.is_reference:
             return ""
-        text = f"{100 * self.difference:+.1f}"
+        text = points(self.difference)
         if self.interval:
-            text += f" ({100 * self.interval[0]:+.1f} to {100 * self.interval[1]:+.1f})"
+            text += f" ({points(self.interval[0])} to {points(self.interval[1])})"
         return text
 
     def public(self) -> dict[str, Any]:
         """Return the entry for the JSON download: everything but the log."""
         return {k: v for k, v in asdict(self).items() if k not in {"log_tail", "curve"}}
+
+
+def points(share: float) -> str:
+    """Return a difference in points, with one digit more where it would round to zero."""
+    digits = 2 if 0 < abs(share) < 0.0005 else 1
+    return f"{100 * share:+.{digits}f}"
 
 
 def from_row(row: Row, reasons: Sequence[str] = ()) -> Entry:
@@ -138,7 +145,7 @@ def from_row(row: Row, reasons: Sequence[str] = ()) -> Entry:
         log_tail=row.error.log_tail if row.error else (),
         flags=tuple(flag.text for flag in row.flags),
         outcome=verdict.outcome if verdict else "",
-        sentence=verdict.sentence if verdict else "",
+        exactly_equal=bool(verdict and verdict.exactly_equal),
         seeds=tuple(score.seed for score in row.scores or row.own_pictures),
         gains=tuple(score.gain for score in row.scores),
         gain=verdict.gain if verdict else None,

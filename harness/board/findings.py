@@ -11,7 +11,7 @@ from itertools import combinations
 from pathlib import Path
 
 from harness.board.collect import Board
-from harness.board.entries import Entry
+from harness.board.entries import EXACTLY, Entry
 from toolkit.core.templates import render
 
 # The sign is there only where the difference is real.
@@ -53,14 +53,15 @@ def sentence(track: str, entries: Sequence[Entry]) -> str:
         return f"`{track}`: nothing measured yet."
     count = {
         outcome: sum(e.outcome == outcome for e in entries)
-        for outcome in ("better", "worse", "no clear difference")
+        for outcome in ("better", "worse", "no clear difference", EXACTLY)
     }
     early = sum(len(e.seeds) < max(len(o.seeds) for o in entries) for e in entries)
     widths = [100 * (e.interval[1] - e.interval[0]) / 2 for e in entries if e.interval]
     text = (
         f"`{track}`: of {len(entries)} contributions {count['better']} are better than the "
         f"reference, {count['worse']} are worse, {count['no clear difference']} show no clear "
-        f"difference. The median interval is ±{statistics.median(widths):.2f} points."
+        f"difference, {count[EXACTLY]} train exactly as it does. The median interval is "
+        f"±{statistics.median(widths):.2f} points."
     )
     return text + (f" {early} lost so clearly that they got fewer seeds." if early else "")
 
@@ -71,7 +72,7 @@ def clock_noise(board: Board, tracks: Sequence[str]) -> Iterator[str]:
         entry
         for track in tracks
         for entry in compared(board, track)
-        if entry.interval == (0.0, 0.0) and entry.time_ratio is not None
+        if entry.outcome == EXACTLY and entry.time_ratio is not None
     ]
     ratios = [entry.time_ratio for entry in twins if entry.time_ratio is not None]
     if len(ratios) > 1:

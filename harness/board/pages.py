@@ -13,7 +13,6 @@ from harness.board.collect import Board
 from harness.board.entries import STATES, Entry
 from harness.board.history import Event
 from harness.board.markdown import render
-from harness.board.medals import MEDALS
 from harness.board.readmes import without_block
 from harness.board.sheets import BASE, OWN, REFERENCE, Sheet, sheet_of
 from harness.gate.profile import table as profiles
@@ -235,11 +234,8 @@ def contribution_page(
 
 
 def best_of(entries: Sequence[Entry]) -> Entry:
-    """Return the entry that a contribution is shown by: its best medal, whatever the track."""
-    return min(
-        entries,
-        key=lambda e: (STATES.index(e.state), -MEDALS.index(e.medal) if e.medal else 1),
-    )
+    """Return the entry that a contribution is shown by: the one with most evidence."""
+    return min(entries, key=lambda e: (STATES.index(e.state), -len(e.evidence)))
 
 
 def code_address(path: str) -> str:

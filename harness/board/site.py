@@ -12,10 +12,10 @@ from markupsafe import Markup
 from harness import paths
 from harness.board import downloads, sheets
 from harness.board.collect import Board
+from harness.board.evidence import EVIDENCE
 from harness.board.history import read_history
 from harness.board.lineage import Lineage
 from harness.board.markdown import render
-from harness.board.medals import MEDALS
 from harness.board.pages import compare_page, contribution_page, gallery_page, track_page
 from harness.protocol.track import Track
 from toolkit.core.errors import UsageError
@@ -83,7 +83,7 @@ class Writer:
         self.environment = environment(HERE / "templates")
         measured = [entry.measured_at for entry in board.entries if entry.measured_at]
         self.environment.globals |= {"tracks": board.tracks, "newest": max(measured, default="")}
-        self.environment.globals |= {"medals": MEDALS, "hooks": HOOK_NAMES, "docs": docs}
+        self.environment.globals |= {"evidence": EVIDENCE, "hooks": HOOK_NAMES, "docs": docs}
 
     def write_all(self) -> None:
         """Write every file."""

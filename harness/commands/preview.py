@@ -62,7 +62,9 @@ def run(args: argparse.Namespace) -> int:
             str(len(shown.scores)),
         )
     console.print(table)
-    console.print("The same group: no clear difference (docs/protocol.md).", style="dim")
+    console.print(
+        "In a group nothing is clearly below anything else (docs/protocol.md).", style="dim"
+    )
     for name, why in row_files.outdated_rows(row.track, row.protocol_hash).items():
         console.print(f"not shown: {name}, {why}", style="yellow")
     console.print(f"Page: {folder / PAGE_FILE}", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""The order of the board: tie groups first, then Pareto tiers, then names. See docs/protocol.md."""
+"""The order of the board: by gain, parted into groups. See docs/protocol.md."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.protocol.row import Row
-from harness.protocol.statistics.groups import pareto_tiers, tie_groups
+from harness.protocol.statistics.groups import compare_all, pareto_tiers
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Place:
     """Where a row stands."""
 
     row: Row
-    group: int  # 1 is the best; the same number means no clear difference
+    group: int  # 1 is the best; in a group nothing is clearly below anything else
     tier: int  # 1: no other row is at least as good in gain, drift, time and bytes
 
 
@@ -32,11 +32,12 @@ def places(rows: Sequence[Row]) -> list[Place]:
         row.contribution: [score.gain for score in row.scores if score.seed in shared]
         for row in measured
     }
-    groups = tie_groups(gains) if shared else [sorted(gains)]
+    groups = compare_all(gains).groups() if shared else [sorted(gains)]
+    order = [name for group in groups for name in group]
     group_of = {name: number for number, group in enumerate(groups, 1) for name in group}
     tiers = pareto_tiers({row.contribution: costs_of(row) for row in measured})
     found = [Place(row, group_of[row.contribution], tiers[row.contribution]) for row in measured]
-    return sorted(found, key=lambda place: (place.group, place.tier, place.row.contribution))
+    return sorted(found, key=lambda place: order.index(place.row.contribution))
 
 
 def costs_of(row: Row) -> tuple[float, float, float, float]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
@@ -24,12 +25,14 @@ from harness.protocol.track import Track
 from harness.protocol.track_file import TrackFile
 from harness.runs.folders import SHEET_FILE
 from toolkit.core import atomic
+from toolkit.core.settings import REFERENCE_NAME
 from toolkit.core.templates import render
 from toolkit.images.sheet import comparison_sheet, open_picture
 from toolkit.images.webp import encoded
 
 SHEET_SIDE_PX = 128
 CURVE_WIDTH, CURVE_HEIGHT = 640, 160
+NEAREST = 3  # rows shown above and below a run
 
 Columns = Sequence[tuple[str, Sequence[Path]]]
 
@@ -129,8 +132,23 @@ def counted_sentence(row: Row) -> str:
     )
 
 
-def neighbours(row: Row) -> list[tuple[bool, Row]]:
-    """Return the recorded rows of the track with this one in its place, as (is this one, row).
+@dataclass(frozen=True)
+class Neighbours:
+    """The rows around a run, in the order of gain.
+
+    Args:
+        rows: (is this run, row).
+        above: How many rows with a higher gain are left out.
+        below: How many with a lower one.
+    """
+
+    rows: tuple[tuple[bool, Row], ...]
+    above: int
+    below: int
+
+
+def neighbours(row: Row) -> Neighbours:
+    """Return the nearest recorded rows of the track with this one in its place, and the reference.
 
     Rows of another protocol are left out, and an older row of the same contribution.
     """
@@ -143,9 +161,16 @@ def neighbours(row: Row) -> list[tuple[bool, Row]]:
     ]
     marked = [(False, other) for other in rows]
     if row.verdict is None:
-        return marked
-    better = sum(1 for other in rows if other.verdict and other.verdict.gain > row.verdict.gain)
-    return [*marked[:better], (True, row), *marked[better:]]
+        return Neighbours(tuple(marked), 0, 0)
+    place = sum(1 for other in rows if other.verdict and other.verdict.gain > row.verdict.gain)
+    marked.insert(place, (True, row))
+    shown = [
+        one
+        for number, one in enumerate(marked)
+        if abs(number - place) <= NEAREST or one[1].contribution == REFERENCE_NAME
+    ]
+    above = place - [mine for mine, _ in shown].index(True)
+    return Neighbours(tuple(shown), above, len(marked) - len(shown) - above)
 
 
 def data_url(path: Path) -> str:

@@ -17,7 +17,7 @@ addEventListener("DOMContentLoaded", () => {
 
 function enhance(table) {
   const board = new DataTable(table, {
-    order: [], // as the hub sorted it: tie group, then tier, then name
+    order: [], // as the hub sorted it: by gain, parted into groups
     pageLength: 50,
     lengthMenu: [25, 50, 100, { label: "all", value: -1 }],
     autoWidth: false,
@@ -28,10 +28,10 @@ function enhance(table) {
   const wanted = (name) => document.getElementById("filter-" + name).value;
   board.search.fixed("filters", (text, data, index) => {
     const row = board.row(index).node();
-    const hook = wanted("hook");
+    const [hook, evidence] = [wanted("hook"), wanted("evidence")];
     return (
       (!wanted("state") || row.dataset.state === wanted("state")) &&
-      (!wanted("medal") || row.dataset.medal === wanted("medal")) &&
+      (!evidence || row.dataset.evidence.split(", ").includes(evidence)) &&
       (!hook || row.dataset.hooks.split(", ").includes(hook))
     );
   });

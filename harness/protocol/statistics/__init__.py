@@ -1,1 +1,1 @@
-"""Say what can be said from few seeds: intervals, tests, tie groups, tiers, plans. No torch."""
+"""Say what can be said from few seeds: intervals, tests, groups, tiers, plans. No torch."""

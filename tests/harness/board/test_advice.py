@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.board import advice
@@ -28,12 +30,19 @@ def test_three_from_the_best_group_each_for_a_reason_of_its_own(board):
     assert sorted(one.name for one in found) == ["Best", "Near", "Other"]
     learns, quick, gentle = (one.why for one in found)
     assert learns.startswith("learns most: gain")
-    assert quick.startswith("trains fastest of the best group")
-    assert gentle.startswith("changes other prompts least of the best group")
+    assert quick.startswith("trains fastest of the 3 best")
+    assert gentle.startswith("changes other prompts least of the 3 best")
     entries = {entry.name: entry for entry in board.entries}
     assert found[0].name == max(entries.values(), key=lambda e: e.gain or 0).name
     rest = [entries[one.name] for one in found[1:]]
     assert (rest[0].time_ratio or 0) <= (rest[1].time_ratio or 0)
+
+
+def test_a_best_group_of_one_or_two_is_filled_up_with_the_next(board):
+    entries = [entry for entry in board.of_track("robot") if entry.placed]
+    groups = dict(zip((entry.name for entry in entries), (1, 2, 2, 3, 3), strict=True))
+    parted = [replace(entry, group=groups[entry.name]) for entry in entries]
+    assert [entry.group for entry in advice.leading(parted)] == [1, 2, 2]
 
 
 def test_nothing_is_recommended_where_nothing_was_measured(board):

@@ -141,6 +141,9 @@ def test_a_line_of_the_table_is_one_line_high(page, small):
     page.open((small / "site/robot/index.html").as_uri())
     heights = "[...document.querySelectorAll('#board tr.measured')].map(r => r.offsetHeight)"
     assert all(height < 45 for height in page.run(heights))
+    # The whole table, no column beyond the edge: the tab is 1280 pixels wide.
+    around = "document.querySelector('#board').closest('.scroll')"
+    assert page.run(f"{around}.scrollWidth <= {around}.clientWidth")
 
 
 def hooks_of(**taken):

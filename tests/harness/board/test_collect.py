@@ -7,8 +7,10 @@ import shutil
 import pytest
 
 from harness import paths
+from harness.board import evidence
 from harness.board.blocks import board_text, readme_block
 from harness.board.collect import Board, collect, require_all
+from harness.board.entries import points
 from harness.contributions import registry
 from harness.protocol import row_files
 from harness.protocol.row import Row
@@ -56,7 +58,7 @@ def test_a_row_about_other_files_is_stale_says_why_and_does_not_rank(small, chan
     one = entry(collect(), "One")
     assert one.state == "stale"
     assert one.reasons == (f"{'its' if reason == 'code' else 'the'} {reason} has changed since",)
-    assert (one.group, one.tier, one.medal) == (None, None, "")
+    assert (one.group, one.tier, one.evidence) == (None, None, ())
 
 
 def test_a_failed_row_keeps_its_place_its_fault_and_its_log(small):
@@ -108,7 +110,7 @@ def test_a_board_that_lost_somebody_is_refused(small):
         require_all(less, ["One", "Two"])
 
 
-def test_groups_are_ranks_and_the_order_is_group_tier_name(small):
+def test_the_order_is_that_of_the_gains_and_groups_part_it(small):
     record(make_row("robot", "reference", 0.33))
     record(make_row("robot", "One", 0.40))
     record(make_row("robot", "Two", 0.25))
@@ -125,56 +127,80 @@ def test_rows_over_other_seeds_get_no_group(small):
     assert one.tier is not None
 
 
-def test_medals_are_given_by_rules(small):
+def test_evidence_is_given_by_rules(small):
     record(make_row("robot", "reference", 0.33), make_sheet("robot"))
     record(make_row("robot", "One", 0.36))
     row = make_row("robot", "Two", 0.36)
     record(row.model_copy(update={"scores": row.scores[:4]}))
     board = collect()
-    assert entry(board, "One").medal == "silver"
-    assert entry(board, "Two").medal == "bronze"  # four seeds
-    assert entry(board, "reference").medal == ""
-    assert "gold" in entry(board, "One").medal_reason
+    assert entry(board, "One").evidence == ("checked", "five seeds")
+    assert entry(board, "Two").evidence == ("checked",)  # four seeds
+    assert entry(board, "reference").evidence == ()
 
 
-def test_a_folder_with_a_fault_earns_nothing(small):
+def test_of_a_folder_with_a_fault_nothing_is_shown(small):
     record(make_row("robot", "reference", 0.33))
     (small / "CONTRIBUTIONS/One/weights.pkl").write_bytes(b"x")
     record(make_row("robot", "One", 0.36))
-    assert entry(collect(), "One").medal == ""
+    assert entry(collect(), "One").evidence == ()
 
 
-def test_platinum_needs_gold_and_somebody_else_who_measured_the_same(small, monkeypatch):
-    from harness.board import medals
-
+def test_verified_needs_another_contributor_who_measured_the_same(small, monkeypatch):
     record(make_row("robot", "reference", 0.33))
     row = make_row("robot", "One", 0.36)
     record(row)
     verified = small / "leaderboard" / "verified" / "robot" / "One"
 
-    def medal():
-        return entry(collect(), "One").medal
+    def shown():
+        return entry(collect(), "One").evidence
 
     row_files.write_row(verified / "someone.json", row)
-    assert medal() == "silver"
+    assert shown() == ("checked", "five seeds", "verified")
     # The embedded base is not the real model; here it passes for one.
-    monkeypatch.setattr(medals, "is_real_model", lambda track: True)
-    assert medal() == "platinum"
+    monkeypatch.setattr(evidence, "is_real_model", lambda track: True)
+    assert shown() == tuple(evidence.EVIDENCE)
     row_files.write_row(verified / "someone.json", make_row("robot", "One", 0.25, seed=1))
-    assert medal() == "gold"  # somebody measured something else
+    assert "verified" not in shown()  # they measured something else
     (verified / "someone.json").unlink()
     row_files.write_row(verified / f"{row.authors[0]}.json", row)
-    assert medal() == "gold"  # the author is not somebody else
+    assert "verified" not in shown()  # the author is not another
+
+
+def test_verdicts_of_a_table_hold_for_all_its_rows_at_once(small):
+    """What one comparison calls better may be chance among fifty: then the table does not."""
+    record(make_row("robot", "reference", 0.33))
+    record(make_row("robot", "One", 0.40))
+    record(make_row("robot", "Two", 0.25))
+    board = collect()
+    assert [entry(board, name).outcome for name in ("One", "Two")] == ["better", "worse"]
+    for one in board.of_track("robot"):
+        if not one.is_reference and one.interval:
+            assert (one.outcome == "no clear difference") == (
+                one.interval[0] <= 0 <= one.interval[1]
+            )
+
+
+def test_who_trains_to_the_same_figures_is_called_so(small):
+    record(make_row("robot", "reference", 0.33))
+    twin = make_row("robot", "One", 0.33)
+    verdict = twin.verdict.model_copy(update={"exactly_equal": True})
+    record(twin.model_copy(update={"verdict": verdict}))
+    one = entry(collect(), "One")
+    assert (one.outcome, one.interval) == ("exactly the reference", (0.0, 0.0))
+
+
+def test_a_bound_that_rounds_to_zero_gets_a_digit_more():
+    assert [points(x) for x in (0.0004, -0.0004, 0.0, 0.012)] == ["+0.04", "-0.04", "+0.0", "+1.2"]
 
 
 def test_the_embedded_base_is_not_the_real_model(small):
-    from harness.board.medals import is_real_model
+    from harness.board.evidence import is_real_model
     from harness.protocol.track import load_track
 
     assert not is_real_model(load_track("robot"))
 
 
-def test_a_control_is_on_the_board_with_a_rank_and_without_tier_or_medal(small):
+def test_a_control_is_on_the_board_with_a_rank_and_without_tier_or_evidence(small):
     control = small / "tracks" / "controls" / "Untouched"
     shutil.copytree(CONTROLS / "Untouched", control)
     record(make_row("robot", "reference", 0.33))
@@ -187,7 +213,7 @@ def test_a_control_is_on_the_board_with_a_rank_and_without_tier_or_medal(small):
     board = collect()
     untouched = entry(board, "Untouched")
     assert (untouched.state, untouched.group) == ("measured", 1)
-    assert (untouched.tier, untouched.medal) == (None, "")
+    assert (untouched.tier, untouched.evidence) == (None, ())
     assert "Untouched" not in readme_block(board)
     assert "*Untouched*" in board_text(board)
 
@@ -202,7 +228,7 @@ def test_a_withheld_row_is_marked_and_has_no_verdict_and_no_place(small):
     record(Row.model_validate(row | changes))
     board = collect()
     one = entry(board, "One")
-    assert (one.state, one.status, one.medal) == ("withheld", "withheld", "")
+    assert (one.state, one.status, one.evidence) == ("withheld", "withheld", ())
     assert (one.group, one.tier, one.gain, one.outcome) == (None, None, None, "")
     assert one.flags == (flag["text"],)
     assert entry(board, "reference").group == 1

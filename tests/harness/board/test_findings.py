@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from harness.board.collect import collect
+from harness.board.entries import EXACTLY
 from harness.board.findings import clock_noise, compared, findings_block, ranks
 from harness.board.forest import forest
 from tests.harness.board.conftest import REAL_TRACKS
@@ -56,7 +57,7 @@ def test_a_recipe_is_called_one(taught):
 
 def test_the_times_of_the_references_twins_are_told_as_noise(taught):
     entries = [
-        replace(entry, difference=0.0, interval=(0.0, 0.0), time_ratio=ratio)
+        replace(entry, outcome=EXACTLY, time_ratio=ratio)
         for entry, ratio in zip(compared(taught, "robot")[:2], (0.9, 1.2), strict=True)
     ]
     twins = replace(taught, entries=tuple(entries))

@@ -200,27 +200,29 @@ def test_a_spreadsheet_runs_nothing(small):
     assert "'=cmd()" in csv_text(collect().of_track("robot"))
 
 
-def test_the_badges_are_small_and_say_the_medal(built):
+def test_the_badges_are_small_and_say_the_verdict(built):
     for badge in (built / "badges").glob("*.svg"):
         assert badge.stat().st_size < 1500
     entry = next(e for e in json.loads((built / "data/track0.json").read_text())["entries"]
-                 if e["medal"] == "silver")  # fmt: skip
-    assert "silver" in (built / "badges" / f"{entry['name']}.svg").read_text(encoding="utf-8")
+                 if e["outcome"] == "better")  # fmt: skip
+    badge = (built / "badges" / f"{entry['name']}.svg").read_text(encoding="utf-8")
+    assert re.search(r": better on track\d \+\d", badge)
 
 
-def test_badge_and_title_show_the_best_medal_and_name_its_track(small):
+def test_badge_and_page_show_the_track_with_most_evidence(small):
     synthetic_hub.add_track(REAL_TRACKS, "apple", "First by its letter")
     for track, gain in (("apple", 0.3301), ("robot", 0.38)):
         record(make_row(track, "reference", 0.33))
-        record(make_row(track, "One", gain))
+        row = make_row(track, "One", gain)
+        record(row.model_copy(update={"scores": row.scores[: 4 if track == "apple" else 5]}))
     board = collect()
-    medals = {entry.track: entry.medal for entry in board.by_name["One"]}
-    assert medals == {"apple": "bronze", "robot": "silver"}
+    shown = {entry.track: entry.evidence for entry in board.by_name["One"]}
+    assert shown == {"apple": ("checked",), "robot": ("checked", "five seeds")}
     build(board, small / "site")
     badge = (small / "site" / "badges" / "One.svg").read_text(encoding="utf-8")
-    assert re.search(r"<title>SD LoRA hub: One: silver on robot \+\d", badge)
+    assert re.search(r"<title>SD LoRA hub: One: better on robot \+\d", badge)
     page = (small / "site" / "contributions" / "One.html").read_text(encoding="utf-8")
-    assert re.search(r"<h1>One <span class=\"medal silver\".*on robot</span></h1>", page)
+    assert re.search(r"Shown on robot: <span class=\"evidence\".*five seeds</span>", page)
 
 
 def test_a_badge_escapes_what_it_shows(small):

@@ -79,14 +79,30 @@ def test_this_run_stands_where_its_gain_puts_it(runs):
         verdict = {**example_row().verdict.model_dump(), "gain": gain}
         row = example_row(contribution=name, verdict=verdict)
         row_files.write_row(row_files.recorded_path(row), row)
-    order = [(mine, row.contribution) for mine, row in neighbours(example_row())]
+    order = [(mine, row.contribution) for mine, row in neighbours(example_row()).rows]
     assert order == [(False, "High"), (True, "Foo"), (False, "Low")]
+
+
+def test_only_the_nearest_rows_and_the_reference_are_shown(runs, tmp_path):
+    gains = {f"Row{k}": 0.1 * k for k in range(9)} | {"reference": 0.05}
+    for name, gain in gains.items():
+        verdict = {**example_row().verdict.model_dump(), "gain": gain}
+        row = example_row(contribution=name, verdict=verdict)
+        row_files.write_row(row_files.recorded_path(row), row)
+    verdict = {**example_row().verdict.model_dump(), "gain": 0.45}
+    found = neighbours(example_row(verdict=verdict))
+    names = [row.contribution for _, row in found.rows]
+    assert names == ["Row7", "Row6", "Row5", "Foo", "Row4", "Row3", "Row2", "reference"]
+    assert (found.above, found.below) == (1, 2)
+    text = page_of(example_row(verdict=verdict), tmp_path)
+    assert "1 more above" in text
+    assert "2 more below" in text
 
 
 def test_rows_of_another_protocol_are_never_beside_this_one(runs):
     row = example_row(contribution="Old", protocol_hash="sha256:old")
     row_files.write_row(row_files.recorded_path(row), row)
-    assert [r.contribution for _, r in neighbours(example_row())] == ["Foo"]
+    assert [r.contribution for _, r in neighbours(example_row()).rows] == ["Foo"]
 
 
 def test_flags_costs_and_unmeasured_figures_are_said(runs, tmp_path):

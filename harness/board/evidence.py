@@ -1,12 +1,12 @@
-"""Medals: how well a result is shown, never how good it is. Rules, not opinions.
+"""Evidence: what has been shown of a contribution. It tells how sure a result is, not how good.
 
-bronze     the folder passes every check and a run came through
-silver     five seeds or more, and an interval that excludes zero
-gold       a run on the real Stable Diffusion 1.x came through
-platinum   another contributor measured the same on another machine
+checked       the folder passes every check, and a run came through
+five seeds    five seeds or more were measured
+SD 1.x        a run on the real Stable Diffusion 1.x came through
+verified      another contributor measured the same on another machine
 
-Each medal needs the ones before it, except that gold does not ask for silver: a run of the real
-model is dear. A clear "worse than the reference" is as well shown as a clear "better".
+Each stands for itself: none needs another, and a clear "worse than the reference" has as much of
+it as a clear "better".
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from harness.protocol.equal_references import same_code
 from harness.protocol.track import Track
 from toolkit.core.errors import ResultFileError
 
-MEDALS = ("bronze", "silver", "gold", "platinum")
-SILVER_SEEDS = 5
+# What a reader may ask of each; in this order everywhere.
+EVIDENCE = {
+    "checked": "the folder passes every check, and a run came through",
+    "five seeds": "five seeds or more were measured",
+    "SD 1.x": "a run on the real Stable Diffusion 1.x came through",
+    "verified": "another contributor measured the same on another machine",
+}
+SEEDS = 5
 # Two machines agree when their mean gains are no further apart than chance brings them.
 SIGMAS = 3.0
 SD_CHANNELS = 320  # of the first block of Stable Diffusion 1.x; the embedded base has fewer
 
-NEXT = {
-    "": "bronze: pass every check and run through",
-    "bronze": f"silver: {SILVER_SEEDS} seeds and an interval that excludes zero",
-    "silver": "gold: a run on the real Stable Diffusion 1.4",
-    "gold": "platinum: the same result from another contributor's machine",
-    "platinum": "nothing is above platinum",
-}
 
-
-def with_medals(entries: Iterable[Entry], clean: set[str], tracks: Sequence[Track]) -> list[Entry]:
-    """Return the entries with their medals.
+def with_evidence(
+    entries: Iterable[Entry], clean: set[str], tracks: Sequence[Track]
+) -> list[Entry]:
+    """Return the entries with their evidence.
 
     Args:
         entries: Of all tracks.
@@ -49,26 +49,21 @@ def with_medals(entries: Iterable[Entry], clean: set[str], tracks: Sequence[Trac
     """
     entries = list(entries)
     real = {track.file.name for track in tracks if is_real_model(track)}
-    gold = {entry.name for entry in entries if entry.track in real and entry.placed}
-    return [_with_medal(entry, clean, gold) for entry in entries]
+    on_real = {entry.name for entry in entries if entry.track in real and entry.placed}
+    return [replace(entry, evidence=_evidence(entry, clean, on_real)) for entry in entries]
 
 
-def _with_medal(entry: Entry, clean: set[str], gold: set[str]) -> Entry:
+def _evidence(entry: Entry, clean: set[str], on_real: set[str]) -> tuple[str, ...]:
+    """Return what was shown; nothing for a row without a place, or a folder with a fault."""
     if not entry.placed or entry.name not in clean:
-        return entry
-    medal = "bronze"
-    if len(entry.seeds) >= SILVER_SEEDS and excludes_zero(entry.interval):
-        medal = "silver"
-    if entry.name in gold:
-        medal = "gold"
-    if medal == "gold" and verifiers(entry):
-        medal = "platinum"
-    return replace(entry, medal=medal, medal_reason=f"Next: {NEXT[medal]}")
-
-
-def excludes_zero(interval: tuple[float, float] | None) -> bool:
-    """Tell whether zero lies outside an interval."""
-    return interval is not None and (interval[0] > 0 or interval[1] < 0)
+        return ()
+    shown = {
+        "checked": True,
+        "five seeds": len(entry.seeds) >= SEEDS,
+        "SD 1.x": entry.name in on_real,
+        "verified": bool(verifiers(entry)),
+    }
+    return tuple(name for name in EVIDENCE if shown[name])
 
 
 def is_real_model(track: Track) -> bool:
