@@ -177,8 +177,8 @@ def tests(session: nox.Session) -> None:
 def app(session: nox.Session) -> None:
     """Open a page on this machine to train, watch and compare on: installs the extra `app`."""
     extras = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]
-    python(session, "-m", "pip", "install", "--quiet", *extras["app"])
-    python(session, "-m", "harness", "app", *session.posargs)
+    more = [f"--with={package}" for package in extras["app"]]
+    python(session, *more, "-m", "harness", "app", *session.posargs)
 
 
 @nox.session(python=False)
@@ -188,7 +188,7 @@ def ray(session: nox.Session) -> None:
     HUB_RAY_RESULT=benchmarks/results/ray.json writes the result to that file.
     """
     extras = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]
-    python(session, "-m", "pip", "install", "--quiet", *extras["ray"])
+    more = [f"--with={package}" for package in extras["ray"]]
     # Ray leaves sockets and files to its own processes: its warnings are not ours.
     quiet = (
         "-W",
@@ -196,7 +196,8 @@ def ray(session: nox.Session) -> None:
         "-W",
         "ignore::pytest.PytestUnraisableExceptionWarning",
     )
-    python(session, "-m", "pytest", *quiet, "tests/harness/runs/many/test_ray.py", *session.posargs)
+    words = ("-m", "pytest", *quiet, "tests/harness/runs/many/test_ray.py")
+    python(session, *more, *words, *session.posargs)
 
 
 @nox.session(python=False)
