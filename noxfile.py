@@ -117,15 +117,17 @@ PROGRAMS = {
 }
 
 
-# What runs when nothing is typed after the `--`: not a search for the hub's own example.
-ALONE = {"scrape": ("--help",)}
+# What is said when nothing is typed after the `--`, instead of looking for the hub's own example.
+ALONE = {"scrape": 'Say what to look for: nox -s scrape -- "red panda" --count 50 --out Dataset'}
 
 
 def add_session(name: str, summary: str, *words: str) -> None:
     """Make a session that runs these words with whatever comes after ``--``."""
 
     def session(session: nox.Session) -> None:
-        python(session, "-m", *words, *(session.posargs or ALONE.get(name, ())))
+        if name in ALONE and not session.posargs:
+            session.error(ALONE[name])
+        python(session, "-m", *words, *session.posargs)
 
     session.__doc__ = summary
     nox.session(session, name=name, python=False)

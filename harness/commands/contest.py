@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,24 +92,41 @@ def with_estimate(planned: Planned, track: Track, record: OwnTrack) -> Planned:
     return replace(planned, seconds=seconds, memory_bytes=memory)
 
 
-def announce_cost(choice: Choice, jobs: int, console: Console, *, gate: bool) -> None:
+def with_gates(choice: Choice, gates: Mapping[str, float]) -> Choice:
+    """Add the seconds of the gates that are ahead to the estimates of their runs."""
+
+    def with_gate(planned: Planned) -> Planned:
+        more = gates.get(planned.task.contribution)
+        if planned.seconds is None or more is None:
+            return planned
+        return replace(planned, seconds=planned.seconds + more)
+
+    return replace(choice, planned=tuple(map(with_gate, choice.planned)))
+
+
+def announce_cost(
+    choice: Choice, jobs: int, console: Console, gates: Mapping[str, float] | None = None
+) -> None:
     """Say what a contest will take before it starts.
 
     Args:
         choice: The runs.
         jobs: How many at once.
         console: Where to print.
-        gate: Whether contributions pass the correctness gate, whose time is not foretold.
+        gates: Seconds of the gates that are ahead, which the runs' estimates include.
     """
     states = [line.state for line in choice.lines]
     left = [p for p, state in zip(choice.planned, states, strict=True) if state != "done"]
+    many = min(jobs, max(1, len(left)))
     seconds = sum(p.seconds or 0.0 for p in left)
     most = max((p.memory_bytes for p in left), default=0)
+    gated = [gates[p.task.contribution] for p in left if gates and p.task.contribution in gates]
+    word = "gate" if len(gated) == 1 else "gates"
+    share = f" ({clock(sum(gated) / many)} of it for {len(gated)} {word})" if gated else ""
     console.print(
         f"{len(choice.planned)} runs, {len(choice.planned) - len(left)} of them known already. "
-        f"The rest takes about {clock(seconds / min(jobs, max(1, len(left))))} with {jobs} at "
-        f"once, and {most / 2**30:.1f} GiB of memory each"
-        f"{', besides the correctness gate where that has not been passed here' if gate else ''}. "
+        f"The rest takes about {clock(seconds / many)}{share} with {jobs} at "
+        f"once, and {most / 2**30:.1f} GiB of memory each. "
         "Ctrl-C stops it; the same command goes on with what is left.",
         soft_wrap=True,
     )

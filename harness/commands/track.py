@@ -142,7 +142,8 @@ def describe(track: Track, record: OwnTrack, console: Console) -> None:
     need = memory_of(track, record) / GIB
     say(
         f"One contribution takes about {clock(one)} on one core ({file.quick_seeds} trainings, "
-        f"scoring) and {need:.1f} GiB; all {contestants} about {clock(one * contestants)}."
+        f"scoring) and {need:.1f} GiB; all {contestants} about {clock(one * contestants)}. "
+        "The first time, each passes the correctness gate, too: a contest foretells that."
     )
     say(f"Prompts and budget may be changed in {track.folder / 'track.toml'}")
     say(f"Next: nox -s contribution -- {' '.join(FEW)} --track {file.name}   (or --all)")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -24,25 +25,31 @@ PATIENCE_S = 300.0  # the longest that one thing on the page may take
 ALONE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
 
+COMMAND = (sys.executable, "-m", "harness", "app")
+
+
 @contextmanager
-def served(runs, port=0, *, hub=paths.ROOT, inside=()):
+def served(runs, port=0, *, hub=paths.ROOT, inside=(), command=COMMAND):
     """The app as a process, and the address that it prints.
 
     ``hub`` is the repository it runs in, ``inside`` the words of a program that starts it.
     """
-    words = [*inside, sys.executable, "-m", "harness", "app", "--no-browser", f"--port={port}"]
+    words = [*inside, *command, "--no-browser", f"--port={port}"]
     process = subprocess.Popen(
         words,
         cwd=hub,
         env={**os.environ, "HUB_RUNS": str(runs)},
         stdout=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     try:
         line = process.stdout.readline()
+        assert line, "the app ended before it told its address"
         yield process, re.search(r"http://127\.0\.0\.1:\d+/\?token=[\w-]+", line)[0]
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):  # all of it, where nox started it
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         process.stdout.close()
 
