@@ -27,6 +27,7 @@ from toolkit.core import atomic
 
 PICTURE = paths.ROOT / "docs" / "images" / "app.webp"
 NOX = ("nox", "-s", "app", "--")
+FILE = "robots-reference.safetensors"  # of the set robots
 MOST_S = 900.0  # that one thing on the page may take
 LOOKS: dict[str, dict[str, Any]] = {
     "1280": {"width": 1280, "height": 900},
@@ -93,8 +94,8 @@ class Walk:
     def take_away(self) -> None:
         """Write the file and wait until it is there."""
         hand.press(self.page, "Write the file")
-        hand.press(self.page, "Download reference.safetensors", MOST_S)
-        file, deadline = self.folder / "reference.safetensors", time.monotonic() + MOST_S
+        hand.press(self.page, f"Download {FILE}", MOST_S)
+        file, deadline = self.folder / FILE, time.monotonic() + MOST_S
         while not file.is_file() and time.monotonic() < deadline:
             time.sleep(0.1)
         self.done("file")

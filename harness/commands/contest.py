@@ -17,7 +17,7 @@ from harness.runs.foretell import known_ratio
 from harness.runs.many.choose import Choice, SeedsOf
 from harness.runs.many.queue import Planned
 from harness.runs.many.tasks import TaskResult
-from harness.runs.many.view import clock
+from harness.runs.many.view import spoken
 from harness.runs.own.make import OwnTrack, read_record
 from harness.runs.own.page import PAGE, Drawn, write_contest
 from harness.runs.own.recommend import Recommendation, recommend
@@ -122,10 +122,10 @@ def announce_cost(
     most = max((p.memory_bytes for p in left), default=0)
     gated = [gates[p.task.contribution] for p in left if gates and p.task.contribution in gates]
     word = "gate" if len(gated) == 1 else "gates"
-    share = f" ({clock(sum(gated) / many)} of it for {len(gated)} {word})" if gated else ""
+    share = f" ({spoken(sum(gated) / many)} of it for {len(gated)} {word})" if gated else ""
     console.print(
         f"{len(choice.planned)} runs, {len(choice.planned) - len(left)} of them known already. "
-        f"The rest takes about {clock(seconds / many)}{share} with {jobs} at "
+        f"The rest takes about {spoken(seconds / many)}{share} with {jobs} at "
         f"once, and {most / 2**30:.1f} GiB of memory each. "
         "Ctrl-C stops it; the same command goes on with what is left.",
         soft_wrap=True,

@@ -28,7 +28,7 @@ from harness.runs.many.choose import ALL, Choice, SeedsOf, choose
 from harness.runs.many.listener import Storing
 from harness.runs.many.local import run_local
 from harness.runs.many.tasks import Task, TaskResult
-from harness.runs.many.view import Account, clock, create_view, outcome
+from harness.runs.many.view import Account, create_view, outcome, spoken
 from harness.runs.own.gates import gates_ahead
 from harness.sandbox.choose import choose as choose_layer
 from harness.sandbox.layers import PROMISES, WANTED
@@ -184,7 +184,7 @@ def conclude(found: Sequence[TaskResult], console: Console, *, whole_board: bool
     reused = sum(one.reused for one in found)
     spent = sum(one.seconds for one in found)
     console.print(
-        f"{len(found)} runs, {reused} of them known already; one after the other: {clock(spent)}."
+        f"{len(found)} runs, {reused} of them known already; one after the other: {spoken(spent)}."
     )
     for one in bad:
         console.print(f"{one.label}: {outcome(one)}", style="red", markup=False, soft_wrap=True)

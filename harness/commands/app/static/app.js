@@ -183,7 +183,6 @@ function watch() {
   const soon = !document.getElementById("away-note").hidden || document.querySelector("[data-live]");
   waiting = setTimeout(refresh, soon ? EVERY_MS : AT_REST_MS);
 }
-if (document.querySelector("[data-place]")) {
-  watch();
-  addEventListener("focus", refresh);
-}
+// Only a page on which something may happen.
+if (shown.size) addEventListener("focus", refresh);
+if (shown.size) watch();
