@@ -11,6 +11,7 @@ Needs Chromium, and nox on the path.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -154,6 +155,7 @@ def walk(folder: Path, pages: Path | None) -> dict[str, Any]:
             if pages:
                 way.see_the_rest()
             else:
+                page.run("scrollTo(0, 0)")
                 page.screenshot(folder / "page.png")
         if wrong := page.complaints():
             raise SystemExit(f"error: the app complains: {wrong}")
@@ -170,7 +172,8 @@ def main(arguments: list[str] | None = None) -> int:
             args.pages.mkdir(parents=True, exist_ok=True)
             walk(Path(temporary), args.pages)
             return 0
-        found = walk(Path(temporary), None)
+        load = round(os.getloadavg()[0], 1)
+        found = walk(Path(temporary), None) | {"load": load}
         atomic.write_bytes(PICTURE, as_webp(Path(temporary) / "page.png"))
         record("app", found)
     return 0
