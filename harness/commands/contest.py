@@ -15,6 +15,7 @@ from harness.contributions import registry
 from harness.protocol.track import Track, load_track
 from harness.runs.foretell import known_ratio
 from harness.runs.many.choose import Choice, SeedsOf
+from harness.runs.many.plan import PlannedRun
 from harness.runs.many.queue import Planned
 from harness.runs.many.tasks import TaskResult
 from harness.runs.many.view import spoken
@@ -93,15 +94,16 @@ def with_estimate(planned: Planned, track: Track, record: OwnTrack) -> Planned:
 
 
 def with_gates(choice: Choice, gates: Mapping[str, float]) -> Choice:
-    """Add the seconds of the gates that are ahead to the estimates of their runs."""
+    """Add the gates that are ahead to the estimates; what is known already takes no time."""
 
-    def with_gate(planned: Planned) -> Planned:
-        more = gates.get(planned.task.contribution)
-        if planned.seconds is None or more is None:
+    def ahead(planned: Planned, line: PlannedRun) -> Planned:
+        if line.state == "done":
+            return replace(planned, seconds=0.0)
+        if planned.seconds is None:
             return planned
-        return replace(planned, seconds=planned.seconds + more)
+        return replace(planned, seconds=planned.seconds + gates.get(planned.task.contribution, 0.0))
 
-    return replace(choice, planned=tuple(map(with_gate, choice.planned)))
+    return replace(choice, planned=tuple(map(ahead, choice.planned, choice.lines)))
 
 
 def announce_cost(

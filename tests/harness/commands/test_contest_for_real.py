@@ -62,7 +62,7 @@ def test_from_a_folder_of_pictures_to_the_exported_file(hub, random_base, tmp_pa
     assert f"Take {best}" in page
     assert page.count("data:image/webp") >= 4  # the base and the three
     # The same command again trains nothing.
-    assert "3 of them known already" in hub(contest)
+    assert "3 of them known already. The rest takes about 0 s" in hub(contest)
 
     # What it says to type next, with fewer steps.
     train, export = re.findall(r"^Next: (nox .+)$", said, re.MULTILINE)
