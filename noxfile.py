@@ -117,15 +117,17 @@ PROGRAMS = {
 }
 
 
-# What runs when nothing is typed after the `--`: not a search for the hub's own example.
-ALONE = {"scrape": ("--help",)}
+# What is said when nothing is typed after the `--`, instead of looking for the hub's own example.
+ALONE = {"scrape": 'Say what to look for: nox -s scrape -- "red panda" --count 50 --out Dataset'}
 
 
 def add_session(name: str, summary: str, *words: str) -> None:
     """Make a session that runs these words with whatever comes after ``--``."""
 
     def session(session: nox.Session) -> None:
-        python(session, "-m", *words, *(session.posargs or ALONE.get(name, ())))
+        if name in ALONE and not session.posargs:
+            session.error(ALONE[name])
+        python(session, "-m", *words, *session.posargs)
 
     session.__doc__ = summary
     nox.session(session, name=name, python=False)
@@ -177,8 +179,8 @@ def tests(session: nox.Session) -> None:
 def app(session: nox.Session) -> None:
     """Open a page on this machine to train, watch and compare on: installs the extra `app`."""
     extras = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]
-    python(session, "-m", "pip", "install", "--quiet", *extras["app"])
-    python(session, "-m", "harness", "app", *session.posargs)
+    more = [f"--with={package}" for package in extras["app"]]
+    python(session, *more, "-m", "harness", "app", *session.posargs)
 
 
 @nox.session(python=False)
@@ -188,7 +190,7 @@ def ray(session: nox.Session) -> None:
     HUB_RAY_RESULT=benchmarks/results/ray.json writes the result to that file.
     """
     extras = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]
-    python(session, "-m", "pip", "install", "--quiet", *extras["ray"])
+    more = [f"--with={package}" for package in extras["ray"]]
     # Ray leaves sockets and files to its own processes: its warnings are not ours.
     quiet = (
         "-W",
@@ -196,7 +198,8 @@ def ray(session: nox.Session) -> None:
         "-W",
         "ignore::pytest.PytestUnraisableExceptionWarning",
     )
-    python(session, "-m", "pytest", *quiet, "tests/harness/runs/many/test_ray.py", *session.posargs)
+    words = ("-m", "pytest", *quiet, "tests/harness/runs/many/test_ray.py")
+    python(session, *more, *words, *session.posargs)
 
 
 @nox.session(python=False)

@@ -77,11 +77,13 @@ def wanted(usd: float = USD, cores: int = CORES) -> dict[Path, str]:
         paper_plan(known["board_costs"], hub, usd, cores),
     )
     speed = (DOCS / "speed.md").read_text(encoding="utf-8")
+    app = (DOCS / "app.md").read_text(encoding="utf-8")
     return {
         **{
             RESULTS / f"{name}.md": page(name, known)
             for name in ("commands", "parts", "training_step", "whole_process")
         },
+        DOCS / "app.md": with_block(app, "way", page("app", known)),
         DOCS / "profile.md": page("profile", known),
         DOCS / "speed.md": with_block(speed, "figures", targets(steps, process)),
         DOCS / "scale.md": with_block(scale, "scaling", page("scaling", known)),

@@ -1,6 +1,7 @@
 """Give every nox session the same environment, then run a command in it.
 
     python harness/environment.py -m harness check --all
+    python harness/environment.py --with=starlette==1.10.0 -m harness app
 
 The environment lies in ``.nox/hub``. A stamp with the hash of ``requirements.txt`` says that it is
 complete; only a changed lock brings it up to date, in place, so torch is never installed twice.
@@ -20,6 +21,7 @@ import time
 import venv
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import IO
 
@@ -30,6 +32,19 @@ STAMP = ENVIRONMENT / "hub-stamp"
 
 LOCK_FILE = ROOT / ".nox" / "hub.lock"
 POLL_S = 0.5
+WITH = "--with="
+# Run by the environment's Python, which knows what it has: exits 1 when a version is not there.
+HAS = """
+import sys
+from importlib.metadata import PackageNotFoundError, version
+def has(wanted):
+    name, _, number = wanted.partition("==")
+    try:
+        return version(name) == number
+    except PackageNotFoundError:
+        return False
+sys.exit(not all(map(has, sys.argv[1:])))
+"""
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 
@@ -115,6 +130,28 @@ def prepare() -> None:
     temporary.replace(STAMP)
 
 
+def has(packages: Sequence[str]) -> bool:
+    """Tell whether the environment has these packages, each NAME==VERSION.
+
+    pip would need three seconds to find that there is nothing to do, at each start of the app.
+    """
+    return subprocess.call([str(environment_python()), "-c", HAS, *packages]) == 0  # noqa: S603
+
+
+def add(packages: Sequence[str]) -> None:
+    """Install further packages.
+
+    Raises:
+        SystemExit: pip cannot.
+    """
+    pip = [str(environment_python()), "-m", "pip", "--disable-pip-version-check"]
+    if (code := subprocess.call([*pip, "install", "--quiet", *packages])) != 0:  # noqa: S603
+        raise SystemExit(
+            f"error: pip could not install {' '.join(packages)}; it ended with code {code}.\n"
+            "  fix  Its message is above. Check the network, then call again."
+        )
+
+
 @contextmanager
 def alone() -> Iterator[None]:
     """Let one call at a time set the environment up; the others wait.
@@ -160,16 +197,21 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Prepare the environment when needed, then run the command."""
+    """Prepare the environment when needed, add what is asked for, then run the command."""
+    asked = list(takewhile(lambda word: word.startswith(WITH), arguments))
+    packages = [word.removeprefix(WITH) for word in asked]
     try:
         if not is_ready():
             with alone():
-                if not is_ready():  # somebody else may have done it meanwhile
+                if not is_ready():  # another call may have done it meanwhile
                     prepare()
+        if packages and not has(packages):
+            with alone():
+                add(packages)
     except KeyboardInterrupt:
         print("\nStopped. The next call goes on from there.", file=sys.stderr)
         return 130
-    return run(arguments)
+    return run(arguments[len(asked) :])
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +15,10 @@ from harness.contributions import registry
 from harness.protocol.track import Track, load_track
 from harness.runs.foretell import known_ratio
 from harness.runs.many.choose import Choice, SeedsOf
+from harness.runs.many.plan import PlannedRun
 from harness.runs.many.queue import Planned
 from harness.runs.many.tasks import TaskResult
-from harness.runs.many.view import clock
+from harness.runs.many.view import spoken
 from harness.runs.own.make import OwnTrack, read_record
 from harness.runs.own.page import PAGE, Drawn, write_contest
 from harness.runs.own.recommend import Recommendation, recommend
@@ -92,24 +93,42 @@ def with_estimate(planned: Planned, track: Track, record: OwnTrack) -> Planned:
     return replace(planned, seconds=seconds, memory_bytes=memory)
 
 
-def announce_cost(choice: Choice, jobs: int, console: Console, *, gate: bool) -> None:
+def with_gates(choice: Choice, gates: Mapping[str, float]) -> Choice:
+    """Add the gates that are ahead to the estimates; what is known already takes no time."""
+
+    def ahead(planned: Planned, line: PlannedRun) -> Planned:
+        if line.state == "done":
+            return replace(planned, seconds=0.0)
+        if planned.seconds is None:
+            return planned
+        return replace(planned, seconds=planned.seconds + gates.get(planned.task.contribution, 0.0))
+
+    return replace(choice, planned=tuple(map(ahead, choice.planned, choice.lines)))
+
+
+def announce_cost(
+    choice: Choice, jobs: int, console: Console, gates: Mapping[str, float] | None = None
+) -> None:
     """Say what a contest will take before it starts.
 
     Args:
         choice: The runs.
         jobs: How many at once.
         console: Where to print.
-        gate: Whether contributions pass the correctness gate, whose time is not foretold.
+        gates: Seconds of the gates that are ahead, which the runs' estimates include.
     """
     states = [line.state for line in choice.lines]
     left = [p for p, state in zip(choice.planned, states, strict=True) if state != "done"]
+    many = min(jobs, max(1, len(left)))
     seconds = sum(p.seconds or 0.0 for p in left)
     most = max((p.memory_bytes for p in left), default=0)
+    gated = [gates[p.task.contribution] for p in left if gates and p.task.contribution in gates]
+    word = "gate" if len(gated) == 1 else "gates"
+    share = f" ({spoken(sum(gated) / many)} of it for {len(gated)} {word})" if gated else ""
     console.print(
         f"{len(choice.planned)} runs, {len(choice.planned) - len(left)} of them known already. "
-        f"The rest takes about {clock(seconds / min(jobs, max(1, len(left))))} with {jobs} at "
-        f"once, and {most / 2**30:.1f} GiB of memory each"
-        f"{', besides the correctness gate where that has not been passed here' if gate else ''}. "
+        f"The rest takes about {spoken(seconds / many)}{share} with {jobs} at "
+        f"once, and {most / 2**30:.1f} GiB of memory each. "
         "Ctrl-C stops it; the same command goes on with what is left.",
         soft_wrap=True,
     )

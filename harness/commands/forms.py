@@ -106,11 +106,18 @@ def schema_of(command: str, name: str) -> dict[str, Any]:
     Keys are those of JSON Schema: type, description, default, minimum, exclusiveMinimum, ...
     """
     for record in RECORDS[command]:
-        found = record.model_json_schema()["properties"].get(name)
+        found = properties(record).get(name)
         if found is not None:
             inner = [one for one in found.get("anyOf", ()) if one.get("type") != "null"]
             return {**(inner[0] if inner else {}), **found}
     return {}
+
+
+@cache
+def properties(record: type[Record]) -> dict[str, Any]:
+    """Return the JSON schema of a record's settings, made once: that takes 10 ms."""
+    found: dict[str, Any] = record.model_json_schema()["properties"]
+    return found
 
 
 def range_of(schema: Mapping[str, Any]) -> str:

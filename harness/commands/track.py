@@ -12,7 +12,7 @@ from harness.commands.seeds import DEVICES
 from harness.contributions import registry
 from harness.protocol.track import Track, load_track, own_track_names, own_tracks
 from harness.runs.many.estimates import memory_bytes, weights_bytes
-from harness.runs.many.view import clock
+from harness.runs.many.view import spoken
 from harness.runs.own.budget import seconds_of_run
 from harness.runs.own.make import OwnTrack, Wish, check_name, make_track, read_record
 from toolkit.core.errors import UsageError
@@ -141,8 +141,9 @@ def describe(track: Track, record: OwnTrack, console: Console) -> None:
     contestants = len(registry.contribution_names()) + 1
     need = memory_of(track, record) / GIB
     say(
-        f"One contribution takes about {clock(one)} on one core ({file.quick_seeds} trainings, "
-        f"scoring) and {need:.1f} GiB; all {contestants} about {clock(one * contestants)}."
+        f"One contribution takes about {spoken(one)} on one core ({file.quick_seeds} trainings, "
+        f"scoring) and {need:.1f} GiB; all {contestants} about {spoken(one * contestants)}. "
+        "The first time, each passes the correctness gate, too: a contest foretells that."
     )
     say(f"Prompts and budget may be changed in {track.folder / 'track.toml'}")
     say(f"Next: nox -s contribution -- {' '.join(FEW)} --track {file.name}   (or --all)")

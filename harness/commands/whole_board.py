@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from functools import partial
 
@@ -18,18 +19,21 @@ from harness.commands.contest import (
     is_own,
     refuse_record,
     seeds_in_one_go,
+    with_gates,
 )
 from harness.commands.seeds import chosen_seeds
 from harness.protocol.machine import usable_cores
-from harness.protocol.track import load_track
+from harness.protocol.track import Track, load_track
 from harness.runs.many.choose import ALL, Choice, SeedsOf, choose
 from harness.runs.many.listener import Storing
 from harness.runs.many.local import run_local
 from harness.runs.many.tasks import Task, TaskResult
-from harness.runs.many.view import Account, clock, create_view, outcome
+from harness.runs.many.view import Account, create_view, outcome, spoken
+from harness.runs.own.gates import gates_ahead
 from harness.sandbox.choose import choose as choose_layer
-from harness.sandbox.layers import PROMISES
+from harness.sandbox.layers import PROMISES, WANTED
 from toolkit.core.errors import UsageError
+from toolkit.core.progress import create_progress
 from toolkit.core.settings import REFERENCE_NAME
 
 MOST_JOBS = 1024
@@ -135,12 +139,25 @@ def run_contest(
     choice = foretold(choose(pattern, args.track, only, seeds_in_one_go(seeds_of)), track)
     announce(choice, pattern, console)
     many = args.jobs or local_jobs(pattern)
-    announce_cost(choice, many, console, gate=not args.skip_gate)
+    gates = {} if args.skip_gate else gates_of(choice, track, pattern, console)
+    choice = with_gates(choice, gates)
+    announce_cost(choice, many, console, gates)
     with create_view(console, Account(choice.planned, many)) as view:
         found = run_local(choice.planned, view, many)
     code = conclude(found, console, whole_board=False)
     conclude_contest(found, track, console)
     return code
+
+
+def gates_of(choice: Choice, track: Track, pattern: Task, console: Console) -> dict[str, float]:
+    """Return the seconds of each gate that is ahead; for that the reference's is run."""
+    both = zip(choice.planned, choice.lines, strict=True)
+    names = [planned.task.contribution for planned, line in both if line.state != "done"]
+    if not names:
+        return {}
+    os.environ[WANTED] = pattern.isolation or "process"  # as in the runs
+    with create_progress(console) as progress:
+        return gates_ahead(names, track, progress, fresh=pattern.fresh)
 
 
 def local_jobs(pattern: Task) -> int:
@@ -167,7 +184,7 @@ def conclude(found: Sequence[TaskResult], console: Console, *, whole_board: bool
     reused = sum(one.reused for one in found)
     spent = sum(one.seconds for one in found)
     console.print(
-        f"{len(found)} runs, {reused} of them known already; one after the other: {clock(spent)}."
+        f"{len(found)} runs, {reused} of them known already; one after the other: {spoken(spent)}."
     )
     for one in bad:
         console.print(f"{one.label}: {outcome(one)}", style="red", markup=False, soft_wrap=True)

@@ -10,7 +10,7 @@ from harness import paths
 from harness.protocol import row_files
 from harness.protocol.track import DEFAULT_TRACK
 from harness.runs.many.estimates import memory_bytes, weights_of
-from harness.runs.many.view import clock
+from harness.runs.many.view import spoken
 from harness.runs.own.pace import Pace, measure
 from toolkit.base_models.load import locate
 from toolkit.training_runs.plan import RunPlan
@@ -38,7 +38,7 @@ def foretell(plan: RunPlan, device: str, threads: int) -> str:
     memory = memory_bytes(weights_of(base), None) + pace.activation_bytes
     ratio = known_ratio(plan.name)
     return (
-        f"Estimate: about {clock(seconds_of(plan, pace, ratio))} (minutes:seconds) and "
+        f"Estimate: about {spoken(seconds_of(plan, pace, ratio))} and "
         f"{memory / GIB:.1f} GiB of memory. Measured: the base makes a step of "
         f"{plan.train.batch_size} pictures in {pace.step_s * plan.train.batch_size:.2f} s on "
         f"{device}; on the board {plan.name} takes {ratio:.2f} times as long."

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import zipfile
 
 import pytest
 
@@ -73,6 +74,31 @@ def test_it_is_made_once_and_again_only_when_the_lock_changes(root, monkeypatch,
     with pytest.raises(Begun):
         environment.prepare()
     assert not environment.ENVIRONMENT.exists()
+
+
+def test_a_further_package_is_installed_once_and_pip_not_asked_again(root, tmp_path, monkeypatch):
+    wheel = tmp_path / "a_thing-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as file:
+        about = "a_thing-1.0.dist-info"
+        file.writestr("a_thing.py", "")
+        file.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: a-thing\nVersion: 1.0\n")
+        file.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        file.writestr(f"{about}/RECORD", "")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    environment.prepare()
+    ran = []
+    monkeypatch.setattr(environment, "run", lambda words: ran.append(words) or 0)
+    asked = ["--with=a-thing==1.0", "-c", "pass"]
+    assert not environment.has(["a-thing==1.0"])
+    assert environment.main(asked) == 0
+    assert environment.has(["a-thing==1.0"])
+    wheel.unlink()  # pip would fail now
+    assert environment.main(asked) == 0
+    assert ran == [["-c", "pass"]] * 2
+    with pytest.raises(SystemExit, match=r"pip could not install a-thing==2\.0"):
+        environment.main(["--with=a-thing==2.0", "-c", "pass"])
+    assert len(ran) == 2
 
 
 @pytest.mark.parametrize("version", [(3, 10), (3, 14)])

@@ -121,14 +121,28 @@ class PictureSets:
                 atomic.write_text(folder / f"{stem}{SUFFIX}", f"{picture.caption}\n")
         return len(found.pictures)
 
-    def write_caption(self, name: str, picture: str, caption: str) -> None:
+    def write_caption(self, name: str, picture: str, caption: str, seen: str | None = None) -> None:
         """Save a caption beside its picture.
 
+        Args:
+            name: Of the set.
+            picture: File name.
+            caption: Becomes one line.
+            seen: The caption that was there when this one was typed; None does not ask.
+
         Raises:
-            UsageError: The set has no such picture.
+            UsageError: The set has no such picture, or another caption by now.
         """
         path = self._picture(name, picture)
-        atomic.write_text(path.with_suffix(SUFFIX), f"{one_line(caption)}\n")
+        file = path.with_suffix(SUFFIX)
+        if seen is not None and file.is_file():
+            now = one_line(file.read_text(encoding="utf-8", errors="replace"))
+            if now not in (one_line(seen), one_line(caption)):
+                raise UsageError(
+                    f"Meanwhile another window wrote: {now!r}. Yours is not saved.",
+                    fix="Press Save once more to have yours.",
+                )
+        atomic.write_text(file, f"{one_line(caption)}\n")
 
     def remove(self, name: str, picture: str) -> None:
         """Take a copy and its caption out of a set.

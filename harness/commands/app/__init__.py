@@ -19,12 +19,12 @@ What they show is made elsewhere: `harness/commands/forms.py`, `harness/board/ad
 from __future__ import annotations
 
 import argparse
-import socket
 import webbrowser
 from importlib.util import find_spec
 
 from harness import paths
-from toolkit.core.errors import EnvironmentFault, UsageError
+from toolkit.core.errors import EnvironmentFault
+from toolkit.core.listening import listen
 
 PORT = 7864
 PACKAGES = {"starlette": "starlette", "uvicorn": "uvicorn", "multipart": "python-multipart"}
@@ -51,7 +51,8 @@ def run(args: argparse.Namespace) -> int:
     from harness.commands.app.server import make_app
 
     home = paths.RUNS / "app"
-    with listen(args.port) as connection:
+    fix = "The app may be open already; or choose another one: nox -s app -- --port 7865"
+    with listen(args.port, fix) as connection:
         port = connection.getsockname()[1]
         address = f"http://127.0.0.1:{port}/?token={token(home)}"
         print(f"The app is at {address}\nCtrl-C ends the page; trainings go on.", flush=True)
@@ -62,23 +63,3 @@ def run(args: argparse.Namespace) -> int:
         )
         uvicorn.Server(config).run(sockets=[connection])
     return 0
-
-
-def listen(port: int) -> socket.socket:
-    """Return a socket that listens on a port of this machine, for this machine only.
-
-    Raises:
-        UsageError: Another program has the port.
-    """
-    connection = socket.socket()
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        connection.bind(("127.0.0.1", port))
-        connection.listen()  # a browser that is faster than the server waits
-    except OSError as error:
-        connection.close()
-        raise UsageError(
-            f"Port {port} cannot be used: {error.strerror}.",
-            fix="The app may be open already; or choose another one: nox -s app -- --port 7865",
-        ) from error
-    return connection

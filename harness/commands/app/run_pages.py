@@ -138,8 +138,9 @@ def take_away(home: Home, request: Request, form: FormData) -> Response:
     """Write a training as a file for other programs."""
     run, form_of_file = asked(home, request), text(form, "format")
     ending = "" if form_of_file in ("merged", "peft") else ".safetensors"
+    made = f"{run.pictures}-{run.name}" if run.pictures in home.sets.names() else run.name
     words = [run.name, f"--format={form_of_file}", f"--run={run.out}", "--no-pictures",
-             f"--out={{out}}/{run.name}{ending}"]  # fmt: skip
+             f"--out={{out}}/{made}{ending}"]  # fmt: skip
     jobs.create(home.folder, "export", words, {"run": run.id, "format": form_of_file})
     return go(f"/runs/{run.id}#away")
 

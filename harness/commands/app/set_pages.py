@@ -67,9 +67,8 @@ def add_folder(home: Home, request: Request, form: FormData) -> Response:
 
 def caption(home: Home, request: Request, form: FormData) -> Response:
     """Save one caption."""
-    home.sets.write_caption(
-        request.path_params["name"], text(form, "picture"), text(form, "caption")
-    )
+    picture, words, seen = (text(form, name) for name in ("picture", "caption", "seen"))
+    home.sets.write_caption(request.path_params["name"], picture, words, seen)
     return PlainTextResponse("Saved.")
 
 

@@ -26,6 +26,14 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
+def spoken(seconds: float) -> str:
+    """Return ``40 s``, ``13 min`` or ``2 h 05 min``: for a sentence, where 13:04 could be hours."""
+    minutes = round(seconds / 60)
+    if minutes < 2:
+        return f"{round(seconds)} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
 class Account:
     """What is known about a board under way."""
 

@@ -75,7 +75,8 @@ class Recommendation:
     def sentences(self) -> tuple[str, ...]:
         """Say it to a person: what to take, how certain that is, what speaks for another one."""
         first = self.first
-        measured = f"{self.pictures} held-out pictures and {self.seeds} seeds"
+        seeds = "1 seed" if self.seeds == 1 else f"{self.seeds} seeds"
+        measured = f"{self.pictures} held-out pictures and {seeds}"
         if not self.learnt:
             return (
                 f"Take none of them yet: the largest gain, that of {first.name}, is "

@@ -344,6 +344,13 @@ def gate_folder(contribution: Contribution, reference: Contribution, track: Trac
     return paths.RUNS / GATE_RUNS / contribution.name / key[:12]
 
 
+def known_report(
+    contribution: Contribution, reference: Contribution, track: Track
+) -> GateReport | None:
+    """Return the report of a contribution that was through the gate here, as it is; or None."""
+    return read_report(gate_folder(contribution, reference, track) / REPORT_FILE)
+
+
 def read_report(path: Path) -> GateReport | None:
     """Return a report that was written before, or None."""
     try:

@@ -29,6 +29,7 @@ class Page:
     """One tab."""
 
     def __init__(self, address: str) -> None:
+        self.address = address
         self.socket = websocket.create_connection(address, timeout=PATIENCE_S, suppress_origin=True)
         self.count = 0
         self.events: list[dict[str, Any]] = []
@@ -46,6 +47,16 @@ class Page:
                 result: dict[str, Any] = message["result"]
                 return result
             self.events.append(message)
+
+    def another(self) -> Page:
+        """Open a second window, which shares cookies with this one."""
+        made = self.call("Target.createTarget", url="about:blank", newWindow=True)
+        return Page(f"{self.address.rpartition('/')[0]}/{made['targetId']}")
+
+    def close(self) -> None:
+        """Close the window."""
+        self.call("Page.close")
+        self.socket.close()
 
     def open(self, address: str) -> float:
         """Open an address; return the milliseconds from its start until it was drawn."""

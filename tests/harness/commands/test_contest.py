@@ -11,9 +11,13 @@ from PIL import Image
 from harness import paths
 from harness.commands import whole_board
 from harness.commands.cli import main
+from harness.contributions import registry
+from harness.gate.records import GateReport
+from harness.protocol.gate_track import gate_track
 from harness.protocol.track import load_track, own_track_names, track_names
 from harness.runs.many.tasks import TaskResult
 from harness.runs.own.make import read_record
+from harness.runs.steps.gate import REPORT_FILE, gate_folder
 from harness.scoring.jobs import ScoreAnswer
 from tests.harness.runs.own.test_recommend import losses, row
 from tests.situations.situation import good, write
@@ -140,7 +144,7 @@ def answer(name, track, mean, number):
     """What a run of a contribution leaves."""
     place = f"{track}/{name}/{number:012x}"
     folder = paths.RUNS / place / "score"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     prompts = len(load_track(track).file.prompts)
     files = {}
     for slot, label in enumerate(("base", name)):
@@ -167,7 +171,18 @@ def answered(monkeypatch):
         ]
 
     monkeypatch.setattr(whole_board, "run_local", run_local)
+    gate_took(40.0, "reference")
     return asked
+
+
+def gate_took(seconds, name):
+    """A report of a gate that was passed here."""
+    reference = registry.load_reference()
+    ground = gate_track(load_track("robot"))
+    folder = gate_folder(registry.load_any(name), reference, ground)
+    folder.mkdir(parents=True)
+    report = GateReport(contribution=name, outcomes=(), wall_seconds=seconds)
+    (folder / REPORT_FILE).write_text(report.model_dump_json())
 
 
 def test_a_contest_ends_with_a_recommendation_and_the_commands_for_it(here, answered, capsys):
@@ -185,6 +200,20 @@ def test_a_contest_ends_with_a_recommendation_and_the_commands_for_it(here, answ
     assert "Take DoRA" in page
     assert page.count("data:image/webp") > 3 * 4
     assert "http" not in page.partition("<style>")[2]
+
+
+def test_the_gates_that_are_ahead_are_part_of_the_estimate(here, answered, capsys):
+    new()
+    gate_took(30.0, "DoRA")
+    alone = ["contribution", "DoRA", "Rank16", "Rank64", "--track", "photos", "--jobs", "1"]
+    assert main([*alone, "--skip-gate"]) == 0
+    assert "gates)" not in capsys.readouterr().out
+    without = sum(one.seconds for one in answered)
+    answered.clear()
+    assert main(alone) == 0
+    # The reference's took 40 s here; DoRA was through its own.
+    assert "(80 s of it for 2 gates)" in capsys.readouterr().out
+    assert sum(one.seconds for one in answered) == pytest.approx(without + 2 * 40.0)
 
 
 def test_all_of_an_own_track_are_the_contributions_without_the_hub_s_controls(here, answered):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 
-def make_blip(folder):
+
+def make_blip(folder: Path) -> None:
     """A random BLIP of a few kilobytes, in the layout of the real one."""
     import torch
     from transformers import (

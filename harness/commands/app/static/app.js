@@ -1,7 +1,8 @@
 // What a page cannot do without a script: dropped files, saving while typing, staying up to date.
 "use strict";
 
-const EVERY_MS = 2000;
+const EVERY_MS = 2000; // while something goes on
+const AT_REST_MS = 10000; // another window, or the command line, may begin something
 const AT_ONCE = 20; // files in one request
 const asText = { headers: { accept: "text/plain" } };
 
@@ -53,9 +54,13 @@ for (const form of document.querySelectorAll("[data-caption], [data-draft]")) {
   const save = async (event) => {
     if (event.type === "submit" && form.hasAttribute("data-draft")) return; // its buttons lead on
     event.preventDefault();
+    const { seen, caption, picture } = form.elements; // a draft has no "seen"
+    const sent = caption.value;
     try {
       note.textContent = await post(form.action, new FormData(form));
+      if (seen) seen.value = sent;
     } catch (error) {
+      if (seen && !(error instanceof TypeError)) seen.value = captionsOf(await load()).get(picture.value) ?? "";
       note.textContent = said(error);
     }
   };
@@ -132,12 +137,21 @@ for (const name of ["input", "toggle"]) {
 // What the server said last; what a page has made of it since (an open detail) is no news.
 const shown = new Map([...document.querySelectorAll("[data-place]")].map((one) => [one, one.innerHTML]));
 
+async function load() {
+  const answer = await fetch(location.href);
+  if (!answer.ok) throw new TypeError();
+  return new DOMParser().parseFromString(await answer.text(), "text/html");
+}
+
+function captionsOf(page) {
+  return new Map([...page.querySelectorAll("[data-caption]")].map(({ elements: one }) => [one.picture.value, one.seen.value]));
+}
+
 async function refresh() {
   const away = document.getElementById("away-note");
+  clearTimeout(waiting);
   try {
-    const answer = await fetch(location.href);
-    if (!answer.ok) throw new TypeError();
-    const next = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const next = await load();
     away.hidden = true;
     for (const place of document.querySelectorAll("[data-place]")) {
       const now = next.querySelector(`[data-place="${place.dataset.place}"]`);
@@ -148,14 +162,27 @@ async function refresh() {
       place.innerHTML = now.innerHTML;
       [...place.querySelectorAll("details")].forEach((one, index) => { one.open ||= open[index] ?? false; });
     }
+    const [main, fresh] = [document, next].map((page) => page.getElementById("main"));
+    [...fresh.children].forEach((one, at) => { // what another window has begun
+      const place = one.dataset.place;
+      if (place && !main.querySelector(`[data-place="${place}"]`)) main.insertBefore(one, main.children[at]);
+    });
+    const saved = captionsOf(next);
+    for (const { elements: one } of document.querySelectorAll("[data-caption]")) {
+      if (one.caption.value !== one.seen.value) continue; // typed here and not saved yet
+      one.caption.value = one.seen.value = saved.get(one.picture.value) ?? one.seen.value;
+    }
   } catch {
     away.hidden = false;
   }
   watch();
 }
 
+let waiting = 0;
 function watch() {
-  const away = !document.getElementById("away-note").hidden;
-  if (away || document.querySelector("[data-live]")) setTimeout(refresh, EVERY_MS);
+  const soon = !document.getElementById("away-note").hidden || document.querySelector("[data-live]");
+  waiting = setTimeout(refresh, soon ? EVERY_MS : AT_REST_MS);
 }
-watch();
+// Only a page on which something may happen.
+if (shown.size) addEventListener("focus", refresh);
+if (shown.size) watch();

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
 from harness import paths
-from tests.harness.board.browser import find_browser
+from tests.harness.board.browser import Page, find_browser
 
 IN_A_BROWSER = [
     pytest.mark.needs("starlette", "uvicorn", "multipart"),
@@ -24,30 +27,45 @@ PATIENCE_S = 300.0  # the longest that one thing on the page may take
 ALONE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
 
+COMMAND = (sys.executable, "-m", "harness", "app")
+
+
 @contextmanager
-def served(runs, port=0, *, hub=paths.ROOT, inside=()):
+def served(
+    runs: Path,
+    port: int = 0,
+    *,
+    hub: Path = paths.ROOT,
+    inside: Sequence[str] = (),
+    command: Sequence[str] = COMMAND,
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The app as a process, and the address that it prints.
 
     ``hub`` is the repository it runs in, ``inside`` the words of a program that starts it.
     """
-    words = [*inside, sys.executable, "-m", "harness", "app", "--no-browser", f"--port={port}"]
+    words = [*inside, *command, "--no-browser", f"--port={port}"]
     process = subprocess.Popen(
         words,
         cwd=hub,
         env={**os.environ, "HUB_RUNS": str(runs)},
         stdout=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
+    assert process.stdout is not None
     try:
         line = process.stdout.readline()
-        yield process, re.search(r"http://127\.0\.0\.1:\d+/\?token=[\w-]+", line)[0]
+        found = re.search(r"http://127\.0\.0\.1:\d+/\?token=[\w-]+", line)
+        assert found, f"the app told no address: {line!r}"
+        yield process, found[0]
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):  # all of it, where nox started it
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         process.stdout.close()
 
 
-def wait_for(page, script, what, patience_s=PATIENCE_S):
+def wait_for(page: Page, script: str, what: str, patience_s: float = PATIENCE_S) -> None:
     """Wait until a page is complete and a script is true; one that is being replaced is neither.
 
     Before that its own script may not listen yet, and a press would do nothing.
@@ -68,15 +86,15 @@ def wait_for(page, script, what, patience_s=PATIENCE_S):
     raise AssertionError(f"{what} did not come: {page.run('document.body.innerText')[:2000]}")
 
 
-def quoted(script):
+def quoted(script: str) -> str:
     return json.dumps(script)
 
 
-def says(page, text, patience_s=PATIENCE_S):
+def says(page: Page, text: str, patience_s: float = PATIENCE_S) -> None:
     wait_for(page, f"document.body?.innerText.includes({quoted(text)})", text, patience_s)
 
 
-def press(page, text, patience_s=20):
+def press(page: Page, text: str, patience_s: float = 20) -> None:
     """Press the button or follow the link with this text."""
     find = (
         "[...document.querySelectorAll('button, a, summary')]"
@@ -86,13 +104,13 @@ def press(page, text, patience_s=20):
     page.run(f"{find}.click()")
 
 
-def fill(page, **values):
+def fill(page: Page, **values: str) -> None:
     for name, value in values.items():
         wait_for(page, f"document.getElementById({quoted(name)}) !== null", f"the field {name}")
         page.run(f"document.getElementById({quoted(name)}).value = {quoted(value)}")
 
 
-def drop(page, files):
+def drop(page: Page, files: Iterable[Path]) -> None:
     """Drop files as a hand does: on the field, from outside the browser."""
     box = page.run(
         "(() => { const b = document.getElementById('drop').getBoundingClientRect();"
@@ -103,7 +121,7 @@ def drop(page, files):
         page.call("Input.dispatchDragEvent", type=kind, x=box[0], y=box[1], data=data)
 
 
-def walk_to(page, script, what, most=250):
+def walk_to(page: Page, script: str, what: str, most: int = 250) -> None:
     """Press Tab until the element that has the focus is the one."""
     for _ in range(most):
         if page.run(f"(e => Boolean({script}))(document.activeElement)"):
@@ -112,16 +130,16 @@ def walk_to(page, script, what, most=250):
     raise AssertionError(f"{what} cannot be reached with Tab")
 
 
-def type_in(page, words):
+def type_in(page: Page, words: str) -> None:
     """Type into what has the focus, in place of what is there."""
     page.run("document.activeElement.select?.()")
     page.call("Input.insertText", text=words)
 
 
-def enter(page):
+def enter(page: Page) -> None:
     page.press("Enter", 13, "\r")
 
 
-def is_at_rest(page):
+def is_at_rest(page: Page) -> bool:
     """Nothing turns or waits on the page."""
-    return page.run("document.querySelector('[data-live], progress:not([value])') === null")
+    return bool(page.run("document.querySelector('[data-live], progress:not([value])') === null"))

@@ -347,6 +347,27 @@ def posted(app, path, **fields):
 
 
 @served
+def test_a_caption_is_not_written_over_unseen(app, tmp_path):
+    sets = copies.PictureSets(tmp_path / "pictures" / "sets")
+    folder = sets.folder(sets.create("robots"))
+    shutil.copyfile(ROBOTS[0], folder / ROBOTS[0].name)
+    file = (folder / ROBOTS[0].name).with_suffix(".txt")
+
+    def save(caption, seen):
+        asked = {"picture": ROBOTS[0].name, "caption": caption, "seen": seen}
+        return posted(app, "/pictures/robots/caption", **asked)
+
+    assert save("first", "")[0] == 200
+    status, _, text = save("second", "")  # typed where there was none yet
+    assert status == 400
+    assert "another window wrote" in text
+    assert file.read_text() == "first\n"
+    assert save("first", "")[0] == 200  # the same once more: leaving the field, then Save
+    assert save("second", "first")[0] == 200
+    assert file.read_text() == "second\n"
+
+
+@served
 def test_captions_by_a_model_are_looked_through_before_anything_is_written(app, tmp_path):
     make_blip(tmp_path / "blip")
     sets = copies.PictureSets(tmp_path / "pictures" / "sets")

@@ -102,8 +102,8 @@ def draw_and_download(page, kept):
     press(page, "3 Trainings")
     press(page, "Example1 on my-robots")
     press(page, "Write the file")
-    press(page, "Download Example1.safetensors", PATIENCE_S)
-    file = kept / "Example1.safetensors"
+    press(page, "Download my-robots-Example1.safetensors", PATIENCE_S)
+    file = kept / "my-robots-Example1.safetensors"
     deadline = time.monotonic() + 30
     while not file.is_file() and time.monotonic() < deadline:
         time.sleep(0.1)

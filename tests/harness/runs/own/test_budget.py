@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.runs.many.view import spoken
 from harness.runs.own.budget import budget_of, grid_of, timeout_of
 from harness.runs.own.pace import Pace
 from toolkit.training_runs.presets import PRESETS, train_settings
@@ -36,3 +37,11 @@ def test_few_pictures_get_more_noises_and_many_get_one():
 def test_a_worker_may_be_much_slower_than_foretold():
     assert timeout_of(10, 2, FAST) == 600
     assert timeout_of(100, 2, SLOW) == 80_000
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(89, "89 s"), (120, "2 min"), (784, "13 min"), (3599, "1 h 00 min"), (38_393, "10 h 40 min")],
+)
+def test_an_estimate_cannot_be_taken_for_another_unit(seconds, words):
+    assert spoken(seconds) == words

@@ -1,0 +1,74 @@
+"""A contest with real workers: from a folder of pictures to the page and to the exported file.
+
+The smallest that there is: two contributions and the reference, a base of a few kilobytes, one
+training of each.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+from safetensors.numpy import load_file
+
+from harness import paths
+from tests.situations.situation import good, write
+
+# A random base learns much from little, so that one can be recommended.
+STEPS = 40
+
+
+@pytest.fixture
+def hub(tmp_path):
+    """Type a command of the hub; its runs lie in a folder of their own."""
+
+    def typed(command, *more):
+        words = shlex.split(command.removeprefix("nox -s ").replace(" -- ", " ", 1))
+        done = subprocess.run(
+            [sys.executable, "-m", "harness", *words, *more],
+            cwd=paths.ROOT,
+            env={**os.environ, "HUB_RUNS": str(tmp_path / "runs"), "COLUMNS": "400"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    return typed
+
+
+def test_from_a_folder_of_pictures_to_the_exported_file(hub, random_base, tmp_path):
+    write(good(6), tmp_path)
+    photos, track = tmp_path / "photos", tmp_path / "runs" / "photos"
+    before = {file.name: file.read_bytes() for file in photos.iterdir()}
+
+    budget = f"--base {random_base} --steps {STEPS} --batch-size 2"
+    said = hub(f"nox -s track -- new photos --data {photos} {budget}")
+    assert "4 pictures are taught, 2 held out" in said
+
+    contest = "nox -s contribution -- DoRA Rank16 --track photos --seeds 1 --skip-gate"
+    said = hub(contest)
+    assert "All rows are good." in said
+    names = {"reference", "DoRA", "Rank16"}
+    assert {file.parent.parent.name for file in track.glob("*/*/row.json")} == names
+    best = re.search(r"Take (\w+): its gain is", said)[1]
+    assert best in names
+    page = (track / "contest.html").read_text(encoding="utf-8")
+    assert f"Take {best}" in page
+    assert page.count("data:image/webp") >= 4  # the base and the three
+    # The same command again trains nothing.
+    assert "3 of them known already. The rest takes about 0 s" in hub(contest)
+
+    # What it says to type next, with fewer steps.
+    train, export = re.findall(r"^Next: (nox .+)$", said, re.MULTILINE)
+    hub(train, "--steps", "2", "--batch-size", "2", "--num-inference-steps", "2")
+    file = tmp_path / f"{best}.safetensors"
+    hub(export, f"--out={file}", "--no-pictures")
+    tensors = load_file(file)
+    assert any("lora" in name and array.any() for name, array in tensors.items())
+    assert {one.name: one.read_bytes() for one in photos.iterdir()} == before
