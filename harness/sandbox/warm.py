@@ -190,6 +190,7 @@ _kept: dict[str, Nursery] = {}
 def can_fork(layer: LayerName, job: BaseModel) -> bool:
     """Tell whether children of a job may come from the nursery."""
     plain = getattr(job, "device", "cpu") == "cpu" and getattr(job, "threads", 1) == 1
+    plain = plain and not getattr(job, "alone", False)
     known = sys.platform == "linux" and platform.machine() in MACHINES
     return known and layer != "bubblewrap" and plain
 

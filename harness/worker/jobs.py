@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -31,6 +31,8 @@ ADAPTER_FILE = "adapter.safetensors"
 class Job(Record):
     """Common to all jobs: whose hooks, on which base, where to write."""
 
+    # Whether its command starts this one child: then a nursery would import more than it needs.
+    alone: ClassVar[bool] = False
     contribution: Contribution
     reference: Contribution
     base_model: str = Field(description="folder of the base, absolute")
@@ -101,6 +103,7 @@ class RemakeJob(Job):
 class GenerateJob(Job):
     """Load a trained adapter and draw prompts with the contribution's ``generate``."""
 
+    alone = True
     kind: Literal["generate"] = "generate"
     adapter: Path
     lora: LoraConfig = Field(description="what the adapter was made with")
@@ -113,6 +116,7 @@ class GenerateJob(Job):
 class FinetuneJob(Job):
     """Train on your own pictures: one long run that can be stopped and continued."""
 
+    alone = True
     kind: Literal["finetune"] = "finetune"
     plan: RunPlan
     pictures: Path = Field(description="pictures in the layout that hooks are promised, absolute")

@@ -83,7 +83,7 @@ def test_jobs_that_a_fork_would_change_start_cold(monkeypatch):
 
     assert warm.can_fork("namespaces", Job())
     assert not warm.can_fork("bubblewrap", Job())
-    for name, value in (("device", "cuda"), ("threads", 2)):
+    for name, value in (("device", "cuda"), ("threads", 2), ("alone", True)):
         other = Job()
         setattr(other, name, value)
         assert not warm.can_fork("namespaces", other)
