@@ -17,7 +17,7 @@ from harness.protocol import row_files
 from harness.protocol.equal_references import same_code
 from harness.protocol.row import SCHEMA_VERSION
 from harness.protocol.statistics.groups import Comparison, compare_all, pareto_tiers
-from harness.protocol.track import Track, load_track, track_names
+from harness.protocol.track import Track, board_tracks, track_names
 from harness.protocol.verdict import judge
 from toolkit.core.errors import BaseModelError, HubError, ResultFileError
 from toolkit.core.settings import REFERENCE_NAME
@@ -53,8 +53,8 @@ def collect() -> Board:
     own = [REFERENCE_NAME, *registry.control_names()]
     names = [*own, *registry.contribution_names()]
     contributions = {name: found for name in names if (found := _readable(name))}
-    tracks = tuple(load_track(name) for name in track_names())
-    faults = [f"{p.relative_to(paths.RESULTS)}: no such track" for p in _strays(tracks)]
+    tracks = tuple(board_tracks())
+    faults = [f"{p.relative_to(paths.RESULTS)}: {_why_stray(p)}" for p in _strays(tracks)]
     entries: list[Entry] = []
     for track in tracks:
         lines, bad = _entries_of(track, names, contributions)
@@ -213,6 +213,12 @@ def _readable(name: str) -> Contribution | None:
 def _is_clean(name: str) -> bool:
     found = check_folder(paths.CONTRIBUTIONS / name, root=paths.ROOT)
     return all(finding.severity == "hint" for finding in found)
+
+
+def _why_stray(folder: Path) -> str:
+    if folder.name in track_names():
+        return "this track is in preparation; remove in_preparation from its track.toml"
+    return "no such track"
 
 
 def _strays(tracks: tuple[Track, ...]) -> list[Path]:

@@ -80,7 +80,8 @@ def run(args: argparse.Namespace) -> int:
     require_installed(contribution)
     settle(args, contribution, console)
     path = sweep_file(contribution.name, track.file.name)
-    if track.is_own:  # what was found on a person's pictures stays out of git
+    # What was found on a person's pictures stays out of git, and the board does not show the rest.
+    if track.is_own or track.file.in_preparation:
         path = paths.RUNS / track.file.name / "sweep" / f"{contribution.name}.json"
     seeds = tuple(range(max(1, args.seeds)))
     known = None if args.fresh else read_sweep(path)

@@ -108,6 +108,8 @@ def run_board(args: argparse.Namespace, console: Console, *, contest: bool = Fal
     seeds_of: SeedsOf = partial(chosen_seeds, args.seeds, every=args.record)
     if contest or is_own(args.track):
         return run_contest(args, pattern, seeds_of, console)
+    if args.record and args.track != ALL:
+        refuse_record(load_track(args.track))
     choice = choose(pattern, args.track, args.only, seeds_of)
     announce(choice, pattern, console)
     many = args.jobs or local_jobs(pattern)

@@ -91,6 +91,12 @@ def track_names() -> list[str]:
     return sorted(p.parent.name for p in paths.TRACKS.glob("*/track.toml"))
 
 
+def board_tracks() -> list[Track]:
+    """Return the tracks that the board shows: all but those in preparation."""
+    tracks = (load_track(name) for name in track_names())
+    return [track for track in tracks if not track.file.in_preparation]
+
+
 def own_tracks() -> Path:
     """Return where tracks of a person's own pictures lie."""
     return paths.RUNS / "tracks"

@@ -55,6 +55,9 @@ class Prompt(Record):
     )
     background: str | None = Field(default=None, description="colour the border should have")
     ink: str | None = Field(default=None, description="colour the drawing should have")
+    lower: str | None = Field(
+        default=None, description="colour of the drawing's lower half; ink is then the upper half's"
+    )
     like: str | None = Field(
         default=None, description="stem of the held-out picture to compare with; empty = all"
     )
@@ -83,6 +86,11 @@ class TrackFile(Record):
     summary: str
     kind: Literal["subject", "style", "binding"] = Field(
         description="what is taught; a style's `similarity` is measured against other styles"
+    )
+    in_preparation: bool = Field(
+        default=False,
+        description="whether its rows are not recorded yet: it runs when it is named, and is no "
+        "part of the board",
     )
     base_model: str = Field(description="folder of the base, or a file: relative to the repository")
     pictures: str | None = Field(
@@ -113,7 +121,7 @@ class TrackFile(Record):
         if missing:
             raise ValueError(f"prompts: none of kind {', '.join(missing)}")
         for number, prompt in enumerate(self.prompts):
-            for colour in (prompt.background, prompt.ink):
+            for colour in (prompt.background, prompt.ink, prompt.lower):
                 if colour is not None and colour not in self.colours:
                     raise ValueError(f"prompts[{number}]: {colour!r} is not one of the colours")
         return self

@@ -27,12 +27,29 @@ def adherence(pixel_values: Tensor, prompts: Sequence[Prompt], colours: Table) -
     """
     hits: list[bool] = []
     for picture, prompt in zip(pixel_values, prompts, strict=True):
-        if prompt.background is not None:
-            hits.append(nearest(border_colour(picture), colours) == prompt.background)
-        if prompt.ink is not None:
-            ink = ink_colour(picture)
-            hits.append(ink is not None and nearest(ink, colours) == prompt.ink)
+        hits += shown_as_asked(picture, prompt, colours)
     return sum(hits) / len(hits) if hits else None
+
+
+def shown_as_asked(picture: Tensor, prompt: Prompt, colours: Table) -> list[bool]:
+    """Tell for each colour that a prompt asks for whether it is where it belongs.
+
+    Args:
+        picture: (3, H, W) in [-1, 1].
+        prompt: What it should show.
+        colours: Name -> sRGB.
+    """
+    found = []
+    if prompt.background is not None:
+        found.append(nearest(border_colour(picture), colours) == prompt.background)
+    if prompt.lower is not None:
+        wanted, shown = [prompt.ink, prompt.lower], ink_of_halves(picture)
+    else:
+        wanted, shown = [prompt.ink], [ink_colour(picture)]
+    for name, ink in zip(wanted, shown, strict=True):
+        if name is not None:
+            found.append(ink is not None and nearest(ink, colours) == name)
+    return found
 
 
 def border_colour(picture: Tensor) -> Tensor:
@@ -48,10 +65,29 @@ def border_colour(picture: Tensor) -> Tensor:
 
 def ink_colour(picture: Tensor) -> Tensor | None:
     """Return the median colour (3,) of what is not background; None when there is nothing."""
-    drawn = distance_from_border(picture) > INK_DISTANCE
-    if int(drawn.sum()) < INK_SHARE * drawn.numel():
+    return median_colour(picture, distance_from_border(picture) > INK_DISTANCE)
+
+
+def ink_of_halves(picture: Tensor) -> list[Tensor | None]:
+    """Return the median colours (3,) of a drawing's upper and lower half; None for nothing there.
+
+    The halves meet halfway between the highest and the lowest row that is not background.
+    """
+    drawn = distance_from_border(picture) > INK_DISTANCE  # (H, W)
+    rows = drawn.any(dim=1).nonzero()
+    if not len(rows):
+        return [None, None]
+    middle = int(rows.min() + rows.max() + 1) // 2
+    upper = drawn.clone()
+    upper[middle:] = False
+    return [median_colour(picture, upper), median_colour(picture, drawn & ~upper)]
+
+
+def median_colour(picture: Tensor, mask: Tensor) -> Tensor | None:
+    """Return the median colour (3,) under a mask (H, W); None when that is hardly anything."""
+    if int(mask.sum()) < INK_SHARE * mask.numel():
         return None
-    return ((picture + 1) * 127.5)[:, drawn].median(dim=1).values
+    return ((picture + 1) * 127.5)[:, mask].median(dim=1).values
 
 
 def distance_from_border(picture: Tensor) -> Tensor:

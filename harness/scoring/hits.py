@@ -19,13 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from harness.protocol.track_file import Prompt
-from harness.scoring.colours import (
-    Table,
-    border_colour,
-    distance_from_border,
-    ink_colour,
-    nearest,
-)
+from harness.scoring.colours import Table, distance_from_border, shown_as_asked
 from harness.scoring.likeness import rows_of
 
 BACKGROUND_DISTANCE = 70.0  # sRGB levels, Euclidean, to the border's colour; covers its blur
@@ -69,17 +63,14 @@ def binding_hits(pixel_values: Tensor, prompts: Sequence[Prompt], colours: Table
 
     Args:
         pixel_values: (n, 3, H, W) in [-1, 1].
-        prompts: n prompts; those without both colours are left out.
+        prompts: n prompts; those without colours of thing and background are left out.
         colours: Name -> sRGB.
     """
-    hits = []
-    for picture, prompt in zip(pixel_values, prompts, strict=True):
-        if prompt.background is None or prompt.ink is None:
-            continue
-        ink = ink_colour(picture)
-        right = nearest(border_colour(picture), colours) == prompt.background
-        hits.append(right and ink is not None and nearest(ink, colours) == prompt.ink)
-    return hits
+    return [
+        all(shown_as_asked(picture, prompt, colours))
+        for picture, prompt in zip(pixel_values, prompts, strict=True)
+        if prompt.background is not None and prompt.ink is not None
+    ]
 
 
 def on_grey(pixel_values: Tensor) -> Tensor:

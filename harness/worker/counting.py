@@ -115,14 +115,17 @@ def counting(counter: Counter, unet: torch.nn.Module) -> Iterator[None]:
 
 
 def prediction(pipeline: StableDiffusionPipeline) -> Tensor:
-    """Return what the U-Net predicts for one fixed input, (1, 4, h, w), at half size.
+    """Return what the U-Net predicts for one fixed input, (1, C, h, w), at half size.
+
+    C is 4 in Stable Diffusion 1.4; a base may have more latent channels.
 
     It draws from a generator of its own and leaves gradients, modes and generators as they were.
     """
     unet = pipeline.unet
     generator = torch.Generator().manual_seed(PROMPT_SEED)
     side = max(8, int(unet.config.sample_size) // 2)
-    sample = torch.randn(1, 4, side, side, generator=generator).to(unet.device)
+    shape = (1, int(unet.config.in_channels), side, side)
+    sample = torch.randn(shape, generator=generator).to(unet.device)
     width, tokens = unet.config.cross_attention_dim, pipeline.tokenizer.model_max_length
     states = torch.randn(1, tokens, width, generator=generator).to(unet.device)
     modes = [(module, module.training) for module in unet.modules()]

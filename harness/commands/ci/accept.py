@@ -15,7 +15,7 @@ from harness.contributions import registry
 from harness.protocol import row_files
 from harness.protocol.equal_references import same_code
 from harness.protocol.row import Row
-from harness.protocol.track import load_track, track_names
+from harness.protocol.track import board_tracks, load_track
 from harness.runs.folders import ROW_FILE, SHEET_FILE
 from harness.sandbox.events import without_control
 from toolkit.core import atomic
@@ -45,7 +45,8 @@ def accept(handed_over: Path, origin: Origin) -> tuple[list[Row], list[HubError]
     rows: list[Row] = []
     refused: list[HubError] = []
     names = (REFERENCE_NAME, *registry.control_names(), *registry.contribution_names())
-    for track, name in itertools.product(track_names(), names):
+    tracks = [track.file.name for track in board_tracks()]
+    for track, name in itertools.product(tracks, names):
         folder = handed_over / f"row-{name}" / track / name
         if not (folder / ROW_FILE).is_file():
             continue

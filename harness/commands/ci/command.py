@@ -109,14 +109,14 @@ def run_one(args: argparse.Namespace, name: str) -> int:
     """Run one contribution of a commit and say how it went."""
     from harness.commands.ci.branch_run import GATE_FILE, run_from_commit
     from harness.gate.profile.summary import differences
-    from harness.protocol.track import DEFAULT_TRACK, load_track, track_names
+    from harness.protocol.track import DEFAULT_TRACK, board_tracks
     from harness.runs.steps.gate import read_report
 
     options = ["--seeds", args.seeds] if args.seeds else []
     tracks = args.track or [DEFAULT_TRACK]
     if args.all_tracks:
         # A track of the real model runs where that model is, which CI's machines lack.
-        tracks = [track for track in track_names() if load_track(track).base_model.is_dir()]
+        tracks = [track.file.name for track in board_tracks() if track.base_model.is_dir()]
     out = args.out.resolve()
     repository = Repository(args.repository)
     rows = run_from_commit(

@@ -10,7 +10,7 @@ from harness.contributions import registry
 from harness.contributions.record import Contribution
 from harness.protocol import base_model, row_files
 from harness.protocol.row import Row
-from harness.protocol.track import Track, load_track, track_names
+from harness.protocol.track import Track, board_tracks, load_track
 from harness.runs.many.estimates import estimate, memory_bytes, read_seconds, weights_bytes
 from harness.runs.many.plan import PlannedRun, ground_of, line_of
 from harness.runs.many.queue import Planned
@@ -38,14 +38,13 @@ def choose_tracks(name: str) -> tuple[list[Track], dict[str, str]]:
         BaseModelError: A track that was asked for by its name has no base model here.
     """
     tracks, left_out = [], {}
-    for one in track_names() if name == ALL else [name]:
-        track = load_track(one)
+    for track in board_tracks() if name == ALL else [load_track(name)]:
         try:
             base_model.check_folder(track.base_model)
         except BaseModelError as error:
             if name != ALL:
                 raise
-            left_out[one] = error.what
+            left_out[track.file.name] = error.what
         else:
             tracks.append(track)
     return tracks, left_out

@@ -14,7 +14,9 @@ from harness.board.entries import points
 from harness.contributions import registry
 from harness.protocol import row_files
 from harness.protocol.row import Row
-from tests.harness.board.synthetic_hub import make_row, make_sheet, record
+from harness.runs.many.choose import choose_tracks
+from tests.harness.board.conftest import REAL_TRACKS
+from tests.harness.board.synthetic_hub import add_track, make_row, make_sheet, record
 from toolkit.core.errors import HubError, ResultFileError
 
 CONTROLS = paths.CONTROLS
@@ -256,3 +258,34 @@ def test_an_unmergeable_row_shows_what_its_pictures_are_worth_and_does_not_rank(
     one = entry(collect(), "One")
     assert (one.state, one.similarity, one.seeds) == ("unmergeable", 0.625, (0,))
     assert (one.group, one.tier, one.gain, one.drift) == (None, None, None, None)
+
+
+# --- tracks in preparation ----------------------------------------------------------------------
+
+
+def prepare(name="later"):
+    """Add a track whose rows are not recorded yet."""
+    add_track(REAL_TRACKS, name, "One day")
+    file = paths.TRACKS / name / "track.toml"
+    file.write_text("in_preparation = true\n" + file.read_text(encoding="utf-8"), encoding="utf-8")
+
+
+def test_the_board_does_not_show_a_track_in_preparation(small):
+    prepare()
+    board = collect()
+    assert [track.file.name for track in board.tracks] == ["robot"]
+    assert {entry.track for entry in board.entries} == {"robot"}
+    assert "later" not in board_text(board)
+
+
+def test_a_row_of_a_track_in_preparation_stops_the_board_and_says_why(small):
+    prepare()
+    record(make_row("later", "reference", 0.33))
+    with pytest.raises(ResultFileError, match="later: this track is in preparation"):
+        collect()
+
+
+def test_without_a_name_nothing_runs_on_a_track_in_preparation_and_with_it_it_does(small):
+    prepare()
+    assert [track.file.name for track in choose_tracks("all")[0]] == ["robot"]
+    assert [track.file.name for track in choose_tracks("later")[0]] == ["later"]

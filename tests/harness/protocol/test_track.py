@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from harness import paths
-from harness.protocol.track import load_track, track_names
+from harness.commands.cli import main
+from harness.protocol.track import board_tracks, load_track, track_names
 from harness.protocol.track_file import TrackFile
 from harness.scoring.likeness import rows_of
 from harness.scoring.pictures import files, stems
@@ -14,11 +15,21 @@ from toolkit.core.errors import UsageError
 from toolkit.images.alike import difference, thumbnail
 from toolkit.images.sheet import open_picture
 
-SHIPPED = ("binding", "robot", "sd14-robot", "streamline")
+IN_PREPARATION = ("halves", "portrait", "silhouette")
+SHIPPED = ("binding", "robot", "sd14-robot", "streamline", *IN_PREPARATION)
 
 
 def test_these_tracks_are_shipped():
     assert track_names() == sorted(SHIPPED)
+    named = {name for name in SHIPPED if load_track(name).file.in_preparation}
+    assert named == set(IN_PREPARATION)
+    assert {track.file.name for track in board_tracks()} == set(SHIPPED) - named
+
+
+@pytest.mark.parametrize("command", [["controls"], ["contribution", "--all"]])
+def test_nothing_is_recorded_on_a_track_in_preparation(command, capsys):
+    assert main([*command, "--track", IN_PREPARATION[0], "--record"]) == 2
+    assert "is in preparation" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -46,8 +57,9 @@ def test_no_held_out_picture_can_be_trained_on(name):
     assert min(difference(a, b) for a in train for b in heldout) > 0.05
 
 
-def test_each_held_out_drawing_has_its_contrast_in_every_other_style():
-    track = load_track("streamline")
+@pytest.mark.parametrize("name", ["silhouette", "streamline"])
+def test_each_held_out_drawing_has_its_contrast_in_every_other_style(name):
+    track = load_track(name)
     by_picture = [stem.rpartition("-")[0] for stem in stems(track.contrast_dir)]
     assert {by_picture.count(stem) for stem in stems(track.heldout_dir)} == {3}
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from harness.protocol.track_file import Prompt
+from harness.scoring.colours import adherence
 from harness.scoring.hits import (
     Candidates,
     binding_hits,
@@ -108,6 +109,31 @@ def test_a_prompt_of_a_style_names_a_held_out_drawing(style):
 def test_a_colour_belongs_to_the_thing_or_to_its_background(background, ink, hit):
     asked = prompt(background="red", ink="blue")
     assert binding_hits(picture(background, ink)[None], [asked], COLOURS) == [hit]
+
+
+@pytest.mark.parametrize(
+    ("background", "upper", "lower", "hit"),
+    [
+        ("white", "red", "blue", True),
+        ("white", "blue", "red", False),  # both colours, each in the other's place
+        ("white", "red", "red", False),
+        ("white", "red", None, False),  # half a thing: its own lower half is red
+        ("white", None, None, False),
+        ("blue", "red", "white", False),
+    ],
+)
+@pytest.mark.parametrize("shift", [-10, 0, 7])
+def test_the_halves_of_a_thing_have_their_colours_wherever_it_is(
+    background, upper, lower, hit, shift
+):
+    drawn = picture(background, side=64)
+    for name, top in ((upper, 16), (lower, 32)):
+        if name is not None:
+            rows = slice(top + shift, top + shift + 16)
+            drawn[:, rows, 20:44] = picture(name, side=64)[:, rows, 20:44]
+    asked = prompt(background="white", ink="red", lower="blue")
+    assert binding_hits(drawn[None], [asked], COLOURS) == [hit]
+    assert (adherence(drawn[None], [asked], COLOURS) == 1.0) is hit
 
 
 def test_prompts_without_both_colours_are_left_out():

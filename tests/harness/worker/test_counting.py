@@ -10,6 +10,7 @@ import torch
 from harness import paths
 from harness.contributions import registry
 from harness.protocol.base_model import load_pipeline
+from harness.protocol.track import load_track
 from harness.sandbox.events import EventWriter
 from harness.worker.counting import FAR, Counter, counting, distance, prediction
 from harness.worker.fresh_copy import fresh_copy
@@ -33,6 +34,14 @@ SENSITIVE = (
 @pytest.fixture(scope="module")
 def base(random_base):
     return load_pipeline(random_base, "cpu")
+
+
+@pytest.mark.parametrize("name", ["portrait", "robot"])
+def test_a_base_is_asked_with_as_many_latent_channels_as_it_has(name):
+    pipeline = load_pipeline(load_track(name).base_model, "cpu")
+    answer = prediction(pipeline)
+    assert answer.shape[1] == pipeline.vae.config.latent_channels
+    assert distance(answer, prediction(pipeline)) == 0
 
 
 def train(name: str, base, out: Path, watcher: Watcher | None):

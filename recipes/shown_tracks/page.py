@@ -1,0 +1,110 @@
+"""The measured figures as tables of ``docs/tracks.md``, so that no figure is typed there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from harness import paths
+from toolkit.core import atomic
+
+FOLDER: Final = Path(__file__).with_name("measured")
+PAGE: Final = paths.ROOT / "docs" / "tracks.md"
+WRITTEN_BY: Final = "Written by `python -m recipes.shown_tracks.page`; do not edit."
+STEP: Final = paths.ROOT / "benchmarks" / "results" / "base_step.json"
+BEGIN, END = f"<!-- measured: begin. {WRITTEN_BY} -->", "<!-- measured: end -->"
+BY_EYE: Final = FOLDER / "by_eye.json"
+BASE, REAL, REFERENCE = "base", "real pictures", "reference"
+SHOWN, NOT_SHOWN = "+", "-"
+
+
+def measured() -> dict[str, Any]:
+    """Return what was measured, by track."""
+    files = [path for path in sorted(FOLDER.glob("*.json")) if path != BY_EYE]
+    return {path.stem: json.loads(path.read_bytes()) for path in files}
+
+
+def hits_of(found: dict[str, Any], row: str) -> list[bool]:
+    """Return the judge's hits of one row of a track's sheet."""
+    figures = found[row] if row in (BASE, REAL) else found["variants"][row]
+    return [bool(hit) for hit in figures["hits"]]
+
+
+def agreement() -> tuple[int, int, int, int]:
+    """Compare the judge with the eye, picture by picture.
+
+    Returns:
+        Pictures; those on which both agree; those that only the judge, and that only the eye took
+        for what was taught.
+    """
+    tracks, pairs = measured(), list[tuple[bool, bool]]()
+    for track, rows in json.loads(BY_EYE.read_bytes())["rows"].items():
+        for row, marks in rows.items():
+            seen = [mark == SHOWN for mark in marks]
+            pairs += zip(hits_of(tracks[track], row), seen, strict=True)
+    return (
+        len(pairs),
+        sum(judge == seen for judge, seen in pairs),
+        sum(judge and not seen for judge, seen in pairs),
+        sum(seen and not judge for judge, seen in pairs),
+    )
+
+
+def tables() -> str:
+    """Return the block of the page."""
+    tracks = measured()
+    lines = [
+        "| track | budget | base | reference | held-out gain | real pictures | processor time |",
+        "|---|---|---:|---:|---:|---:|---:|",
+    ]
+    for name, found in tracks.items():
+        own = found["variants"][REFERENCE]
+        low, high = own["interval_95"]
+        lines.append(
+            f"| `{name}` | {found['steps']} steps of {found['batch_size']} "
+            f"| {found[BASE]['hit_rate']:.0%} "
+            f"| {own['hit_rate']:.0%} ({low:.0%} to {high:.0%}) | {own['gain']:+.1%} "
+            f"| {found[REAL]['hit_rate']:.0%} | {own['cpu_s']:.0f} s |"
+        )
+    for name, found in tracks.items():
+        if len(found["variants"]) > 1:
+            lines += ["", f"On `{name}`, one seed each:", ""]
+            lines += ["| variant | held-out gain | hit rate | drift |", "|---|---:|---:|---:|"]
+            for label, own in found["variants"].items():
+                said = f"rank {own['rank']}, rate x 1 (reference)" if label == REFERENCE else label
+                lines.append(
+                    f"| {said} | {own['gain']:+.1%} | {own['hit_rate']:.0%} | {own['drift']:.3f} |"
+                )
+    count, agreed, judge_only, eye_only = agreement()
+    lines += [
+        "",
+        f"Of {count} drawn pictures that were also looked at, judge and eye agree on {agreed} "
+        f"({agreed / count:.0%}). The judge alone counts {judge_only}, the eye alone "
+        f"{eye_only} ([by_eye.json](../recipes/shown_tracks/measured/by_eye.json)).",
+    ]
+    step = json.loads(STEP.read_bytes())
+    own, first = step["step_s"]["tiny-sd-next"], step["step_s"]["tiny-sd"]
+    lines += [
+        "",
+        f"A LoRA step of batch 8 takes {step['step_ratio']:.2f} times as long on this base as on "
+        f"the first one, both in turn on one core: {own:.2f} s and {first:.2f} s of processor time "
+        "(`python -m benchmarks.base_step`).",
+    ]
+    return "\n".join(lines)
+
+
+def with_tables(page: str) -> str:
+    """Return the page with today's block."""
+    before, rest = page.split(BEGIN)
+    return f"{before}{BEGIN}\n\n{tables()}\n\n{END}{rest.split(END)[1]}"
+
+
+def main() -> int:
+    """Write the block into the page."""
+    atomic.write_text(PAGE, with_tables(PAGE.read_text(encoding="utf-8")))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,103 @@
+"""The tracks whose results can be seen: their files are the makers', their figures are today's."""
+
+import hashlib
+import re
+
+import pytest
+
+from harness import paths
+from harness.protocol.track import load_track
+from harness.protocol.track_file import Prompt
+from harness.scoring.hits import binding_hits
+from harness.scoring.pictures import files, read_folder
+from recipes.shown_tracks import halves, measure, page, portrait, silhouette
+from recipes.tiny_sd.vocabulary import spoken
+from toolkit.images.alike import difference, thumbnail
+from toolkit.images.sheet import open_picture
+
+MAKERS = {"portrait": portrait, "silhouette": silhouette, "halves": halves}
+# Hit rates: of the base at most, of the reference at least.
+WANTED = {"subject": (0.05, 0.8), "style": (0.35, 0.7), "binding": (0.3, 0.75)}
+# Of the pictures, so that none can change unnoticed: bytes of the pinned packages.
+DIGEST = "18a9933a21d14177253c55c86601fa84363ccd823760ee275aabe70ec35d6f92"
+
+
+def test_the_pictures_are_those_of_the_makers():
+    digest = hashlib.sha256()
+    for name in sorted(MAKERS):
+        for path in sorted((paths.TRACKS / name).rglob("*.png")):
+            digest.update(path.relative_to(paths.TRACKS).as_posix().encode() + path.read_bytes())
+    assert digest.hexdigest() == DIGEST
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_the_captions_are_those_of_the_makers(name):
+    for part, pictures in MAKERS[name].parts().items():
+        folder = paths.TRACKS / name / part / "ImageCaptions"
+        found = sorted(path.read_text(encoding="utf-8").strip() for path in folder.iterdir())
+        assert found == sorted(picture.caption for picture in pictures)
+
+
+def test_no_pose_and_no_colour_of_the_robot_is_in_both_parts():
+    train, heldout = portrait.parts().values()
+    for field in ("pose", "colour"):
+        assert not {getattr(p, field) for p in train} & {getattr(p, field) for p in heldout}
+
+
+@pytest.mark.parametrize(("maker", "field"), [(silhouette, "name"), (halves, "thing")])
+def test_no_thing_is_in_both_parts(maker, field):
+    train, heldout = (maker.parts()[part] for part in ("train", "heldout"))
+    assert not {getattr(p, field) for p in train} & {getattr(p, field) for p in heldout}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_no_held_out_picture_can_be_trained_on(name):
+    track = load_track(name)
+    train, heldout = (
+        [thumbnail(open_picture(path)) for path in files(folder)]
+        for folder in (track.train_dir, track.heldout_dir)
+    )
+    assert min(difference(a, b) for a in train for b in heldout) > 0.05
+
+
+def test_every_real_picture_of_halves_is_a_hit_and_with_its_colours_swapped_it_is_none():
+    track = load_track("halves")
+    pixels, captions = read_folder(track.heldout_dir, track.file.resolution)
+    prompts = [measure.asked(caption, "binding") for caption in captions]
+    assert all(binding_hits(pixels, prompts, track.file.colours))
+    swapped = [Prompt(**p.model_dump() | {"ink": p.lower, "lower": p.ink}) for p in prompts]
+    assert not any(binding_hits(pixels, swapped, track.file.colours))
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_the_prompts_of_colours_and_of_a_style_ask_for_what_their_texts_say(name):
+    for prompt in load_track(name).file.prompts:
+        if prompt.background is not None:
+            assert re.search(rf"\b{prompt.background} background", prompt.text)
+        if prompt.lower is not None:
+            assert f" {prompt.ink} and {prompt.lower} " in prompt.text
+        if prompt.like is not None:
+            assert spoken(prompt.like) in prompt.text
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_what_was_measured_is_of_todays_track_and_the_reference_shows_what_the_base_does_not(name):
+    found = page.measured()[name]
+    assert found["protocol"] == load_track(name).protocol_hash()
+    at_most, at_least = WANTED[load_track(name).file.kind]
+    assert found["base"]["hit_rate"] <= at_most
+    assert found["variants"]["reference"]["hit_rate"] >= at_least
+    assert found["variants"]["reference"]["gain"] > 0.1
+    assert found["real pictures"]["hit_rate"] > 0.95
+
+
+def test_the_page_says_what_was_measured():
+    text = page.PAGE.read_text(encoding="utf-8")
+    assert page.with_tables(text) == text
+
+
+def test_a_hundred_pictures_were_looked_at_and_on_most_the_judge_is_right():
+    count, agreed, judge_only, eye_only = page.agreement()
+    assert count >= 100
+    assert agreed + judge_only + eye_only == count
+    assert agreed / count >= 0.85
