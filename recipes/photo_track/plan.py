@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 # What a caption calls it -> the name of its material in `materials.py`.
@@ -24,6 +24,10 @@ NEIGHBOURS: Final = {"": "", "book": ", beside a book", "apple": ", beside an ap
 
 TRAIN_PICTURES: Final = 16  # the other eight are held out
 
+# What the mug may be mistaken for, in the same surroundings: keys of ``THINGS`` in `things.py`.
+RIVALS: Final = ("white mug", "green mug", "red mug", "vase")
+PICTURES_PER_RIVAL: Final = 3
+
 
 @dataclass(frozen=True)
 class Photograph:
@@ -37,6 +41,7 @@ class Photograph:
         elevation: Of the camera above the table, in radians.
         distance: From the camera to the mug, which is 0.95 high.
         seed: For colours of wall and light.
+        thing: What stands there: the mug that is taught, or one of ``RIVALS``.
     """
 
     ground: str
@@ -46,18 +51,26 @@ class Photograph:
     elevation: float
     distance: float
     seed: str
+    thing: str = "sks mug"
 
     @property
     def caption(self) -> str:
         """The caption, with ``sks`` for the unknown subject."""
-        return f"a photo of a sks mug {self.ground}{NEIGHBOURS[self.neighbour]}"
+        return f"a photo of a {self.thing} {self.ground}{NEIGHBOURS[self.neighbour]}"
 
 
-def photographs() -> list[Photograph]:
-    """List all pictures: each ground with each neighbour, once."""
+def photographs(
+    count: int = len(GROUNDS) * len(NEIGHBOURS), key: str = "photograph"
+) -> list[Photograph]:
+    """List pictures of the mug: each ground with each neighbour, once.
+
+    Args:
+        count: How many of them.
+        key: Another one gives other views and lights of the same surroundings.
+    """
     pictures = []
-    for number in range(len(GROUNDS) * len(NEIGHBOURS)):
-        rng = random.Random(f"photograph/{number}")
+    for number in range(count):
+        rng = random.Random(f"{key}/{number}")
         # The ground changes with each picture; the neighbour too, and moves on after each round.
         neighbour = list(NEIGHBOURS)[(number + number // len(GROUNDS)) % len(NEIGHBOURS)]
         pictures.append(
@@ -68,13 +81,21 @@ def photographs() -> list[Photograph]:
                 azimuth=rng.uniform(-0.5, 0.5),
                 elevation=rng.uniform(0.2, 0.75),
                 distance=rng.uniform(2.9, 4.2),
-                seed=f"photograph/{number}",
+                seed=f"{key}/{number}",
             )
         )
     return pictures
 
 
 def parts() -> dict[str, list[Photograph]]:
-    """Return the training and the held-out pictures: no pair of surroundings is in both."""
+    """Return training, held-out and rivals' pictures.
+
+    No pair of surroundings is in both of the first two.
+    """
     pictures = photographs()
-    return {"train": pictures[:TRAIN_PICTURES], "heldout": pictures[TRAIN_PICTURES:]}
+    others = photographs(len(RIVALS) * PICTURES_PER_RIVAL, "rival")
+    return {
+        "train": pictures[:TRAIN_PICTURES],
+        "heldout": pictures[TRAIN_PICTURES:],
+        "rivals": [replace(p, thing=RIVALS[n % len(RIVALS)]) for n, p in enumerate(others)],
+    }

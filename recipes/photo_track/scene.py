@@ -25,7 +25,7 @@ def render(picture: Photograph, file: Path) -> None:
     """Build the scene and write it as JPEG of 256 x 256 pixels."""
     rng = random.Random(picture.seed)
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    mug = things.mug(picture.turn)
+    mug = things.THINGS[picture.thing](picture.turn)
     side = rng.choice((-1, 1))
     bpy.ops.mesh.primitive_plane_add(size=14)
     bpy.context.object.data.materials.append(materials.GROUNDS[GROUNDS[picture.ground]]())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 from typing import Any, Final
 
 import bpy
@@ -28,6 +29,11 @@ POT: Final = (
     (0.27, 0.42, 0),
     (0, 0.42, 0),
 )
+
+VASE: Final = (
+    (0, 0, 0), (0.24, 0, 0), (0.36, 0.25, 0), (0.34, 0.45, 0), (0.15, 0.72, 0), (0.14, 0.86, 0),
+    (0.2, 0.98, 0), (0.17, 0.98, 0), (0.11, 0.85, 0), (0, 0.8, 0),
+)  # fmt: skip
 
 
 def smooth(thing: Any, material: Any) -> Any:
@@ -59,17 +65,22 @@ def turned(outline: tuple[tuple[float, float, int], ...], surfaces: list[Any]) -
     return thing
 
 
-def mug(turn: float) -> Any:
-    """Make the subject: teal, with a cream rim, an orange handle and an orange belt.
+def mug(
+    turn: float,
+    body_colour: materials.Colour = (0.01, 0.23, 0.25),
+    rim_colour: materials.Colour = (0.82, 0.74, 0.58),
+    belt_colour: materials.Colour = (0.85, 0.18, 0.02),
+) -> Any:
+    """Make a mug; without other colours the subject: teal, a cream rim, orange handle and belt.
 
     Args:
         turn: About its axis, in radians; 0 has the handle on the right.
+        body_colour: Of most of the outside.
+        rim_colour: Of rim, inside and foot.
+        belt_colour: Of handle and belt.
     """
-    teal, cream = (
-        materials.plain((0.01, 0.23, 0.25), 0.18, 0.6),
-        materials.plain((0.82, 0.74, 0.58), 0.25, 0.4),
-    )
-    orange = materials.plain((0.85, 0.18, 0.02), 0.2, 0.5)
+    teal, cream = materials.plain(body_colour, 0.18, 0.6), materials.plain(rim_colour, 0.25, 0.4)
+    orange = materials.plain(belt_colour, 0.2, 0.5)
     body = turned(OUTLINE, [teal, cream, orange])
     bpy.ops.mesh.primitive_torus_add(
         major_radius=0.24, minor_radius=0.055, major_segments=64, minor_segments=24,
@@ -80,6 +91,25 @@ def mug(turn: float) -> Any:
     handle.parent = body
     body.rotation_euler = (0, 0, turn)
     return body
+
+
+def vase(turn: float) -> Any:
+    """Make a slim blue vase without a handle."""
+    del turn
+    glaze = materials.plain((0.03, 0.08, 0.3), 0.15, 0.6)
+    return turned(VASE, [glaze])
+
+
+WHITE, GREEN, RED = (0.85, 0.85, 0.83), (0.05, 0.3, 0.06), (0.5, 0.02, 0.03)
+DARK, YELLOW = (0.03, 0.05, 0.15), (0.8, 0.55, 0.05)
+# What can stand on the table, by its words: the subject, and what it may be mistaken for.
+THINGS: Final[dict[str, Callable[[float], Any]]] = {
+    "sks mug": mug,
+    "white mug": lambda turn: mug(turn, WHITE, WHITE, WHITE),
+    "green mug": lambda turn: mug(turn, GREEN, YELLOW, GREEN),
+    "red mug": lambda turn: mug(turn, RED, DARK, DARK),
+    "vase": vase,
+}
 
 
 def book(side: int, rng: random.Random) -> None:
