@@ -17,19 +17,17 @@ import time
 
 import torch
 
+from benchmarks.page import record
 from harness import paths
-from harness.protocol.machine import describe_machine
 from harness.protocol.track import load_track
 from src.dataset import make_dataset
 from src.lora import make_lora
 from src.train import train
 from src.utils import seed_everything
 from toolkit.base_models.load import load_pipeline
-from toolkit.core import atomic
 from toolkit.core.settings import DatasetConfig, LoraConfig, TrainConfig
 
 BASES = ("tiny-sd", "tiny-sd-next")
-OUT = paths.ROOT / "benchmarks" / "results" / "base_step.json"
 
 
 class Clock:
@@ -78,9 +76,8 @@ def main() -> int:
         },
         "step_ratio": statistics.median(one[new][1] / one[old][1] for one in rounds),
         "step_ratios": [one[new][1] / one[old][1] for one in rounds],
-        "machine": describe_machine(1, "process").model_dump(),
     }
-    atomic.write_text(OUT, json.dumps(found, indent=1) + "\n")
+    record("base_step", found)
     print(json.dumps({k: found[k] for k in ("step_s", "until_first_step_s", "step_ratio")}))
     return 0
 

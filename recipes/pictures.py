@@ -16,6 +16,12 @@ from toolkit.core import atomic
 SIDE_PX: Final = 128
 
 
+def fitted(thing: Image.Image, longest: float) -> tuple[int, int]:
+    """Return the width and height at which a thing's longer side has so many pixels."""
+    factor = longest / max(thing.size)
+    return max(1, round(thing.width * factor)), max(1, round(thing.height * factor))
+
+
 def compose(
     thing: Image.Image,
     size: tuple[int, int],

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from harness import paths
 from harness.board import downloads, sheets
 from harness.board.collect import Board
+from harness.board.entries import points
 from harness.board.evidence import EVIDENCE
 from harness.board.history import read_history
 from harness.board.lineage import Lineage
@@ -84,6 +85,7 @@ class Writer:
         measured = [entry.measured_at for entry in board.entries if entry.measured_at]
         self.environment.globals |= {"tracks": board.tracks, "newest": max(measured, default="")}
         self.environment.globals |= {"evidence": EVIDENCE, "hooks": HOOK_NAMES, "docs": docs}
+        self.environment.globals["in_points"] = points
 
     def write_all(self) -> None:
         """Write every file."""

@@ -139,24 +139,15 @@ def train_child(track: Track, variant: Variant, count: int) -> Child[Answer]:
 def score_child(track: Track, variant: Variant, count: int) -> Child[ScoreAnswer]:
     """Start one scorer on everything that a variant trained."""
     folder = folder_of(track, variant)
-    job = ScoreJob(
-        track=track.file,
-        base_model=str(track.base_model),
-        judge_dir=track.judge_dir,
-        train_dir=track.train_dir,
-        heldout_dir=track.heldout_dir,
-        contrast_dir=track.contrast_dir,
-        rivals_dir=track.rivals_dir,
-        entries=tuple(
-            Entry(
-                label=variant.label,
-                seed=seed,
-                delta=seed_folder(folder / "train", seed) / DELTA_FILE,
-            )
-            for seed in range(count)
-        ),
-        out=folder / "score",
-    )
+    entries = [
+        Entry(
+            label=variant.label,
+            seed=seed,
+            delta=seed_folder(folder / "train", seed) / DELTA_FILE,
+        )
+        for seed in range(count)
+    ]
+    job = ScoreJob.on(track, entries, folder / "score")
     label = f"scoring {variant.label}"
     return Child(label, "harness.scoring.main", job, job.out, 3600, ScoreAnswer.model_validate_json)
 

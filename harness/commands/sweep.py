@@ -234,16 +234,13 @@ def score(
         for rate in rates
         for seed in seeds
     ]
-    job = ScoreJob(
+    job = ScoreJob.on(
+        track,
+        entries,
+        folder / "score",
         track=lean(track.file),
-        base_model=str(track.base_model),
-        judge_dir=track.judge_dir,
         train_dir=pictures / "train",
         heldout_dir=pictures / "heldback",
-        contrast_dir=track.contrast_dir,
-        rivals_dir=track.rivals_dir,
-        entries=tuple(entries),
-        out=folder / "score",
     )
     read = ScoreAnswer.model_validate_json
     scorer = Child("measuring", "harness.scoring.main", job, job.out, 3600, read)

@@ -18,9 +18,6 @@ MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID = 1, 2
 SYS_MOUNT_SETATTR = 442
 SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 
-PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP = 38, 24
-LAST_CAPABILITY = 63
-
 DEVICES = ("null", "zero", "full", "random", "urandom")
 DEV_LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
 
@@ -131,11 +128,3 @@ def make(kind: str, path: str, argument: str) -> None:
         make_devices("/old", target)
     elif kind == "seal" and path != "/":  # the root comes last, after the old one is gone
         seal(target, recursive=False)
-
-
-def drop_rights() -> None:
-    """Give up every capability for good: the next program started has none."""
-    checked(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
-    for capability in range(LAST_CAPABILITY + 1):
-        if libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
-            break  # above the last one that this kernel knows

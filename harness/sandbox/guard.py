@@ -39,9 +39,10 @@ def main(arguments: list[str]) -> int:
     if settings["mounts"]:
         sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
         import enter  # type: ignore[import-not-found, unused-ignore]
+        import rights  # type: ignore[import-not-found, unused-ignore]
 
         enter.enter(settings["mounts"], settings["folder"])
-        enter.drop_rights()
+        rights.forbid()
     child = os.fork()
     if child == 0:
         start(program, libc)

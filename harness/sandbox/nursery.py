@@ -56,8 +56,7 @@ def main(number: int, hub: int) -> None:
     from diffusers import StableDiffusionPipeline  # noqa: F401  # what is lazy comes with it
     from transformers import CLIPTextModel, CLIPTokenizer  # noqa: F401
 
-    enter = sibling("enter")
-    programs = {name: sibling(name) for name in ("child_start", "inside")}
+    modules = {name: sibling(name) for name in ("enter", "rights", "child_start", "inside")}
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the hub decides what Ctrl-C means
     with socket.socket(fileno=number) as line:
         while True:
@@ -65,7 +64,7 @@ def main(number: int, hub: int) -> None:
             if not text:
                 return
             try:
-                answer = serve(json.loads(text), files, enter, programs)
+                answer = serve(json.loads(text), files, modules)
             finally:
                 for file in files:
                     os.close(file)
@@ -73,7 +72,7 @@ def main(number: int, hub: int) -> None:
 
 
 def serve(
-    request: dict[str, Any], files: list[int], enter: ModuleType, programs: dict[str, ModuleType]
+    request: dict[str, Any], files: list[int], modules: dict[str, ModuleType]
 ) -> dict[str, Any]:
     """Fork a child, or tell how one has ended."""
     if "poll" in request:
@@ -93,7 +92,7 @@ def serve(
         try:
             os.close(go)
             if os.read(ready, 1):
-                be_outer(request, settings, files, enter, programs)
+                be_outer(request, settings, files, modules)
         except BaseException:  # into the child's log
             sys.excepthook(*sys.exc_info())
             sys.stderr.flush()
@@ -144,8 +143,7 @@ def be_outer(
     request: dict[str, Any],
     settings: dict[str, Any],
     files: list[int],
-    enter: ModuleType,
-    programs: dict[str, ModuleType],
+    modules: dict[str, ModuleType],
 ) -> None:
     """Enter the sandbox, fork the child, become its guard; does not return."""
     os.setsid()
@@ -164,13 +162,13 @@ def be_outer(
         ):
             Path(f"/proc/self/{name}").write_text(text, encoding="ascii")
     if settings["mounts"]:
-        enter.enter(settings["mounts"], settings["folder"])
-        enter.drop_rights()
+        modules["enter"].enter(settings["mounts"], settings["folder"])
+        modules["rights"].forbid()
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(writing)
-        be_child(request, reading, programs)
+        be_child(request, reading, modules)
     os.close(reading)
     if not request["flags"]:
         # Killed at once, it could not end what is below it, as the end of a namespace does. The
@@ -181,7 +179,7 @@ def be_outer(
     os.execv(guard[0], [*guard, str(child), str(writing)])  # noqa: S606 - the hub's own
 
 
-def be_child(request: dict[str, Any], reading: int, programs: dict[str, ModuleType]) -> None:
+def be_child(request: dict[str, Any], reading: int, modules: dict[str, ModuleType]) -> None:
     """Give up what the nursery had, wait for the guard, then go the way of every child."""
     code = FAILED
     try:
@@ -196,7 +194,7 @@ def be_child(request: dict[str, Any], reading: int, programs: dict[str, ModuleTy
         start_anew()
         if os.read(reading, 1):
             os.close(reading)
-            program = programs[request["program"]]
+            program = modules[request["program"]]
             sys.argv = [program.__file__ or "", *request["arguments"]]
             (program.main if request["program"] == "inside" else program.start)(*sys.argv[1:])
             code = 0

@@ -16,11 +16,11 @@ SYS_CAPSET = {"x86_64": 126, "aarch64": 91}
 CAPABILITY_VERSION_3 = 0x20080522
 
 
-def give_up() -> None:
-    """Drop every capability of this process and of all programs that it will start.
+def forbid() -> ctypes.CDLL:
+    """See to it that the next program started has no capability, for good; return the C library.
 
     Raises:
-        OSError: One is left.
+        OSError: The kernel refuses.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
@@ -28,6 +28,16 @@ def give_up() -> None:
     for capability in range(LAST_CAPABILITY + 1):
         if libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
             break  # no right to, so there are none; or above the last one that this kernel knows
+    return libc
+
+
+def give_up() -> None:
+    """Drop every capability of this process and of all programs that it will start.
+
+    Raises:
+        OSError: One is left.
+    """
+    libc = forbid()
     number = SYS_CAPSET.get(os.uname().machine)
     if number is not None:
         header = array.array("I", [CAPABILITY_VERSION_3, 0])

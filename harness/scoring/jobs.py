@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
 from harness.protocol.figures import Figures, PictureFigures
 from harness.protocol.row import ErrorReport
+from harness.protocol.track import Track
 from harness.protocol.track_file import TrackFile
 from toolkit.core.record import Record
 
@@ -41,6 +44,27 @@ class ScoreJob(Record):
     device: str = "cpu"
     threads: int = Field(default=1, ge=1)
     out: Path
+
+    @classmethod
+    def on(cls, track: Track, entries: Sequence[Entry], out: Path, /, **other: Any) -> ScoreJob:
+        """Return the job for a track's own base, judge and pictures.
+
+        Args:
+            track: Where the entries were trained.
+            entries: What is scored.
+            out: The job's own folder.
+            other: Fields that differ from the track's.
+        """
+        own = {
+            "track": track.file,
+            "base_model": str(track.base_model),
+            "judge_dir": track.judge_dir,
+            "train_dir": track.train_dir,
+            "heldout_dir": track.heldout_dir,
+            "contrast_dir": track.contrast_dir,
+            "rivals_dir": track.rivals_dir,
+        }
+        return cls(**{**own, **other, "entries": tuple(entries), "out": out})
 
 
 class EntryScore(Record):

@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from harness import paths
-from recipes.pictures import SIDE_PX, compose, write_folder
+from recipes.pictures import SIDE_PX, compose, fitted, write_folder
 from recipes.tiny_sd.corpus import render
 from recipes.tiny_sd.packages import IconSet, read_icon_set, read_packages
 from recipes.tiny_sd.variations import recolour
@@ -107,8 +107,7 @@ def draw(picture: Picture, icons: IconSet) -> bytes:
         pixels = recolour(pixels, BACKGROUNDS[picture.ink])
     icon = Image.fromarray(np.ascontiguousarray(pixels), "RGBA")
     icon = icon.crop(icon.getbbox())
-    factor = SIDE_PX * rng.uniform(0.72, 0.84) / max(icon.size)
-    size = (max(1, round(icon.width * factor)), max(1, round(icon.height * factor)))
+    size = fitted(icon, SIDE_PX * rng.uniform(0.72, 0.84))
 
     def place(side: int) -> int:
         return round(rng.uniform(0.3, 0.7) * (SIDE_PX - side))

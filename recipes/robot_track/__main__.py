@@ -91,14 +91,21 @@ def draw(picture: Picture, wheel: zipfile.ZipFile) -> bytes:
     return compose(robot, (width, height), picture.colour, place)
 
 
+def require_wheel(parser: argparse.ArgumentParser, wheel: Path) -> None:
+    """End the command, with a sentence, unless this is the wheel that the pictures come from."""
+    if not wheel.is_file():
+        parser.error(f"{wheel} is not there: pip download --no-deps arcade==3.3.3")
+    found = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    if found != WHEEL_SHA256:
+        parser.error(f"{wheel} has sha256 {found}, expected {WHEEL_SHA256}")
+
+
 def main() -> int:
     """Check the wheel's hash and write all folders."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("wheel", type=Path, help="the downloaded arcade-3.3.3 wheel")
     wheel_path: Path = parser.parse_args().wheel
-    found = hashlib.sha256(wheel_path.read_bytes()).hexdigest()
-    if found != WHEEL_SHA256:
-        parser.error(f"{wheel_path} has sha256 {found}, expected {WHEEL_SHA256}")
+    require_wheel(parser, wheel_path)
     with zipfile.ZipFile(wheel_path) as wheel:
         robot = paths.TRACKS / "robot"
         for folder, pictures in (

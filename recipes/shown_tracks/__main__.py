@@ -10,13 +10,12 @@ pack``. The same packages give the same bytes on every machine with the same Pil
 from __future__ import annotations
 
 import argparse
-import hashlib
 import zipfile
 from pathlib import Path
 
 from harness import paths
 from recipes.pictures import write_folder
-from recipes.robot_track.__main__ import WHEEL_SHA256
+from recipes.robot_track.__main__ import require_wheel
 from recipes.shown_tracks import halves, portrait, silhouette
 from recipes.tiny_sd.packages import read_icon_set, read_packages
 
@@ -28,11 +27,7 @@ def main() -> int:
     parser.add_argument("--packages", type=Path, default=paths.RUNS / "packages")
     parser.add_argument("--out", type=Path, default=paths.TRACKS)
     options = parser.parse_args()
-    if not options.wheel.is_file():
-        parser.error(f"{options.wheel} is not there: pip download --no-deps arcade==3.3.3")
-    found = hashlib.sha256(options.wheel.read_bytes()).hexdigest()
-    if found != WHEEL_SHA256:
-        parser.error(f"{options.wheel} has sha256 {found}, expected {WHEEL_SHA256}")
+    require_wheel(parser, options.wheel)
     sets = {key: read_icon_set(one, options.packages) for key, one in read_packages().items()}
     with zipfile.ZipFile(options.wheel) as wheel:
         for part, robots in portrait.parts().items():

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from recipes.pictures import SIDE_PX, compose
+from recipes.pictures import SIDE_PX, compose, fitted
 from recipes.tiny_sd.corpus import render
 from recipes.tiny_sd.packages import IconSet
 from recipes.tiny_sd.variations import recolour
@@ -85,8 +85,7 @@ def draw(picture: Picture, icons: IconSet) -> bytes:
     middle = (box[1] + box[3]) // 2
     whole.paste(below.crop((0, middle, RENDER_PX, RENDER_PX)), (0, middle))
     thing = whole.crop(box)
-    factor = SIDE_PX * rng.uniform(*SIZES) / max(thing.size)
-    size = (round(thing.width * factor), round(thing.height * factor))
+    size = fitted(thing, SIDE_PX * rng.uniform(*SIZES))
     return compose(
         thing, size, GROUND, lambda side: round(rng.uniform(0.4, 0.6) * (SIDE_PX - side))
     )

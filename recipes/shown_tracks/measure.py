@@ -110,21 +110,6 @@ def trained(track: Track, variant: Variant) -> tuple[StableDiffusionPipeline, fl
     return pipeline, time.process_time() - began
 
 
-def job_of(track: Track) -> ScoreJob:
-    """Return the scorer's job without any entry."""
-    return ScoreJob(
-        track=track.file,
-        base_model=str(track.base_model),
-        judge_dir=track.judge_dir,
-        train_dir=track.train_dir,
-        heldout_dir=track.heldout_dir,
-        contrast_dir=track.contrast_dir,
-        rivals_dir=track.rivals_dir,
-        entries=(),
-        out=FOLDER,
-    )
-
-
 def figures_of(bench: Bench, look: Look) -> dict[str, Any]:
     """Return the figures that tell variants apart."""
     figures = bench.figures(look)
@@ -203,7 +188,7 @@ def measure(track: Track, names: list[str], fresh: bool) -> None:
     old = json.loads(file.read_bytes()) if file.is_file() and not fresh else {}
     if old.get("protocol") != protocol or not (drawn / f"{BASE}.png").is_file():
         old = {}
-    bench = Bench(load_pipeline(str(track.base_model)), job_of(track))
+    bench = Bench(load_pipeline(str(track.base_model)), ScoreJob.on(track, (), FOLDER))
     found = {
         "track": name,
         "protocol": protocol,

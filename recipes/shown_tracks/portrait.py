@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageOps
 
-from recipes.pictures import SIDE_PX, compose
+from recipes.pictures import SIDE_PX, compose, fitted
 from recipes.tiny_sd.corpus import render
 from recipes.tiny_sd.packages import IconSet
 from recipes.tiny_sd.vocabulary import BACKGROUNDS, STYLES, with_article
@@ -162,8 +162,7 @@ def whole(thing: Image.Image, colour: str, seed: str) -> bytes:
     """Return a whole thing near the middle of a colour, as PNG bytes."""
     rng = random.Random(seed)
     thing = thing.crop(thing.getchannel("A").getbbox())
-    factor = SIDE_PX * rng.uniform(*WIDTHS) / max(thing.size)
-    size = (round(thing.width * factor), round(thing.height * factor))
+    size = fitted(thing, SIDE_PX * rng.uniform(*WIDTHS))
 
     def place(side: int) -> int:
         return round(rng.uniform(0.3, 0.7) * (SIDE_PX - side))

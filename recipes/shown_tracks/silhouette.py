@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from recipes.pictures import SIDE_PX, compose
+from recipes.pictures import SIDE_PX, compose, fitted
 from recipes.tiny_sd.captions import caption
 from recipes.tiny_sd.corpus import render
 from recipes.tiny_sd.packages import IconSet
@@ -106,8 +106,7 @@ def draw(picture: Picture, icons: IconSet) -> bytes:
         pixels = recolour(pixels, BACKGROUNDS[INK])
     icon = Image.fromarray(np.ascontiguousarray(pixels), "RGBA")
     icon = icon.crop(icon.getbbox())
-    factor = SIDE_PX * rng.uniform(*SIZES) / max(icon.size)
-    size = (max(1, round(icon.width * factor)), max(1, round(icon.height * factor)))
+    size = fitted(icon, SIDE_PX * rng.uniform(*SIZES))
     return compose(
         icon, size, picture.colour, lambda side: round(rng.uniform(0.4, 0.6) * (SIDE_PX - side))
     )

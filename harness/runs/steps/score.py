@@ -101,19 +101,8 @@ def score_child(attempt: Attempt, answer: Answer, training: Path, out: Path) -> 
     """Start one scorer on everything that one training left."""
     track = attempt.track
     label = attempt.reference.name if out == attempt.reference_scoring else None
-    job = ScoreJob(
-        track=track.file,
-        base_model=str(track.base_model),
-        judge_dir=track.judge_dir,
-        train_dir=track.train_dir,
-        heldout_dir=track.heldout_dir,
-        contrast_dir=track.contrast_dir,
-        rivals_dir=track.rivals_dir,
-        entries=entries(attempt, answer, training, label or attempt.contribution.name),
-        device=attempt.device,
-        threads=THREADS,
-        out=out,
-    )
+    found = entries(attempt, answer, training, label or attempt.contribution.name)
+    job = ScoreJob.on(track, found, out, device=attempt.device, threads=THREADS)
     return Child(
         f"scoring {label or attempt.contribution.name}",
         "harness.scoring.main",
