@@ -41,7 +41,10 @@ def run(args: argparse.Namespace) -> int:
             marks = f"{probe.severity}{', exemptible' if probe.exemptible else ''}"
             print(f"{probe.id}  {probe.title}  ({marks})")
         for prop in PROPERTIES:
-            print(f"{prop.id}  {prop.title}  ({prop.severity}{'' if prop.never else ', differs'})")
+            marks = (
+                f"{'error' if prop.can_be_an_error else 'hint'}{'' if prop.never else ', differs'}"
+            )
+            print(f"{prop.id}  {prop.title}  ({marks})")
         return 0
     if registry.is_contribution(args.rule):
         return contribution(args.rule)

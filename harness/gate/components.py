@@ -31,27 +31,18 @@ LATENTS = PIXELS // 8
 
 
 class KnownEncoder(nn.Module):
-    """Stands where the VAE's encoder stands: known latents with hardly any deviation.
+    """Stands where the VAE's encoder stands: known latents with hardly any deviation."""
 
-    Args:
-        spy: Hears of each call.
-        constant: Give every picture the latents of a white one.
-    """
-
-    def __init__(self, spy: Spy, *, constant: bool = False) -> None:
+    def __init__(self) -> None:
         super().__init__()
         # A parameter, so that dtype, device and "is the VAE frozen?" have something to look at.
         self.gain = nn.Parameter(torch.tensor(GAIN))
-        self.spy = spy
-        self.constant = constant
 
     def forward(self, pixel_values: Tensor, *_: Any) -> Tensor:
         """Return the moments (B, 8, h, w) for pixel_values (B, 3, H, W)."""
-        self.spy.encoded(pixel_values, self.gain.requires_grad)
         batch, _c, height, width = pixel_values.shape
         levels = torch.ones(batch, 4, 1, 1, dtype=pixel_values.dtype)  # (B, 4, 1, 1)
-        if not self.constant:
-            levels = torch.cat([pixel_values.mean((2, 3), keepdim=True), levels[:, :1]], dim=1)
+        levels = torch.cat([pixel_values.mean((2, 3), keepdim=True), levels[:, :1]], dim=1)
         mean = (levels * self.gain).expand(batch, 4, height // 8, width // 8)
         return torch.cat([mean, torch.full_like(mean, -30.0)], dim=1)  # (B, 8, h, w)
 
@@ -68,8 +59,9 @@ class KnownDecoder(nn.Module):
         return nn.functional.interpolate(latents[:, :3] * self.gain, scale_factor=8.0)
 
 
-def known_vae(spy: Spy, *, constant: bool = False) -> AutoencoderKL:
-    """Return a real AutoencoderKL with a known encoder and decoder."""
+@cache
+def empty_vae() -> AutoencoderKL:
+    """Return a real AutoencoderKL without encoder and decoder: building those takes a while."""
     vae = AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
@@ -79,10 +71,16 @@ def known_vae(spy: Spy, *, constant: bool = False) -> AutoencoderKL:
         sample_size=PIXELS,
         scaling_factor=0.18215,
     )
-    vae.encoder = KnownEncoder(spy, constant=constant)
+    vae.encoder, vae.decoder = nn.Identity(), nn.Identity()
+    vae.quant_conv, vae.post_quant_conv = nn.Identity(), nn.Identity()
+    return vae.eval()
+
+
+def known_vae() -> AutoencoderKL:
+    """Return a real AutoencoderKL with a known encoder and decoder."""
+    vae = copy.deepcopy(empty_vae())
+    vae.encoder = KnownEncoder()
     vae.decoder = KnownDecoder()
-    vae.quant_conv = nn.Identity()
-    vae.post_quant_conv = nn.Identity()
     return vae.eval()
 
 
@@ -115,15 +113,13 @@ class Workshop:
         self,
         spy: Spy,
         *,
-        constant: bool = False,
         text_encoder: nn.Module | None = None,
         **scheduler: Any,
     ) -> StableDiffusionPipeline:
         """Return a pipeline of the random U-Net and the known VAE, watched by ``spy``.
 
         Args:
-            spy: Watches U-Net, VAE and text encoder.
-            constant: Give every picture the same latents.
+            spy: Watches U-Net and text encoder.
             text_encoder: Another one in place of the base's, of which a copy is used.
             scheduler: Entries of the scheduler's configuration to change.
         """
@@ -134,7 +130,7 @@ class Workshop:
         return with_models(
             self.base,
             unet=unet,
-            vae=known_vae(spy, constant=constant),
+            vae=known_vae(),
             text_encoder=text_encoder,
             tokenizer=copy.deepcopy(self.base.tokenizer),
             scheduler=type(self.base.scheduler).from_config(

@@ -148,5 +148,7 @@ def _folded(
         return one.model_copy(
             update={"findings": findings, **({"state": "hint"} if milder else {})}
         )
+    if not one.difference:
+        return one  # a probe holds whatever is declared
     note = f"{FOLLOWS}{found[0]}"
     return one.model_copy(update={"state": "declared", "note": note, "findings": ()})

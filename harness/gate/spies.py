@@ -29,7 +29,6 @@ class UNetCall:
     timesteps: Tensor  # (B,)
     states: Tensor  # (B, S, D)
     grad_enabled: bool
-    sample_requires_grad: bool
     training: bool
     output_dtype: torch.dtype | None = None
     output_grad: Tensor | None = None  # (B, 4, h, w)
@@ -41,33 +40,17 @@ class UNetCall:
 
 
 @dataclass
-class Encoding:
-    """One call of the VAE's encoder."""
-
-    low: float
-    high: float
-    pictures: int
-    colours: Tensor  # (B, 3) mean of each channel
-    keeps_graph: bool
-    grad_enabled: bool
-    place: str | None
-
-
-@dataclass
 class OptimizerStep:
     """What an optimiser held when its ``step`` was called."""
 
     parameters: frozenset[int]  # ids
     learning_rates: tuple[float, ...]
     grad_norm: float
-    without_grad: int
     dtypes: frozenset[torch.dtype]
     place: str | None
 
 
-# What the U-Net shall answer: gets the call and the U-Net's own output, returns another output.
-Answering = Callable[[UNetCall, Tensor], Tensor]
-# The same in the U-Net's place, which then computes nothing.
+# What the U-Net answers in place of itself, computing nothing.
 StandIn = Callable[[UNetCall], Tensor]
 
 
@@ -76,11 +59,8 @@ class Spy:
     """Keeps what was seen."""
 
     finder: Finder
-    answering: Answering | None = None
     calls: list[UNetCall] = field(default_factory=list)
-    encodings: list[Encoding] = field(default_factory=list)
     steps: list[OptimizerStep] = field(default_factory=list)
-    texts: list[Tensor] = field(default_factory=list)  # (S, D) each
     untokenized: str | None = None  # the line that gave words to the text encoder
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
@@ -101,24 +81,8 @@ class Spy:
         """The calls that a loss could learn from."""
         return [call for call in self.calls if call.grad_enabled]
 
-    def encoded(self, pixel_values: Tensor, vae_is_trainable: bool) -> None:
-        """Note what the VAE was given."""
-        pixels = pixel_values.detach().float()
-        enabled = torch.is_grad_enabled()
-        self.encodings.append(
-            Encoding(
-                low=float(pixels.min()),
-                high=float(pixels.max()),
-                pictures=len(pixels),
-                colours=pixels.mean((2, 3)),
-                keeps_graph=enabled and (vae_is_trainable or pixel_values.requires_grad),
-                grad_enabled=enabled,
-                place=self.finder.caller(),
-            )
-        )
-
     def watch_text_encoder(self, text_encoder: nn.Module, tokenizer: Any) -> None:
-        """Note what leaves the last layer of the text encoder, and help with captions as text.
+        """Help with captions as text.
 
         A text encoder that is handed words raises. Here it notes that, and reads them all the
         same, so that one finding does not hide the others.
@@ -132,11 +96,6 @@ class Spy:
             options = {"padding": "max_length", "truncation": True, "return_tensors": "pt"}
             return (tokenizer(list(words), **options).input_ids,), {}
 
-        def keep(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
-            self.texts.extend(output.detach().float().reshape(-1, *output.shape[-2:]).clone())
-
-        final = [m for n, m in text_encoder.named_modules() if n.endswith("final_layer_norm")]
-        final[-1].register_forward_hook(keep)
         text_encoder.register_forward_pre_hook(read, with_kwargs=True)
 
     @contextlib.contextmanager
@@ -154,7 +113,6 @@ class Spy:
                     parameters=frozenset(map(id, parameters)),
                     learning_rates=tuple(float(g["lr"]) for g in optimizer.param_groups),
                     grad_norm=squares**0.5,
-                    without_grad=len(parameters) - len(grads),
                     dtypes=frozenset(p.dtype for p in parameters),
                     place=self.finder.caller(),
                 )
@@ -168,7 +126,7 @@ class Spy:
 
 
 class SpiedUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers has no types
-    """A real U-Net that tells its spy what it is asked, and may answer something else."""
+    """A real U-Net that tells its spy what it is asked; or another answers in its place."""
 
     spy: Spy | None = None
     stand_in: StandIn | None = None
@@ -187,16 +145,8 @@ class SpiedUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers has no
         if stand_in is not None:
             whole = kwargs.get("return_dict", True)
             return UNet2DConditionOutput(stand_in) if whole else (stand_in,)
-        result = super().forward(sample, timestep, encoder_hidden_states, *args, **kwargs)
-        is_tuple = isinstance(result, tuple)
-        output = result[0] if is_tuple else result.sample
-        answer = self._tell(sample, timestep, encoder_hidden_states, output)
-        if answer is None:
-            return result
-        if is_tuple:
-            return (answer,)
-        result.sample = answer
-        return result
+        self._tell(sample, timestep, encoder_hidden_states)
+        return super().forward(sample, timestep, encoder_hidden_states, *args, **kwargs)
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def _stand_in(
@@ -220,32 +170,10 @@ class SpiedUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers has no
         return self.stand_in(call)
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
-    def _tell(
-        self, sample: Tensor, timestep: Tensor | float, states: Tensor, output: Tensor
-    ) -> Tensor | None:
-        spy = self.spy
-        if spy is None:
-            return None
-        call = self._call(
-            sample,
-            timestep,
-            states,
-            after_steps=len(spy.rounds),
-            output_dtype=output.dtype,
-            place=spy.finder.caller(),
-        )
-        spy.calls.append(call)
-        answer = spy.answering(call, output) if spy.answering else None
-        leaving = output if answer is None else answer
-        call.output = leaving.detach().float().clone()
-        if leaving.requires_grad:
-
-            def keep(grad: Tensor) -> None:
-                seen = grad.detach().clone()
-                call.output_grad = seen if call.output_grad is None else call.output_grad + seen
-
-            leaving.register_hook(keep)  # type: ignore[no-untyped-call]
-        return answer
+    def _tell(self, sample: Tensor, timestep: Tensor | float, states: Tensor) -> None:
+        if self.spy is not None:
+            steps = len(self.spy.rounds)
+            self.spy.calls.append(self._call(sample, timestep, states, after_steps=steps))
 
     def _call(
         self, sample: Tensor, timestep: Tensor | float, states: Tensor, **more: Any
@@ -256,7 +184,6 @@ class SpiedUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers has no
             timesteps=timesteps_of(sample, timestep),
             states=states.detach().float().clone(),
             grad_enabled=torch.is_grad_enabled(),
-            sample_requires_grad=sample.requires_grad,
             training=self.training,
             **more,
         )

@@ -45,7 +45,7 @@ def warm_up() -> None:
 
     torch.set_num_threads(1)
     with reference_context() as context:
-        for name in ("adapter", "training", "generation"):
+        for name in ("adapter", "training"):
             importlib.import_module(f"harness.gate.experiments.{name}").run(context)
     for name in EXPERIMENTS:
         importlib.import_module(f"harness.gate.experiments.{name}")

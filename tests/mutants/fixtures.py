@@ -1,7 +1,9 @@
 """The contributions of the matrix: one Python file each, in tests/fixtures/gate/.
 
 ``mutants/`` hold one fault each and name the probe meant for it (``CAUGHT_BY``); ``unusual/`` are
-correct and must raise no error; what they declare stands in ``EXEMPT`` and ``DIFFERS``.
+correct. These declare in ``EXEMPT`` and ``DIFFERS`` what they do otherwise than the reference, and
+``parts.py`` what its parts do; "" takes back a sentence of the parts. They must raise no error,
+and no difference may be found that is not declared, or declared and not found.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any
 
 from harness import paths
 from harness.contributions.record import Contribution, ContributionFile
+from tests.fixtures.gate import parts
 from toolkit.core.errors import UsageError
 from toolkit.core.settings import HOOK_NAMES, HookName
 
@@ -74,6 +77,10 @@ def read(path: Path) -> Fixture:
         if isinstance(node, ast.FunctionDef) and node.name in HOOK_NAMES:
             hooks.append(node.name)
     summary = (ast.get_docstring(tree) or "").splitlines()[0]
+    differs = declared.get("DIFFERS", {})
+    if path.parent.name == "unusual":
+        of_parts = {k: v for hook in hooks for k, v in parts.DIFFERS.get(hook, {}).items()}
+        differs = {k: v for k, v in {**of_parts, **differs}.items() if v}
     caught = declared.get("CAUGHT_BY", ())
     relative = path.relative_to(paths.ROOT)
     file = ContributionFile.model_validate(
@@ -83,7 +90,7 @@ def read(path: Path) -> Fixture:
             "summary": summary.ljust(10, "."),
             "hooks": tuple(hooks),
             "gate": {"exempt": declared.get("EXEMPT", {})},
-            "differs": declared.get("DIFFERS", {}),
+            "differs": differs,
         }
     )
     return Fixture(

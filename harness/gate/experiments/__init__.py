@@ -7,17 +7,14 @@ from __future__ import annotations
 
 EXPERIMENTS: tuple[str, ...] = (
     "importing",
-    "dataset",
     "profile_dataset",
     "adapter",
     "profile_adapter",
     "training",
     "profile_training",
-    "oracle",
     "repeats",
     "continuing",
     "profile_drawing",
-    "generation",
     "learning",
     "leftovers",
 )

@@ -91,12 +91,60 @@ def state_of(pipeline: Any, adapter: nn.Module) -> dict[str, str]:
             for m in model.modules()
         )
         found[f"hooks on the {part}"] = str(hooks)
+    found |= attributes(pipeline, adapter)
     trained = sum(p.requires_grad for p in adapter.parameters())
     found["trainable parameters of the adapter"] = str(trained)
     scales = sorted({str(m.lora_scale) for m in adapter.modules() if hasattr(m, "lora_scale")})
     found["lora_scale"] = ", ".join(scales)
     state = global_state()
     return found | {n: str(v) for n, v in state.items() if not isinstance(v, Attribute)}
+
+
+PLAIN = (bool, int, float, str, type(None))
+TORCHS_OWN = frozenset(vars(nn.Module())) | {"_forward_hooks_with_kwargs", "lora_scale"}
+
+
+def attributes(pipeline: Any, adapter: nn.Module) -> dict[str, str]:
+    """Return what is kept on the models, the adapter, the scheduler and the tokenizer, by name.
+
+    Of the base's modules the plain values count, too; an adapter's own may count its steps.
+    """
+    own = {id(module) for module in adapter.modules()}
+    found: dict[str, str] = {}
+    for part in ("unet", "vae", "text_encoder"):
+        for name, module in getattr(pipeline, part).named_modules():
+            if id(module) not in own and not type(module).__module__.startswith("harness."):
+                found |= {
+                    ".".join(filter(None, (part, name, key))): worded(value)
+                    for key, value in vars(module).items()
+                    if key not in TORCHS_OWN
+                }
+    for name, module in adapter.named_modules():
+        for key in vars(module).keys() - TORCHS_OWN:
+            found[".".join(filter(None, ("adapter", name, key)))] = "there"
+    tokenizer = pipeline.tokenizer
+    for key in ("truncation_side", "padding_side", "model_max_length", "pad_token"):
+        found[f"tokenizer.{key}"] = str(getattr(tokenizer, key))
+    return found
+
+
+def worded(value: object) -> str:
+    """Return a plain value, or of any other that it is there."""
+    return str(value) if isinstance(value, PLAIN) else "there"
+
+
+def changed(before: dict[str, str], after: dict[str, str]) -> str:
+    """Say what is other afterwards, five things at most; "nothing" if nothing is."""
+    found = []
+    for name in dict.fromkeys((*before, *after)):
+        was, now = before.get(name, "not there"), after.get(name, "not there")
+        if was != now:
+            found.append(f"{name}: {was} before, {now} after")
+    more = f"; and {len(found) - MOST} more" if len(found) > MOST else ""
+    return "; ".join(found[:MOST]) + more or "nothing"
+
+
+MOST = 5  # changes that are told
 
 
 def checksum(tensors: list[Tensor]) -> str:

@@ -28,6 +28,7 @@ Values = dict[str, Value]
 
 KINDS = (nn.Linear, nn.Conv2d, nn.GroupNorm, nn.LayerNorm)
 SIZE = 1.0  # of the known change, beside what a fresh matrix has
+LONG = 64  # numbers that two tensors need for their likeness to say anything
 REACHED = 1e-5  # relative change of a layer's answer
 BLOCK = re.compile(r"^.*(transformer_blocks|attentions|resnets|downsamplers|upsamplers)\.\d+\.")
 ZERO = torch.zeros(())
@@ -40,6 +41,7 @@ class Fitted:
     clean: StableDiffusionPipeline
     live: StableDiffusionPipeline
     adapter: nn.Module
+    chance: Tensor  # state of torch's generator after make_lora
 
     def layers(self) -> dict[str, tuple[nn.Module, nn.Module]]:
         """Return the base's layers by name: untouched, and as the adapter made them."""
@@ -64,18 +66,22 @@ def untouched(context: Context) -> StableDiffusionPipeline:
     return pipeline
 
 
-def fitted(context: Context, hooks: Hooks, *, moved: bool = True, **changes: Any) -> Fitted:
+def fitted(
+    context: Context, hooks: Hooks, *, moved: bool = True, seed: int = 3, **changes: Any
+) -> Fitted:
     """Attach an adapter with some settings changed, and move it by a known amount."""
     small = small_text_encoder(context)
     clean = untouched(context)
     live = context.workshop.tiny(Spy(context.finder), text_encoder=small)
     settings = context.lora_config().model_dump()
-    adapter = attach(context, live, hooks, config=LoraConfig(**{**settings, **changes}))
+    config = LoraConfig(**{**settings, **changes})
+    adapter = attach(context, live, hooks, seed=seed, config=config)
+    chance = torch.get_rng_state()
     for model in (live.unet, live.text_encoder, adapter):
         model.eval()
     if moved:
         perturb(adapter, SIZE)
-    return Fitted(clean, live, adapter)
+    return Fitted(clean, live, adapter, chance)
 
 
 def question(module: nn.Module, seed: int) -> Tensor:
@@ -140,15 +146,34 @@ def with_one_target(context: Context, hooks: Hooks, target: str) -> str:
         return "it is refused"
 
 
+def named_twice(context: Context, hooks: Hooks) -> float | None:
+    """Return how strong layers are that two targets name, beside those that one names."""
+    try:
+        once = fitted(context, hooks, target_modules=("attn2.to_k",))
+        twice = fitted(context, hooks, target_modules=("to_k", "attn2.to_k"))
+    except HubError:
+        return None
+    return ratio(strength(twice), strength(once))
+
+
+def narrowest(fit: Fitted) -> int:
+    """Return the smaller side of the narrowest matrix of cross-attention."""
+    layers = [c for n, (c, _) in fit.layers().items() if ".attn2.to_" in n]
+    return min(min(layer.weight.shape) for layer in layers if isinstance(layer, nn.Linear))
+
+
 def measure(context: Context, hooks: Hooks) -> Measured:
     """Measure one ``make_lora``."""
     fit = fitted(context, hooks)
     fresh = fitted(context, hooks, moved=False)
     rank = context.lora_config().rank
     alpha = context.lora_config().effective_alpha
-    louder = fitted(context, hooks, alpha=2 * alpha)
     wider = fitted(context, hooks, rank=rank + 2, alpha=alpha)
+    stronger = fitted(context, hooks, alpha=1.5 * alpha)
+    quieter = fitted(context, hooks, alpha=alpha / 2)
+    widest = fitted(context, hooks, rank=narrowest(fit), alpha=alpha)
     dropping = fitted(context, hooks, dropout=0.5)
+    other = fitted(context, hooks, moved=False, seed=4)
     return {
         "adapter.cross_attention": {"reached": in_words(fit, "attn2")},
         "adapter.self_attention": {"reached": in_words(fit, "attn1")},
@@ -156,16 +181,19 @@ def measure(context: Context, hooks: Hooks) -> Measured:
         "adapter.rank": {
             "of its change": highest_rank(fit),
             "with two more": highest_rank(wider),
+            "with as many as the narrowest layer is wide": highest_rank(widest),
         },
         "adapter.alpha": {
             "strength of a known change": strength(fit),
-            "with twice the alpha": ratio(strength(louder), strength(fit)),
+            "with half the alpha": ratio(strength(quieter), strength(fit)),
+            "with half as much again": ratio(strength(stronger), strength(fit)),
             "with two more of rank": ratio(strength(wider), strength(fit)),
         },
         "adapter.target_modules": {
             f"with {target} asked for": with_one_target(context, hooks, target)
             for target in TARGETS
-        },
+        }
+        | {"strength of a layer that is named twice": named_twice(context, hooks)},
         "adapter.convolutions": {
             f"with {CONVOLUTION} asked for": with_one_target(context, hooks, CONVOLUTION)
         },
@@ -177,7 +205,13 @@ def measure(context: Context, hooks: Hooks) -> Measured:
         "adapter.repeatable": {"twice the same, while drawing": varies(fit, training=False)},
         "adapter.outside": {"trainable tensors outside": outside(fresh)},
         "adapter.parameters": parameters(fit, rank),
-        "adapter.initial": {**initial(fresh), "distance from the base": distance(fresh)},
+        "adapter.initial": {
+            **initial(fit, fresh),
+            "most alike in two layers": most_alike(fresh),
+            "with another seed": seeded(fresh, other),
+            "distance from the base": distance(fresh),
+        },
+        "adapter.generators": {"afterwards": afterwards(fresh, other)},
         "adapter.places": {"share of its change elsewhere": elsewhere(fit)},
         "adapter.linear": {"distance from a linear layer": nonlinearity(fit)},
         "adapter.gradients": {
@@ -277,10 +311,22 @@ def parameters(fit: Fitted, rank: int) -> Values:
     }
 
 
-def initial(fresh: Fitted) -> Values:
+def zeros_of_a_lora(fit: Fitted) -> float | None:
+    """Return the share of numbers that start at zero in a LoRA of the layers that are reached."""
+    layers = fit.layers()
+    weights: list[Any] = [layers[name][0].weight for name in reached(fit)]
+    zeros = sum(len(weight) for weight in weights)  # B is (out, rank), A is (rank, in)
+    inner = sum(weight[0].numel() if weight.dim() > 1 else 1 for weight in weights)
+    return zeros / (zeros + inner) if weights else None
+
+
+def initial(fit: Fitted, fresh: Fitted) -> Values:
     """How the adapter's tensors start."""
     own = [p.detach().float() for p in fresh.adapter.parameters() if p.requires_grad]
     zero = [not bool(p.any()) for p in own]
+    numbers = sum(p.numel() for p, z in zip(own, zero, strict=True) if z) / max(
+        1, sum(p.numel() for p in own)
+    )
     sizes = [
         float(p.square().mean().sqrt()) * p.shape[-1] ** 0.5
         for p, empty in zip(own, zero, strict=True)
@@ -288,10 +334,42 @@ def initial(fresh: Fitted) -> Values:
     ]
     return {
         "share that starts at zero": sum(zero) / max(1, len(own)),
+        "numbers that start at zero, beside a LoRA's": ratio(numbers, zeros_of_a_lora(fit)),
         "size of the others, times the root of their width": statistics.mean(sizes)
         if sizes
         else None,
     }
+
+
+def starting(fresh: Fitted) -> list[Tensor]:
+    """Return the adapter's trainable tensors whose numbers are not all alike."""
+    own = [p.detach().float() for p in fresh.adapter.parameters() if p.requires_grad]
+    return [p for p in own if p.numel() > 1 and float(p.std()) > 0]
+
+
+def most_alike(fresh: Fitted) -> float | None:
+    """Return the largest correlation of two tensors of the same shape."""
+    by_shape: dict[torch.Size, list[Tensor]] = {}
+    for tensor in starting(fresh):
+        by_shape.setdefault(tensor.shape, []).append(tensor.flatten())
+    found = []
+    for tensors in by_shape.values():
+        if len(tensors) > 1 and len(tensors[0]) >= LONG:
+            rows = torch.corrcoef(torch.stack(tensors)).abs().fill_diagonal_(0)
+            found.append(float(rows.max()))
+    return max(found) if found else None
+
+
+def seeded(fresh: Fitted, other: Fitted) -> str:
+    """Tell whether another seed starts with other tensors."""
+    pairs = zip(starting(fresh), starting(other), strict=False)
+    return "others" if any(not a.equal(b) for a, b in pairs) else "the same tensors"
+
+
+def afterwards(fresh: Fitted, other: Fitted) -> str:
+    """Tell whether torch's generator still follows from the seed after make_lora."""
+    reset = torch.equal(fresh.chance, other.chance)
+    return "the same for all seeds" if reset else "as the seed makes it"
 
 
 @torch.no_grad()

@@ -11,13 +11,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from harness.gate.audit import watching
 from harness.gate.experiments.context import Context
+from harness.gate.experiments.files_read import HANDED, files, written
 from harness.gate.experiments.measuring import both
 from harness.gate.profile import test_cards
 from harness.gate.profile.card_contents import (
     CORNERS,
     DIM,
     GREYS,
+    LARGER,
     PARTS,
     PERIODS,
     ROW,
@@ -26,13 +29,25 @@ from harness.gate.profile.card_contents import (
     TEXTS,
     part_name,
 )
+from harness.gate.profile.odd_pictures import ODD_PICTURES, Odd
 from harness.gate.profile.property import Measured, Profiled, Value
 from harness.worker.hooks import Hooks
+from toolkit.core.errors import HubError
 from toolkit.core.settings import DatasetConfig
 
 Values = dict[str, Value]
 Items = list[tuple[Tensor, str]]
 _numbers = itertools.count()
+
+# How much red, green and blue there is -> a word.
+NAMES: dict[tuple[str, ...], str] = {
+    ("full", "none", "none"): "red",
+    ("none", "full", "none"): "green",
+    ("none", "none", "full"): "blue",
+    ("full", "full", "full"): "white",
+    ("none", "none", "none"): "black",
+    ("half", "half", "half"): "grey",
+}
 
 
 def run(context: Context) -> Profiled:
@@ -41,7 +56,14 @@ def run(context: Context) -> Profiled:
 
 
 def measure(context: Context, hooks: Hooks) -> Measured:
-    """Measure one ``make_dataset``."""
+    """Measure one ``make_dataset``, watched."""
+    with watching(context.finder, context.scratch / "free") as deeds:
+        found = look(context, hooks)
+    return {**found, "dataset.files": files(deeds), "dataset.writes": {"it writes": written(deeds)}}
+
+
+def look(context: Context, hooks: Hooks) -> Measured:
+    """Measure what becomes of pictures and captions."""
     cards: dict[str, Tensor] = {}
     for name in test_cards.cards():
         items = read(context, hooks, functools.partial(test_cards.write_card, name=name))
@@ -51,16 +73,26 @@ def measure(context: Context, hooks: Hooks) -> Measured:
     texts = read(context, hooks, test_cards.write_texts)
     other = read(context, hooks, test_cards.write_texts, seed=1)
     return {
-        "dataset.place": place(cards.get("across"), cards.get("down")),
+        "dataset.place": place(cards.get("across"), cards.get("down"), cards.get("upright")),
         "dataset.sharpness": sharpness(cards),
         "dataset.tone": tone(cards),
         "dataset.colour": colour(cards),
         "dataset.parts": everywhere(cards.get("everything")),
-        "dataset.form": {**form(row), "type of numbers": number_type(context, hooks)},
+        "dataset.form": {
+            **form(row),
+            "shape at another resolution": form(larger(context, hooks))["shape"],
+            "type of numbers": number_type(context, hooks),
+        },
         "dataset.settings": settings(context, hooks, texts),
-        "dataset.transparency": {"see-through pixels become": level(cards.get("see_through"))},
+        "dataset.transparency": {
+            "see-through pixels become": level(cards.get("see_through")),
+            "half see-through ones become": level(cards.get("half_clear")),
+        },
         "dataset.orientation": orientation(cards.get("turned")),
         "dataset.sixteen_bits": {"a half-bright picture becomes": level(cards.get("sixteen_bits"))},
+        "dataset.odd_pictures": {
+            f"one {odd.title}": odd_picture(context, hooks, odd) for odd in ODD_PICTURES
+        },
         "dataset.length": length(row, texts),
         "dataset.order": {"the row comes as": ", ".join(names(row))},
         "dataset.pairs": pairs(row),
@@ -70,18 +102,43 @@ def measure(context: Context, hooks: Hooks) -> Measured:
     }
 
 
+def odd_picture(context: Context, hooks: Hooks, odd: Odd) -> str:
+    """Say what becomes of one odd picture: the colours of its halves, or that it is not there."""
+    try:
+        items = read(context, hooks, odd.write)
+    except HubError as error:
+        return f"raises {error.what}"
+    if len(items) != 1 or items[0][0].dim() != 3 or len(items[0][0]) != 3:
+        return f"becomes {len(items)} items of it"
+    pixels = items[0][0]
+    half = pixels.shape[1] // 2
+    upper, lower = pixels[:, : half - 2], pixels[:, half + 2 :]
+    return f"is {colour_name(upper)} above {colour_name(lower)}"
+
+
+def colour_name(part: Tensor) -> str:
+    """Name the mean colour of a part (3, H, W) of a picture by the nearest of twenty-seven."""
+    words = [
+        ("none", "half", "full")[int((float(v) + 1) * 1.5 * 0.999)]
+        for v in part.mean((1, 2)).clamp(-1, 1)
+    ]
+    return NAMES.get(tuple(words), " ".join(words))
+
+
 def folder_of(context: Context, write: Callable[[Path], None]) -> Path:
-    """Return a new folder with some of the pictures; its name is one that C49 knows."""
-    folder = context.scratch / f"cards-{next(_numbers)}" / "pictures"
+    """Return a new folder with some of the pictures."""
+    folder = context.scratch / f"cards-{next(_numbers)}" / HANDED
     write(folder)
     return folder
 
 
-def make(context: Context, hooks: Hooks, folder: Path, **changes: Any) -> Any:
+def make(
+    context: Context, hooks: Hooks, folder: Path, resolution: int = SIDE, **changes: Any
+) -> Any:
     """Call ``make_dataset`` with the contribution's settings."""
     settings = context.hooks.owner.file.settings.dataset.model_dump()
     config = DatasetConfig(**{**settings, **changes})
-    return hooks.call("make_dataset", data_dir=folder, resolution=SIDE, config=config)
+    return hooks.call("make_dataset", data_dir=folder, resolution=resolution, config=config)
 
 
 def read(context: Context, hooks: Hooks, write: Callable[[Path], None], **changes: Any) -> Items:
@@ -91,18 +148,21 @@ def read(context: Context, hooks: Hooks, write: Callable[[Path], None], **change
         return [(made[i][0].detach().float().clone(), str(made[i][1])) for i in range(len(made))]
 
 
-def place(across: Tensor | None, down: Tensor | None) -> Values:
-    """Which part of the picture is shown, and which way round, from two cards with a ramp each."""
-    if across is None or down is None:
+def place(across: Tensor | None, down: Tensor | None, upright: Tensor | None) -> Values:
+    """Which part of a picture is shown, and which way round, from three cards with a ramp each."""
+    if across is None or down is None or upright is None:
         return {}
     left, right, bars = edges((across.mean(0) + 1) / 2)
     upper, lower, more = edges(((down.mean(0) + 1) / 2).T)
+    top, bottom, _ = edges(((upright.mean(0) + 1) / 2).T)
     crossed = float(across.mean((0, 2)).diff().mean()) * across.shape[-2] / 2
     return {
         "left edge, as a share of the picture": left,
         "right edge": right,
         "upper edge": upper,
         "lower edge": lower,
+        "upper edge of a tall one": top,
+        "lower edge of a tall one": bottom,
         "turned by a quarter": "yes" if abs(crossed) > 0.2 else "no",
         "bars": bars + more,
     }
@@ -122,7 +182,7 @@ def edges(ramp: Tensor) -> tuple[float, float, float]:
 def sharpness(cards: dict[str, Tensor]) -> Values:
     """How much is left of waves in a picture that is made four times smaller."""
     found: Values = {}
-    for name in (*PERIODS, "small"):
+    for name in (*PERIODS, "small", "palette"):
         card = cards.get(name)
         contrast = None if card is None else float(card.mean((0, 1)).std())
         found[f"contrast of {name} waves"] = contrast
@@ -165,6 +225,17 @@ def form(row: Items) -> Values:
     """The size and the type of numbers of the items."""
     sizes = sorted({" x ".join(map(str, pixels.shape)) for pixels, _ in row})
     return {"shape": ", ".join(sizes)}
+
+
+def larger(context: Context, hooks: Hooks) -> Items:
+    """Return the items of a folder that was read before, at another resolution."""
+    folder = folder_of(context, test_cards.write_row)
+    first = make(context, hooks, folder)
+    made = make(context, hooks, folder, resolution=LARGER)
+    with hooks.blaming("make_dataset"):
+        for i in range(len(first)):
+            first[i]
+        return [(made[i][0].detach().clone(), str(made[i][1])) for i in range(len(made))]
 
 
 def number_type(context: Context, hooks: Hooks) -> str:
@@ -248,12 +319,16 @@ def names_colour(caption: str) -> bool:
 
 
 def captions(texts: Items) -> Values:
-    """The whole text of odd captions; the items are told apart by their colour."""
+    """The whole text of odd captions; the items are told apart by their colour.
+
+    How much white space stands between two words is no difference: the tokenizer reads it as one.
+    """
     by_number: dict[int, str] = {}
     variants: set[str] = set()  # of the first one, where an item is made of it several times
     for number, (_, caption) in zip(numbers(texts), texts, strict=True):
-        by_number.setdefault(number, caption)
-        variants |= {caption} if number == 0 else set()
+        words = " ".join(caption.split())
+        by_number.setdefault(number, words)
+        variants |= {words} if number == 0 else set()
     first, *_ = TEXTS
     found: Values = {f"variants of the one {first}": " | ".join(sorted(variants))}
     for i, name in enumerate(TEXTS):

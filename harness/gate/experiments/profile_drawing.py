@@ -12,14 +12,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from harness.gate.audit import watching
 from harness.gate.components import KnownDecoder
 from harness.gate.experiments.context import Context, attach
+from harness.gate.experiments.files_read import files
 from harness.gate.experiments.measuring import both
-from harness.gate.experiments.pipelines import embedded, small_text_encoder, state_of
+from harness.gate.experiments.pipelines import changed, embedded, small_text_encoder, state_of
 from harness.gate.profile.property import Measured, Profiled, Value
 from harness.gate.profile.training_watch import disturb, moved, random_states
 from harness.gate.spies import Spy, UNetCall
 from harness.worker.hooks import Hooks
+from toolkit.core.errors import HubError
 from toolkit.core.settings import GenerateConfig
 
 if TYPE_CHECKING:
@@ -32,6 +35,8 @@ PROMPTS = (
     "a red apple, on a white table, in the morning",
     "a blue fish, under water",
     "an old (red:1.3) car, at night",
+    "a house",
+    "two small birds with long tails on a thin branch of an old tree, seen from below, in the rain",
 )
 NEGATIVE = "blurry, with a frame"
 BESIDE = ("negative", "empty")  # texts that no picture is drawn for
@@ -145,7 +150,7 @@ class Studio:
         *,
         loud: float = 1.0,
         training: bool = False,
-        count: int = 3,
+        count: int = len(PROMPTS),
         disturbed: bool = False,
         **changes: Any,
     ) -> Drawn:
@@ -174,15 +179,13 @@ class Studio:
             prompts=list(PROMPTS[:count]),
             config=config,
         )
-        after = self.state()
-        changed = [f"{n}: {v} before, {after[n]} after" for n, v in state.items() if v != after[n]]
         return Drawn(
             config=config,
             sketcher=sketcher,
             decoder=decoder,
             pictures=list(pictures),
             generators=moved(before, random_states()),
-            changed="; ".join(changed) or "nothing",
+            changed=changed(state, self.state()),
         )
 
     def state(self) -> dict[str, str]:
@@ -200,7 +203,14 @@ def run(context: Context) -> Profiled:
 
 
 def measure(context: Context, hooks: Hooks) -> Measured:
-    """Measure one ``generate``."""
+    """Measure one ``generate``, watched."""
+    with watching(context.finder, context.scratch) as deeds:
+        found = look(context, hooks)
+    return {**found, "drawing.files": files(deeds)}
+
+
+def look(context: Context, hooks: Hooks) -> Measured:
+    """Measure what is drawn, and from what."""
     studio = Studio(context, hooks)
     plain = studio.draw()
     training = studio.draw(training=True, count=1)
@@ -230,15 +240,34 @@ def measure(context: Context, hooks: Hooks) -> Measured:
         },
         "drawing.pixels": pixels(plain),
         "drawing.size": size(plain),
-        "drawing.lora_scale": {"in the U-Net's calls": ", ".join(sorted(plain.sketcher.scales))},
+        "drawing.lora_scale": {
+            "in the U-Net's calls": scales_of(plain),
+            "with 0 asked for": asked_scale(studio, 0.0),
+            "with 1.5 asked for": asked_scale(studio, 1.5),
+        },
         "drawing.mode": mode(training),
         "drawing.precision": {
-            "the U-Net computes in": ", ".join(sorted(plain.sketcher.precisions)),
+            "the U-Net computes in": ", ".join(sorted(plain.sketcher.precisions)) or None,
             "it is given besides": ", ".join(sorted(plain.sketcher.besides)) or "nothing",
         },
         "drawing.left_behind": {"changed": plain.changed},
         "drawing.generators": {"leaves moved": plain.generators},
     }
+
+
+def scales_of(drawn: Drawn) -> str | None:
+    """Return the strengths that the adapter had in the U-Net's calls."""
+    return ", ".join(sorted(drawn.sketcher.scales)) or None
+
+
+def asked_scale(studio: Studio, scale: float) -> str | None:
+    """Return the same where another strength is asked for."""
+    if not studio.can_be_scaled:
+        return None
+    try:
+        return scales_of(studio.draw(lora_scale=scale, count=1, num_inference_steps=1))
+    except HubError:
+        return "it is refused"
 
 
 def noise_of(seed: int, shape: torch.Size) -> Tensor:
@@ -258,11 +287,18 @@ def first_calls(drawn: Drawn) -> list[tuple[UNetCall, list[str], list[int]]]:
     found = []
     for call, keys in zip(calls, drawn.sketcher.keys, strict=True):
         if call.timesteps[0] == calls[0].timesteps[0]:
-            half = len(keys) // 2 if is_pair(call) else 0
-            alone = keys[half:] if half else [k for k in keys if k not in BESIDE]
-            rows = list(range(half, len(keys))) if half else list(range(len(keys)))
-            found.append((call, keys, rows if alone else []))
+            found.append((call, keys, rows_of_prompts(call, keys)))
     return found
+
+
+def rows_of_prompts(call: UNetCall, keys: list[str]) -> list[int]:
+    """Return the rows of a call that are asked with a prompt, by the texts of the rows."""
+    half = len(keys) // 2
+    if not is_pair(call):
+        return [] if all(key in BESIDE for key in keys) else list(range(len(keys)))
+    # Diffusers puts the prompts last; a loop of one's own may put them first.
+    first = all(key in BESIDE for key in keys[half:]) and keys[0] not in BESIDE
+    return list(range(half)) if first else list(range(half, len(keys)))
 
 
 def starts(drawn: Drawn) -> Tensor:
@@ -320,9 +356,14 @@ def second_sample(drawn: Drawn) -> Tensor | None:
 
 
 def beside(drawn: Drawn) -> float:
-    """Return the share of calls with a text that no picture is drawn for."""
-    asked = [any(key in BESIDE for key in keys) for keys in drawn.sketcher.keys]
-    return sum(asked) / max(1, len(asked))
+    """Return the share of steps that ask with a text that no picture is drawn for, too.
+
+    Of steps, not of calls: a loop may ask with both texts in one call or in two.
+    """
+    calls = list(zip(drawn.sketcher.calls, drawn.sketcher.keys, strict=True))
+    every = {float(call.timesteps[0]) for call, _ in calls}
+    asked = {float(call.timesteps[0]) for call, keys in calls if any(k in BESIDE for k in keys)}
+    return len(asked) / max(1, len(every))
 
 
 def same_pictures(some: Drawn, others: Drawn) -> str:
@@ -355,7 +396,7 @@ def guidance(studio: Studio, plain: Drawn, unguided: Drawn, strong: Drawn) -> Va
     zero, one, some = second_sample(silent), second_sample(unguided), second_sample(strong)
     found: Values = {
         "strength in the first step": None,
-        "calls beside the prompts": beside(plain),
+        "steps with a text beside the prompts": beside(plain),
         "the same with a guidance of 1": beside(unguided),
     }
     if zero is None or one is None or some is None or zero.shape != some.shape:
@@ -419,7 +460,7 @@ def size(drawn: Drawn) -> Values:
     first = starts(drawn)
     sizes = {f"{picture.width} x {picture.height}" for picture in drawn.pictures}
     return {
-        "latents": f"{first.shape[-1]} x {first.shape[-2]}",
+        "latents": f"{first.shape[-1]} x {first.shape[-2]}" if len(first) else None,
         "pictures": ", ".join(sorted(sizes)),
         "number": float(len(drawn.pictures)),
     }

@@ -19,7 +19,6 @@ from harness.gate.experiments.training_measures import measured, same_draws
 from harness.gate.experiments.training_trace import Reports, Trace, TrainingTraces
 from harness.gate.profile.property import Measured, Profiled
 from harness.gate.profile.training_watch import (
-    CAPTIONS,
     SPREAD,
     Cards,
     LevelEncoder,
@@ -34,6 +33,7 @@ from toolkit.core.errors import HubError
 
 STEPS, BATCH_SIZE = 112, 64  # a given timestep of 1000 is missed with a probability of 0.08 %
 SHORT = 5
+DRAWN = 4  # timesteps that the scheduler holds after a drawing
 CAPTION_DROPOUT, WARM_UP = 0.25, 8
 MAX_GRAD_NORM, WEIGHT_DECAY = 0.7, 0.03
 FEW_TARGETS = ("attn2.to_q", "attn2.to_v")
@@ -47,10 +47,13 @@ def run(context: Context) -> Profiled:
 def measure(context: Context, hooks: Hooks) -> Measured:
     """Measure one ``train``."""
     long = trace(context, hooks, STEPS)
-    backwards = trace(context, hooks, SHORT, cards=Cards(backwards=True), disturbed=True)
+    # As it may come second in a process: chance in another state, and something has been drawn.
+    backwards = trace(
+        context, hooks, SHORT, cards=Cards(backwards=True), disturbed=True, drawn=DRAWN
+    )
     traces = TrainingTraces(
         long=long,
-        spread=trace(context, hooks, SHORT + 3, spread=True),
+        spread=trace(context, hooks, SHORT + 3, cards=Cards(long=True), spread=True),
         backwards=backwards,
         other_seed=trace(context, hooks, SHORT, seed=12),
         again=None if same_draws(long, backwards) else trace(context, hooks, SHORT),
@@ -76,12 +79,17 @@ def trace(
     spread: bool = False,
     seed: int = 11,
     disturbed: bool = False,
+    drawn: int = 0,
     **scheduler: Any,
 ) -> Trace:
-    """Train a fresh tiny pipeline with everything watched."""
+    """Train a fresh tiny pipeline with everything watched, after a drawing of so many steps."""
     text_encoder = small_text_encoder(context)
-    pipeline = context.workshop.tiny(Spy(context.finder), text_encoder=text_encoder, **scheduler)
+    spy = Spy(context.finder)
+    pipeline = context.workshop.tiny(spy, text_encoder=text_encoder, **scheduler)
     pipeline.unet.spy = None
+    if drawn:
+        pipeline.scheduler.set_timesteps(drawn)
+    cards = cards or Cards()
     pipeline.vae.encoder = encoder = LevelEncoder(SPREAD if spread else 0.0)
     # A few layers are enough: what is looked at is the loop.
     few = context.lora_config().model_copy(update={"target_modules": FEW_TARGETS})
@@ -101,14 +109,13 @@ def trace(
     )
     watch = Watch(pipeline, adapter, MAX_GRAD_NORM)
     pipeline.unet.stand_in = watch
-    captions = tokens_of(pipeline, [*CAPTIONS, ""])
-    texts = embedded(pipeline, [*CAPTIONS, ""])
+    captions = tokens_of(pipeline, [*cards.captions, ""])
+    texts = embedded(pipeline, [*cards.captions, ""])
     encoded = encoded_texts(pipeline)  # from here on
     trained = {id(p) for p in watch.parameters}
     before = [p.detach().clone() for p in watch.parameters]
     state_before = state_of(pipeline, adapter)
     reports = Reports(watch)
-    cards = cards or Cards()
     with watch.optimizers():
         # The hub seeds the process's generators before a training; what a loop draws from them
         # is the same again only as long as nothing else has drawn.
@@ -136,6 +143,7 @@ def trace(
         generators=moved(generators, random_states()),
         state_before=state_before,
         state_after=state_of(pipeline, adapter),
+        untokenized=spy.untokenized is not None,
         captions=captions,
         trains_text=any(id(p) in trained for p in pipeline.text_encoder.parameters()),
         encoded=encoded,

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from harness.gate.experiments.loss_precision import precision_of
+from harness.gate.experiments.pipelines import changed
 from harness.gate.profile.property import Measured, Value
 from harness.gate.profile.training_watch import LEVEL, MISSES, SPREAD, codes, which_card
 
@@ -278,6 +280,13 @@ class Losses:
         )
         self.miss = torch.cat([c.miss for c in calls if c.miss is not None] or [torch.zeros(shape)])
 
+    def precision(self) -> str | None:
+        """Return the type that the loss was computed in, where the U-Net answers in float32."""
+        calls = [self.samples.calls[i] for i in self.rows]
+        return precision_of(
+            [c.output_grad for c in calls if c.output_grad is not None and not c.autocast]
+        )
+
     @cached_property
     def target(self) -> str:
         """Which known tensor the gradient points away from."""
@@ -385,6 +394,7 @@ def measured(traces: TrainingTraces) -> Measured:
     losses = Losses(samples, texts.dropped)
     return {
         "training.pixels": pixels(traces),
+        "training.encoding": {"with gradients": "yes" if traces.long.encoder.with_grad else "no"},
         "training.precision": precision(traces.long),
         "training.latents": latents(traces, samples),
         "training.schedule": schedule(samples),
@@ -392,7 +402,11 @@ def measured(traces: TrainingTraces) -> Measured:
         "training.timesteps": drawn(samples),
         "training.noise": noise(samples),
         "training.captions": captions(texts),
-        "training.texts": {"share that is no caption": strange_texts(traces.long)},
+        "training.texts": {
+            "share that is no caption": strange_texts(traces.long),
+            "the same of captions that do not fit": strange_texts(traces.spread),
+            "the text encoder is given": "words" if traces.long.untokenized else "token ids",
+        },
         "training.embeddings": embeddings(texts),
         "training.caption_dropout": caption_dropout(texts),
         "training.dropped_caption": {
@@ -414,7 +428,7 @@ def measured(traces: TrainingTraces) -> Measured:
         "training.returned": returned(traces.long),
         "training.seed": seed(traces),
         "training.repeatable": repeatable(traces),
-        "training.generators": generators(traces),
+        "training.generators": generators(traces, texts),
         "training.mode": mode(traces.long),
         "training.left_behind": left_behind(traces.long),
         "training.second_run": second_run(traces),
@@ -429,7 +443,6 @@ def pixels(traces: TrainingTraces) -> Values:
         "lowest pixel": seen.low if known else None,
         "highest pixel": seen.high if known else None,
         "distance from the data set's": seen.apart if known else None,
-        "with gradients": "yes" if seen.with_grad else "no",
     }
 
 
@@ -522,9 +535,24 @@ def drawn(samples: Samples) -> Values:
         "different ones": float(len(distinct(t))),
         "same as its neighbour's": mean((t[first] == t[second]).double()),
         "alike in a batch": correlation(t[first] - t.mean(), t[second] - t.mean()),
+        "spread of the batches' means": spread_of_means(samples.step, t),
         "later mean beside the earlier": float(t[len(t) // 2 :].mean() - t[: len(t) // 2].mean()),
         "difference between pictures": spread_by(samples.card, t),
     }
+
+
+def spread_of_means(steps: Tensor, t: Tensor) -> float | None:
+    """Return how far the means of batches scatter, as a multiple of what independent draws do.
+
+    0 where every batch is spread over the schedule, the size of the batch where all its pictures
+    have the same timestep.
+    """
+    batches = [t[steps == step] for step in distinct(steps)]
+    spread = float(t.var())
+    if len(batches) < FEW or spread == 0:
+        return None
+    apart = [len(batch) * float(batch.mean() - t.mean()) ** 2 for batch in batches]
+    return statistics.fmean(apart) / spread
 
 
 def spread_by(cards: Tensor, values: Tensor) -> float | None:
@@ -653,6 +681,7 @@ def loss_shape(losses: Losses) -> Values:
         "error of 0.5 beside one of 1": half / one if one and half is not None else None,
         "error of 4 beside one of 1": four / one if one and four is not None else None,
         "error above beside one below": losses.balance() if one else None,
+        "computed in": losses.precision(),
     }
 
 
@@ -906,6 +935,14 @@ def first_draws(trace: Trace) -> tuple[Tensor, Tensor]:
     return samples.told[early], samples.noise[early]
 
 
+def same_dropped(first: Texts, second: Texts) -> bool:
+    """Tell whether two trainings dropped the captions of the same places in their first steps."""
+    if not (first.readable and second.readable):
+        return True
+    count = min(len(first.keys), len(second.keys))
+    return torch.equal(first.dropped[:count], second.dropped[:count])
+
+
 def same_draws(one: Trace, other: Trace) -> bool:
     """Tell whether two trainings drew the same timesteps and noise."""
     (t, n), (u, m) = first_draws(one), first_draws(other)
@@ -928,11 +965,14 @@ def repeatable(traces: TrainingTraces) -> Values:
     return {"the same again": "gives the same draws" if same else "gives other draws"}
 
 
-def generators(traces: TrainingTraces) -> Values:
+def generators(traces: TrainingTraces, texts: Texts) -> Values:
     """Whether the draws hang on the generators that the process shares."""
     mine = [name for name in traces.long.generators.split(", ") if name not in ("torch", "none")]
     return {
         "draws from": "the process's" if traces.again is not None else "its own",
+        "drops captions by": "its own"
+        if same_dropped(texts, Texts(Samples(traces.backwards)))
+        else "the process's",
         # The reference seeds torch's at every step, for dropout: leaving it moved is no harm.
         "leaves moved": ", ".join(mine) or "none but torch's",
     }
@@ -947,12 +987,7 @@ def mode(trace: Trace) -> Values:
 
 def left_behind(trace: Trace) -> Values:
     """Flags and settings that are others afterwards."""
-    changed = [
-        f"{name}: {value} before, {trace.state_after[name]} after"
-        for name, value in trace.state_before.items()
-        if trace.state_after[name] != value
-    ]
-    return {"changed": "; ".join(changed) or "nothing"}
+    return {"changed": changed(trace.state_before, trace.state_after)}
 
 
 def second_run(traces: TrainingTraces) -> Values:
@@ -960,10 +995,19 @@ def second_run(traces: TrainingTraces) -> Values:
     one, two = Samples(traces.long), Samples(traces.backwards)
     early, late = one.card[one.step < 3], two.card[two.step < 3]
     texts = Texts(two)
+    count = float(len(distinct(two.timesteps)))
     wrong = captions(texts)["share with another picture's"]
     if early.shape != late.shape or not same_draws(traces.long, traces.backwards):
         # Its draws are others, so only the captions can tell.
-        return {"pictures of the first": None, "captions of the first": wrong}
+        return {
+            "pictures of the first": None,
+            "captions of the first": wrong,
+            "different timesteps, after a drawing": count,
+        }
     wanted = len(codes()) - 1 - early
     stale = ((late == early) & (late != wanted)).double().mean()
-    return {"pictures of the first": float(stale), "captions of the first": wrong}
+    return {
+        "pictures of the first": float(stale),
+        "captions of the first": wrong,
+        "different timesteps, after a drawing": count,
+    }

@@ -44,6 +44,7 @@ class Trace:
     state_before: dict[str, str]
     state_after: dict[str, str]
     trains_text: bool  # whether the adapter has a part in the text encoder
+    untokenized: bool  # whether the text encoder was given words
     captions: list[tuple[int, ...]]  # the tokens of the captions, the empty one last
     encoded: list[tuple[int, ...]]  # the tokens of each text that the loop had encoded
     texts: Tensor  # (8, S, D) what the text encoder makes of the captions, the empty one last

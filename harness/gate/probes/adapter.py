@@ -107,18 +107,6 @@ def identity_at_start(seen: AdapterSeen) -> Iterator[Symptom]:
 
 
 @probe(
-    "HUB-C41", "The base is not frozen", calls=("requires_grad_", "requires_grad", "named_modules")
-)
-def exactly_the_adapter(seen: AdapterSeen) -> Iterator[Symptom]:
-    """After make_lora nothing but the adapter can be trained."""
-    if seen.trainable_outside:
-        names = ", ".join(seen.trainable_outside[:3])
-        yield Symptom(
-            f"{len(seen.trainable_outside)} parameters outside the adapter are trainable: {names}."
-        )
-
-
-@probe(
     "HUB-C42",
     "An adapted layer is no longer y = W x + b",
     calls=("forward", "register_forward_hook"),

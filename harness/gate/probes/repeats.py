@@ -47,7 +47,7 @@ def _shown(losses: tuple[float, ...]) -> str:
     "Gradient accumulation changes the training",
     experiment="continuing",
     calls=("gradient_accumulation_steps", "accumulate", "backward"),
-    because=("HUB-C33", "HUB-C34"),
+    because=("training.steps", "training.batch"),
 )
 def accumulation(seen: ContinuingSeen) -> Iterator[Symptom]:
     """A batch in parts teaches what it teaches as a whole."""
@@ -129,22 +129,4 @@ def good_neighbour(seen: RepeatsSeen) -> Iterator[Symptom]:
             "After this contribution had run, the reference trained differently in the same "
             f"process: {len(before.weights)} tensors before, {len(after.weights)} after; first "
             f"losses {before.losses[0]:.5f} and {after.losses[0]:.5f}."
-        )
-
-
-@probe(
-    "HUB-C38",
-    "Pictures are not shuffled",
-    severity="hint",
-    calls=("DataLoader", "randperm", "range"),
-    because=("HUB-C17", "HUB-C07", "HUB-C11"),
-)
-def order(seen: RepeatsSeen) -> Iterator[Symptom]:
-    """The pictures come in another order with another seed."""
-    first, other = seen.first.pictures, seen.other_seed.pictures
-    if not first or -1 in first or -1 in other:
-        raise DoesNotApply("the pictures cannot be told from the noisy latents")
-    if first == other:
-        yield Symptom(
-            f"With two seeds the pictures came in the same order: {', '.join(map(str, first))}."
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 SIDE = 64  # of the items asked for, in pixels
+LARGER = 72  # the same, the second time; no multiple of 16
 WIDTH, HEIGHT = 192, 128  # of the card with the ramps
 # Plain cards: what becomes of a tone does not hang on which part of a picture is shown.
 GREYS = {"black": 0, "dark grey": 73, "middle grey": 146, "white": 255}
@@ -31,6 +32,27 @@ TEXTS: dict[str, str | bytes] = {
     "with marks": "a (card:1.2), a_card - <sks> #1",
     "of ninety words": " ".join(f"word{i}" for i in range(90)),
 }
+
+# Pictures as people have them; odd_pictures.py makes one of each.
+ODD = (
+    "with junk files of a desktop beside it",
+    "with an ending in capitals",
+    "with the ending .JPEG",
+    "with spaces and letters beyond ASCII in its name",
+    "with a palette",
+    "with a see-through palette",
+    "of grey pixels",
+    "of black and white bits",
+    "with an alpha channel",
+    "of grey pixels with an alpha channel",
+    "with a see-through colour",
+    "turned by its camera",
+    "mirrored by its camera",
+    "turned and mirrored by its camera",
+    "in CMYK",
+    "of a single pixel",
+    "of a very wide shape",
+)
 
 # The plain picture of each text: the corners of the cube of colours, in the order of the texts.
 CORNERS = tuple((r, g, b) for r in (0, 255) for g in (0, 255) for b in (0, 255))

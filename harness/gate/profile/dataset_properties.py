@@ -5,6 +5,7 @@ from __future__ import annotations
 from harness.gate.profile.card_contents import (
     DIM,
     GREYS,
+    ODD,
     PARTS,
     PERIODS,
     SWATCHES,
@@ -28,9 +29,10 @@ DATASET: tuple[Property, ...] = (
     prop(
         FORM,
         "What an item is",
-        "Seven pictures of 80 x 80 pixels, asked for at 64: the items' shape, and what their "
-        "numbers are.",
+        "Seven pictures of 80 x 80 pixels, asked for at 64 pixels, and a second time at 72: the "
+        "items' shape, and what their numbers are.",
         Measure("shape"),
+        Measure("shape at another resolution"),
         Measure("type of numbers"),
         never="A caller that asks for a resolution gets it, as float32.",
         fix="Resize to (resolution, resolution), and return float().",
@@ -40,7 +42,7 @@ DATASET: tuple[Property, ...] = (
         TONE,
         "What becomes of greys",
         "Four plain grey cards, one of two greys, and one of all 256; as pixel_values.",
-        *(Measure(name, tolerance=0.005) for name in (*GREYS, *DIM)),
+        *(Measure(name, tolerance=0.005, grave=0.5) for name in (*GREYS, *DIM)),
         Measure("different greys in a smooth ramp", tolerance=8.0),
         fix="pixels / 127.5 - 1: the VAE was trained on -1 to 1.",
         calls=("float", "Normalize", "ToTensor", "permute"),
@@ -51,7 +53,7 @@ DATASET: tuple[Property, ...] = (
         "What becomes of colours",
         "Four plain cards; as pixel_values, channel by channel.",
         *(
-            Measure(f"{name}'s {channel}", tolerance=0.03)
+            Measure(f"{name}'s {channel}", tolerance=0.03, grave=0.8)
             for name in SWATCHES
             for channel in ("red", "green", "blue")
         ),
@@ -62,12 +64,14 @@ DATASET: tuple[Property, ...] = (
     prop(
         PLACE,
         "Which part of a picture is shown",
-        "Two wide cards whose tone tells the column and the row: where the item's edges lie in "
-        "them, whether it is turned, and whether bars were added.",
+        "Two wide cards and a tall one whose tone tells the column or the row: where the item's "
+        "edges lie in them, whether it is turned, and whether bars were added.",
         Measure("left edge, as a share of the picture", tolerance=0.012),
         Measure("right edge", tolerance=0.012),
         Measure("upper edge", tolerance=0.012),
         Measure("lower edge", tolerance=0.012),
+        Measure("upper edge of a tall one", tolerance=0.012),
+        Measure("lower edge of a tall one", tolerance=0.012),
         Measure("turned by a quarter"),
         Measure("bars", tolerance=0.05),
         fix="ImageOps.fit(image, (resolution, resolution)); rows are the second of (3, H, W).",
@@ -78,8 +82,11 @@ DATASET: tuple[Property, ...] = (
         "dataset.sharpness",
         "How sharp pictures stay",
         "Waves of 12 and of 32 pixels in a card that is made four times smaller, and in a small "
-        "one that is made twice as large.",
-        *(Measure(f"contrast of {name} waves", tolerance=0.02) for name in (*PERIODS, "small")),
+        "one that is made twice as large; and fine waves in a picture with a palette.",
+        *(
+            Measure(f"contrast of {name} waves", tolerance=0.02)
+            for name in (*PERIODS, "small", "palette")
+        ),
         fix="Resize once, with Image.Resampling.LANCZOS.",
         calls=("fit", "resize", "LANCZOS", "BILINEAR"),
         because=(TONE, PLACE, COLOUR),
@@ -100,8 +107,9 @@ DATASET: tuple[Property, ...] = (
     prop(
         "dataset.transparency",
         "What see-through pixels become",
-        "A card that is see-through all over, with dark red underneath.",
-        Measure("see-through pixels become", tolerance=0.05),
+        "A card that is see-through all over, with dark red underneath, and one that is half so.",
+        Measure("see-through pixels become", tolerance=0.05, grave=1.1),
+        Measure("half see-through ones become", tolerance=0.05),
         fix="Lay the picture on white: Image.alpha_composite, then convert.",
         calls=("convert", "alpha_composite", "new"),
         because=(TONE, PLACE),
@@ -110,7 +118,7 @@ DATASET: tuple[Property, ...] = (
         "dataset.orientation",
         "Whether photos are turned as their camera says",
         "A card with red above and blue below, stored lying on its side with a note to turn it.",
-        Measure("red in the upper half", tolerance=0.1),
+        Measure("red in the upper half", tolerance=0.1, grave=0.5),
         Measure("blue in the upper half", tolerance=0.1),
         fix="ImageOps.exif_transpose(image) before anything else.",
         calls=("open", "exif_transpose"),
@@ -120,17 +128,52 @@ DATASET: tuple[Property, ...] = (
         "dataset.sixteen_bits",
         "What becomes of 16 bits",
         "A grey picture of half the brightness, 16 bits per pixel.",
-        Measure("a half-bright picture becomes", tolerance=0.05),
+        Measure("a half-bright picture becomes", tolerance=0.05, grave=0.5),
         fix='Divide by 257 before convert("RGB").',
         calls=("convert", "open"),
         because=(TONE, PLACE),
+    ),
+    prop(
+        "dataset.odd_pictures",
+        "What becomes of pictures as people have them",
+        "Plain pictures, each alone in its folder, and odd in one way: as files, in their colours, "
+        "or in what a camera noted.",
+        *(Measure(f"one {title}") for title in ODD),
+        serious=True,
+        fix='ImageOps.exif_transpose, then convert("RGBA"), then onto white; and take every file '
+        "whose suffix.lower() is a picture's, but none whose name begins with a dot.",
+        calls=("open", "convert", "suffix", "endswith", "exif_transpose"),
+        because=(
+            *(TONE, COLOUR, PLACE, FORM, LENGTH),
+            *("dataset.orientation", "dataset.transparency", "dataset.repeatable"),
+        ),
+    ),
+    prop(
+        "dataset.files",
+        "Which files it reads",
+        "Files of pictures, texts and numbers that are opened and lie in no folder that it was "
+        "handed; and what else it asks the machine for.",
+        Measure("it reads"),
+        Measure("it asks for"),
+        never="Everybody trains on the pictures of the track, and on nothing that was brought "
+        "along.",
+        fix="Read data_dir, and keep what is needed beside it in the code.",
+        calls=("Path", "open", "glob", "listdir"),
+    ),
+    prop(
+        "dataset.writes",
+        "Which files it writes",
+        "Files that are written or made while it reads.",
+        Measure("it writes"),
+        fix="Keep what is computed in memory: data_dir is the user's, and may not be writable.",
+        calls=("open", "mkdir", "save", "write_text"),
     ),
     prop(
         LENGTH,
         "How many items there are",
         "Seven pictures (.png, .PNG, .jpg, .JPG, .jpeg, .webp), and eight with odd captions.",
         Measure("items for each picture of the row", tolerance=0.001),
-        Measure("different pictures", tolerance=0.1),
+        Measure("different pictures", tolerance=0.1, grave=0.5),
         Measure("items for each picture with odd captions", tolerance=0.001),
         fix="Take every file whose suffix.lower() is .png, .jpg, .jpeg or .webp, once.",
         calls=("suffix", "__len__", "len", "endswith"),

@@ -8,7 +8,7 @@ PROMPTS, STEPS = "drawing.prompts", "drawing.steps"
 
 
 def prop(
-    id: str, title: str, sentence: str, *measures: Measure, **others: str | tuple[str, ...]
+    id: str, title: str, sentence: str, *measures: Measure, **others: str | bool | tuple[str, ...]
 ) -> Property:
     """Return a property of ``generate``."""
     return Property(id, title, sentence, "generate", measures, **others)  # type: ignore[arg-type]
@@ -18,7 +18,7 @@ DRAWING: tuple[Property, ...] = (
     prop(
         "drawing.size",
         "Size and number of the pictures",
-        "Three pictures of 96 x 64 pixels.",
+        "Five pictures of 96 x 64 pixels.",
         Measure("latents"),
         Measure("pictures"),
         Measure("number", tolerance=0.1),
@@ -29,7 +29,7 @@ DRAWING: tuple[Property, ...] = (
     prop(
         "drawing.first_latents",
         "What the pictures start from",
-        "The first latents of pictures with the seeds 40, 41, 42, and of one with 42.",
+        "The first latents of pictures with the seeds 40 to 44, and of one with 42.",
         Measure("seeds"),
         Measure("strength", tolerance=0.01),
         never="Picture i starts from the noise of config.seed + i, whatever is drawn beside it: "
@@ -50,8 +50,9 @@ DRAWING: tuple[Property, ...] = (
     prop(
         PROMPTS,
         "The prompts that reach the U-Net",
-        "Three prompts with commas; their embeddings are looked up among the prompts' own.",
+        "Five prompts, four with commas; their embeddings are looked up among the prompts' own.",
         Measure("the U-Net is given"),
+        serious=True,
         fix="Pass the prompts as they are, in their order.",
         calls=("prompts", "prompt", "text_encoder", "clip_skip"),
     ),
@@ -71,7 +72,7 @@ DRAWING: tuple[Property, ...] = (
         "A guidance of 5 is asked for. The U-Net answers a known pattern to prompts and nothing "
         "to the negative prompt; how much of it is in the latents after a step tells the factor.",
         Measure("strength in the first step", relative=0.02),
-        Measure("calls beside the prompts", tolerance=0.01),
+        Measure("steps with a text beside the prompts", tolerance=0.01),
         Measure("the same with a guidance of 1", tolerance=0.01),
         fix="guidance_scale=config.guidance_scale.",
         calls=("guidance_scale", "guidance_rescale"),
@@ -98,7 +99,7 @@ DRAWING: tuple[Property, ...] = (
     prop(
         "drawing.repeatable",
         "Whether a picture hangs on anything else",
-        "Three pictures again, with the process's generators in another state, and the first one "
+        "Five pictures again, with the process's generators in another state, and the first one "
         "alone.",
         Measure("drawn again"),
         Measure("drawn alone"),
@@ -139,8 +140,12 @@ DRAWING: tuple[Property, ...] = (
     prop(
         "drawing.lora_scale",
         "How strong the adapter is while drawing",
-        "A strength of 0.5 is asked for; lora_scale of the adapter's layers in the U-Net's calls.",
+        "A strength of 0.5 is asked for, and of 0 and 1.5; lora_scale of the adapter's layers in "
+        "the U-Net's calls.",
         Measure("in the U-Net's calls"),
+        Measure("with 0 asked for"),
+        Measure("with 1.5 asked for"),
+        serious=True,
         fix="layer.lora_scale = config.lora_scale for every layer that has one.",
         calls=("lora_scale",),
     ),
@@ -148,7 +153,7 @@ DRAWING: tuple[Property, ...] = (
         "drawing.mode",
         "In which mode the U-Net draws",
         "The U-Net is handed over in training mode.",
-        Measure("share of calls in training mode", tolerance=0.01),
+        Measure("share of calls in training mode", tolerance=0.01, grave=0.5),
         Measure("share of calls with gradients", tolerance=0.01),
         fix="pipeline.unet.eval(), inside torch.inference_mode().",
         calls=("eval", "train", "inference_mode", "no_grad"),
@@ -161,6 +166,17 @@ DRAWING: tuple[Property, ...] = (
         Measure("it is given besides"),
         fix="Draw in the precision that the pipeline was handed over in.",
         calls=("autocast", "half", "bfloat16", "to"),
+    ),
+    prop(
+        "drawing.files",
+        "Which files it reads",
+        "Files of pictures, texts and numbers that are opened while it draws, and what else it "
+        "asks the machine for.",
+        Measure("it reads"),
+        Measure("it asks for"),
+        never="A picture is drawn by the model that was trained, and by nothing beside it.",
+        fix="Draw with the pipeline that was handed over.",
+        calls=("open", "Path", "glob", "from_pretrained"),
     ),
     prop(
         "drawing.left_behind",

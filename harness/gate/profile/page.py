@@ -35,6 +35,10 @@ def entry(prop: Property) -> str:
         lines += [f"A difference is an error, whatever is declared. {prop.never}"]
     else:
         lines += [f'A difference may be declared: `"{prop.id}" = "why"` in `[differs]`.']
+    if prop.serious:
+        lines += ["One that is not declared is an error."]
+    elif grave := [f"*{m.name}* by {m.grave:g}" for m in prop.measures if m.is_ever_grave]:
+        lines += [f"One that is not declared is an error from: {', '.join(grave)}."]
     lines += [f"As the reference: {prop.fix}"]
     if prop.because:
         lines += [f"It follows from, and is folded under: {', '.join(prop.because)}."]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from harness.contributions.record import ContributionFile
@@ -27,12 +28,14 @@ class Measure:
         unit: Of the value, for readers.
         tolerance: Absolute difference that is none.
         relative: The same, as a share of the reference's value.
+        grave: Absolute difference from which one that is not declared is an error.
     """
 
     name: str
     unit: str = ""
     tolerance: float = 0.0
     relative: float = 0.0
+    grave: float = math.inf
 
     def differs(self, ours: Value, reference: Value) -> bool:
         """Tell whether two values are more than the tolerance apart."""
@@ -44,17 +47,34 @@ class Measure:
             return ours != reference
         return abs(ours - reference) > self.tolerance + self.relative * abs(reference)
 
+    def is_grave(self, ours: Value, reference: Value) -> bool:
+        """Tell whether two numbers are so far apart that chance or taste do not explain it."""
+        if isinstance(ours, float | int) and isinstance(reference, float | int):
+            return not abs(ours - reference) <= self.grave  # NaN is grave, too
+        return False
+
+    @property
+    def is_ever_grave(self) -> bool:
+        """Whether it can make an error of a difference that is not declared."""
+        return math.isfinite(self.grave)
+
     def sentence(self, ours: Value, reference: Value) -> str:
         """Put both values beside each other."""
-        return f"{self.name} {shown(ours, self.unit)} (reference: {shown(reference, self.unit)})"
+        return f"{self.name} {self.shown(ours)} (reference: {self.shown(reference)})"
 
+    def shown(self, value: Value) -> str:
+        """Return a value as a reader wants it.
 
-def shown(value: Value, unit: str = "") -> str:
-    """Return a value as a reader wants it."""
-    if value is None:
-        return "unknown"
-    text = value if isinstance(value, str) else f"{value:.4g}"
-    return f"{text} {unit}".rstrip()
+        With one digit more than the tolerance, so that rounding, which differs from one processor
+        and one number of threads to the next, is not in the words.
+        """
+        if value is None:
+            return "unknown"
+        if isinstance(value, str):
+            return f"{value} {self.unit}".rstrip()
+        if self.tolerance and math.isfinite(value):
+            value = round(value, 1 - math.floor(math.log10(self.tolerance))) + 0.0  # no -0
+        return f"{value:.{3 if self.relative else 4}g} {self.unit}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -68,7 +88,8 @@ class Property:
         hook: Whose code is looked at.
         measures: The numbers.
         never: Why a difference cannot be meant; empty when one may be declared.
-        serious: Whether one that is not declared is an error; otherwise it is a hint.
+        serious: Whether one that is not declared is an error; otherwise it is a hint, unless a
+            measure says that it is grave.
         fix: What to do about a difference that was not meant.
         calls: Names to look for in the hook's code.
         because: Properties whose difference explains this one's.
@@ -102,9 +123,14 @@ class Property:
         return (self.hook,)
 
     @property
-    def severity(self) -> Severity:
-        """An error for what cannot be meant; otherwise the author is asked."""
-        return "error" if self.never or self.serious else "hint"
+    def can_be_an_error(self) -> bool:
+        """Whether a difference can be an error."""
+        return bool(self.never) or self.serious or any(m.is_ever_grave for m in self.measures)
+
+    def severity(self, ours: Mapping[str, Value], reference: Mapping[str, Value]) -> Severity:
+        """Return an error for what cannot be meant or is grave; otherwise the author is asked."""
+        grave = any(m.is_grave(ours.get(m.name), reference.get(m.name)) for m in self.measures)
+        return "error" if self.never or self.serious or grave else "hint"
 
     def difference(self, ours: Measured, reference: Measured) -> str:
         """Say in what two measurements differ; empty if in nothing."""
@@ -152,7 +178,7 @@ def judge_measured(prop: Property, seen: Observation, file: ContributionFile) ->
     found = GateFinding(
         probe=prop.id,
         title=prop.title,
-        severity=prop.severity if difference else "hint",
+        severity=prop.severity(seen.ours, seen.reference) if difference else "hint",
         observed=observed,
         meaning=meaning,
         where=seen.place,

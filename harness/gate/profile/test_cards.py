@@ -29,6 +29,11 @@ def ramp(*, across: bool) -> Image.Image:
     return Image.fromarray((x if across else y).round().astype(np.uint8)).convert("RGB")
 
 
+def upright() -> Image.Image:
+    """Return a tall grey card whose tone tells the row."""
+    return ramp(across=True).transpose(Image.Transpose.ROTATE_270)
+
+
 def plain(colour: tuple[int, int, int]) -> Image.Image:
     """Return a square card of one colour."""
     return Image.new("RGB", (SIDE, SIDE), colour)
@@ -66,9 +71,9 @@ def everything() -> Image.Image:
     return Image.fromarray(card.round().clip(0, 255).astype(np.uint8))
 
 
-def see_through() -> Image.Image:
-    """Return a card that is see-through, with dark red underneath."""
-    return Image.new("RGBA", (SIDE, SIDE), (90, 0, 0, 0))
+def see_through(alpha: int = 0) -> Image.Image:
+    """Return a card that is see-through, or half so, with dark red underneath."""
+    return Image.new("RGBA", (SIDE, SIDE), (90, 0, 0, alpha))
 
 
 def cards() -> dict[str, tuple[Image.Image, str, dict[str, object]]]:
@@ -76,14 +81,17 @@ def cards() -> dict[str, tuple[Image.Image, str, dict[str, object]]]:
     return {
         "across": (ramp(across=True), "png", {}),
         "down": (ramp(across=False), "png", {}),
+        "upright": (upright(), "png", {}),
         **{name: (plain((grey, grey, grey)), "png", {}) for name, grey in GREYS.items()},
         **{name: (plain(rgb), "png", {}) for name, rgb in SWATCHES.items()},
         **{name: (grating(period), "png", {}) for name, period in PERIODS.items()},
+        "palette": (grating(PERIODS["fine"]).convert("L").convert("P"), "png", {}),
         "small": (grating(PERIODS["fine"]).crop((0, 0, SIDE // 2, SIDE // 2)), "png", {}),
         "smooth": (smooth(), "png", {}),
         "dim": (dim(), "png", {}),
         "everything": (everything(), "png", {}),
         "see_through": (see_through(), "png", {}),
+        "half_clear": (see_through(alpha=128), "png", {}),
         "turned": (turned(), "jpg", exif_turn()),
         "sixteen_bits": (grey16(), "png", {}),
     }

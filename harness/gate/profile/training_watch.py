@@ -46,6 +46,8 @@ FOLLOWED_STEPS = 30
 # Long enough to be cut somewhere, with commas; every one differs early and late. Shorter than what
 # the text encoder takes, so that padding counts.
 CAPTIONS = tuple(f"a {name} square, on its own, painted by hand, {name}" for name in COLOURS)
+# Longer than what the text encoder takes: the tokenizer leaves out the end.
+LONG_CAPTIONS = tuple(f"{text}, {' '.join(['and more'] * 60)}" for text in CAPTIONS)
 
 
 class Cards(Dataset[tuple[Tensor, str]]):
@@ -53,10 +55,12 @@ class Cards(Dataset[tuple[Tensor, str]]):
 
     Args:
         backwards: In the opposite order.
+        long: With captions that do not fit whole.
     """
 
-    def __init__(self, *, backwards: bool = False) -> None:
+    def __init__(self, *, backwards: bool = False, long: bool = False) -> None:
         numbers = range(len(COLOURS))
+        self.captions = LONG_CAPTIONS if long else CAPTIONS
         self.numbers = [*reversed(numbers)] if backwards else [*numbers]
 
     def __len__(self) -> int:
@@ -69,7 +73,7 @@ class Cards(Dataset[tuple[Tensor, str]]):
         # A thing on its background, for who tells them apart; not in the middle, so that a mirror
         # shows.
         card[:, 3 * PIXELS // 8 : 5 * PIXELS // 8, PIXELS // 2 : 3 * PIXELS // 4] = -colour
-        return card, CAPTIONS[number]
+        return card, self.captions[number]
 
 
 def codes() -> Tensor:
