@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--probe",
         action="append",
         default=[],
-        metavar="HUB-C07",
+        metavar="HUB-C18",
         help="run this probe of the gate alone; may be repeated",
     )
     add("--skip-gate", action="store_true", help="skip the gate; such a row cannot be recorded")

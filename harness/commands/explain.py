@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "rule",
         nargs="?",
         metavar="NAME",
-        help="a rule (HUB204), probe (HUB-C07), property (training.noise) or contribution; none "
+        help="a rule (HUB204), probe (HUB-C18), property (training.noise) or contribution; none "
         "lists all rules",
     )
 

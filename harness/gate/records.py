@@ -16,7 +16,9 @@ State = Literal["passed", "declared", "failed", "hint", "exempt", "not applicabl
 class GateFinding(Record):
     """What one probe noticed, told as a teacher would."""
 
-    probe: str = Field(description="such as HUB-C07; `harness explain` documents it")
+    probe: str = Field(
+        description="such as HUB-C18 or training.noise; `harness explain` documents it"
+    )
     title: str
     severity: Severity
     observed: str = Field(description="what was seen, with numbers")

@@ -24,14 +24,18 @@ from rich.console import Console
 
 from harness import paths
 from harness.contributions import registry
-from harness.gate.catalogue import all_probes, choose
+from harness.gate.catalogue import choose
 from harness.gate.experiments import EXPERIMENTS
+from harness.gate.probe import Probe
 from harness.gate.records import GateReport
 from harness.protocol.track import DEFAULT_TRACK, load_track
+from tests.mutants import one_line_results
 from tests.mutants.fixtures import Fixture, all_fixtures
+from tests.mutants.one_line_results import Results, named
 from tests.mutants.reference import reference_context
 from toolkit.core import atomic
 from toolkit.core.progress import PlainProgress
+from toolkit.core.settings import HOOK_NAMES
 
 JSON_FILE = paths.GATE_DOCS / "matrix.json"
 PAGE_FILE = paths.GATE_DOCS / "matrix.md"
@@ -98,7 +102,7 @@ def entry(fixture: Fixture, report: GateReport, cpu_seconds: float) -> dict[str,
     }
     causes = sorted({f.probe for f in report.findings if f.because_of is None})
     found = {*by_severity["error"], *by_severity["hint"]}
-    good = not by_severity["error"] if fixture.kind == "unusual" else found >= {*fixture.caught_by}
+    good = not found if fixture.kind == "unusual" else found >= {*fixture.caught_by}
     return {
         "kind": fixture.kind,
         "hooks": list(fixture.hooks),
@@ -108,28 +112,32 @@ def entry(fixture: Fixture, report: GateReport, cpu_seconds: float) -> dict[str,
         "hints": by_severity["hint"],
         "causes": causes,
         "exempt": sorted(fixture.contribution.file.gate.exempt),
+        "declared": sorted(o.probe for o in report.outcomes if o.state == "declared"),
         "passed": sum(o.state == "passed" for o in report.outcomes),
         "good": good,
         "cpu_seconds": round(cpu_seconds, 1),
     }
 
 
-def render(entries: dict[str, dict[str, Any]]) -> str:
+def render(entries: Results, one_line: Results) -> str:
     """Return the page."""
     mutants = {n: e for n, e in entries.items() if e["kind"] == "mutants"}
     unusual = {n: e for n, e in entries.items() if e["kind"] == "unusual"}
     caught = sum(e["good"] for e in mutants.values())
     quiet = sum(e["good"] for e in unusual.values())
-    titles = {probe.id: probe.title for probe in all_probes()}
-    used = {probe for e in mutants.values() for probe in e["caught_by"]}
+    titles = {one.id: one.title for one in choose(())}
+    used = {one for e in mutants.values() for one in e["caught_by"]}
+    used |= {e["property"] for e in one_line.values() if named(e)}
     lines = [
         "# What the correctness gate catches",
         "",
         "Written by `nox -s mutants` (`python -m tests.mutants.__main__`). Do not edit.",
         "",
         f"**{caught} of {len(mutants)} mutants** are caught by the probe meant for them, and "
-        f"**{quiet} of {len(unusual)}** correct but unusual contributions raise no error. "
-        f"{len(used)} of {len(titles)} probes have a mutant of their own.",
+        f"**{quiet} of {len(unusual)}** correct but unusual contributions raise no error, and no "
+        "difference that is none or that they do not declare. "
+        f"{len(used)} of {len(titles)} probes and properties have a mutant or a fault of one line "
+        "of their own.",
         "",
         "A mutant is a correct contribution with one part exchanged "
         "([tests/fixtures/gate](../../tests/fixtures/gate)). *Also* lists what else was "
@@ -153,18 +161,22 @@ def render(entries: dict[str, dict[str, Any]]) -> str:
         "",
         "## Correct but unusual",
         "",
-        "| contribution | what is unusual | errors | hints | exempt | CPU s |",
+        "| contribution | what is unusual | as declared | found besides | exempt | CPU s |",
         "|---|---|---|---|---|--:|",
     ]
     for name, e in sorted(unusual.items()):
         lines.append(
-            f"| {name} | {e['summary']} | {', '.join(e['errors']) or 'none'} | "
-            f"{', '.join(e['hints'])} | {', '.join(e['exempt'])} | {e['cpu_seconds']} |"
+            f"| {name} | {e['summary']} | {', '.join(e['declared'])} | "
+            f"{', '.join([*e['errors'], *e['hints']]) or 'nothing'} | {', '.join(e['exempt'])} | "
+            f"{e['cpu_seconds']} |"
         )
-    lines += ["", "## Probes", "", "| probe | title | mutants |", "|---|---|--:|"]
-    for probe in all_probes():
-        count = sum(probe.id in e["caught_by"] for e in mutants.values())
-        lines.append(f"| [{probe.id}]({probe.id}.md) | {probe.title} | {count} |")
+    lines += ["", "## Probes and properties", ""]
+    lines += ["| | title | mutants | faults of one line |", "|---|---|--:|--:|"]
+    for one in choose(()):
+        count = sum(one.id in e["caught_by"] for e in mutants.values())
+        lines_of = sum(e["property"] == one.id and named(e) for e in one_line.values())
+        page = f"{one.id}.md" if isinstance(one, Probe) else "properties.md"
+        lines.append(f"| [{one.id}]({page}) | {one.title} | {count} | {lines_of} |")
     return "\n".join(lines) + "\n"
 
 
@@ -176,7 +188,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if not hasattr(os, "fork"):
         parser.error("the matrix needs an operating system that can fork")
+    from tests.mutants.warm import warm_profiles
+
     warm_up()
+    warm_profiles(HOOK_NAMES)
     fixtures = all_fixtures()
     wanted = [f for f in fixtures if not options.names or f.name in options.names]
     entries: dict[str, dict[str, Any]] = {}
@@ -201,14 +216,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         from tests.mutants import one_line_matrix
 
         good &= one_line_matrix.main([]) == 0
+        write(entries)  # the page counts both
     return 0 if good else 1
 
 
-def write(entries: dict[str, dict[str, Any]]) -> None:
+def write(entries: Results) -> None:
     """Write JSON and page."""
     ordered = dict(sorted(entries.items()))
     atomic.write_text(JSON_FILE, json.dumps(ordered, indent=1, ensure_ascii=False) + "\n")
-    atomic.write_text(PAGE_FILE, render(ordered))
+    atomic.write_text(PAGE_FILE, render(ordered, one_line_results.read()))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Faults of one line in Example1, from two tables in tests/fixtures/gate.
+"""Faults of one line in Example1, from three tables in tests/fixtures/gate.
 
 Each becomes a copy of Example1's code in ``runs/mutants/<name>/src`` with that line exchanged; the
 hook of the changed file is its own, the other three are the reference's.
@@ -16,8 +16,9 @@ from tests.mutants.fixtures import Fixture
 from toolkit.core.settings import HookName
 
 FOLDER = paths.ROOT / "tests" / "fixtures" / "gate"
-# Written before there were properties, and by somebody who knew them.
+# Written before there were properties; by an author who knew them; later, by one who did not.
 FRESH, KINDS = FOLDER / "one_line.toml", FOLDER / "one_line_kinds.toml"
+LATER = FOLDER / "one_line_later.toml"
 SOURCE = paths.CONTRIBUTIONS / "Example1" / "src"
 COPIES = paths.ROOT / "runs" / "mutants"
 HOOK_OF: dict[str, HookName] = {
@@ -30,7 +31,7 @@ HOOK_OF: dict[str, HookName] = {
 
 def one_line_faults() -> list[Fixture]:
     """Return the faults, in the order of the tables, each with its code written to disk."""
-    tables = [tomllib.loads(path.read_text(encoding="utf-8")) for path in (FRESH, KINDS)]
+    tables = [tomllib.loads(path.read_text(encoding="utf-8")) for path in (FRESH, KINDS, LATER)]
     return [write(name, entry) for table in tables for name, entry in table.items()]
 
 

@@ -3,8 +3,7 @@
     python -m tests.mutants.one_line_matrix              all of them
     python -m tests.mutants.one_line_matrix NAME ...     these only; the others keep what is written
 
-It writes docs/gate/one_line.json and one_line.md. What the gate said of the faults before a
-property was tuned to them stands in docs/gate/one_line_before.json and is never written again.
+It writes docs/gate/one_line.json and one_line.md.
 """
 
 from __future__ import annotations
@@ -20,18 +19,23 @@ import torch
 from harness import paths
 from harness.gate.records import GateReport
 from tests.mutants.fixtures import Fixture
-from tests.mutants.one_line import FRESH, KINDS, one_line_faults
+from tests.mutants.one_line import FRESH, KINDS, LATER, one_line_faults
+from tests.mutants.one_line_results import BEFORE_FILE, JSON_FILE, Results, named, read
 from tests.mutants.profiles import profiles, warm_up
 from tests.mutants.warm import warm_profiles
 from toolkit.core import atomic
 
-JSON_FILE = paths.GATE_DOCS / "one_line.json"
 PAGE_FILE = paths.GATE_DOCS / "one_line.md"
+COLUMNS = (
+    "",
+    "| fault | what was changed | should be named | found | before |",
+    "|---|---|---|---|---|",
+)
 LISTS = {
     "Written by an author who had not read the probes": FRESH,
     "Written by an author who knew the properties, to try further kinds": KINDS,
+    "Written later, by an author who had read neither properties nor probes": LATER,
 }
-BEFORE_FILE = paths.GATE_DOCS / "one_line_before.json"
 
 
 def entry(fixture: Fixture, report: GateReport) -> dict[str, Any]:
@@ -45,15 +49,8 @@ def entry(fixture: Fixture, report: GateReport) -> dict[str, Any]:
     }
 
 
-def named(one: dict[str, Any]) -> bool:
-    """Tell whether the cause that was meant is among those found."""
-    return one["property"] in one["found"]
-
-
-def render(entries: dict[str, dict[str, Any]], before: dict[str, dict[str, Any]]) -> str:
+def render(entries: Results, before: Results) -> str:
     """Return the page."""
-    then = sum(bool(e["errors"] or e["hints"]) for e in before.values())
-    stopped = sum(bool(e["errors"]) for e in before.values())
     lines = [
         "# Faults of one line",
         "",
@@ -61,34 +58,41 @@ def render(entries: dict[str, dict[str, Any]], before: dict[str, dict[str, Any]]
         "",
         "Each is Example1 with one line exchanged. It is *flagged* when there is an error or a "
         "difference that was not declared, and its cause is *named* when the property that was "
-        "meant is among those that follow from no other.",
-        "",
-        f"Before there were profiles, {len(before)} of the first list were tried: {then} were "
-        f"flagged, {stopped} of these with an error. (All faults of `make_dataset`; of the others "
-        "those that there was time for, chosen by their place in the table.)",
+        "meant is among those that follow from no other. *Before* is what the gate said before a "
+        "property was tuned to the list.",
     ]
     for title, path in LISTS.items():
         names = tomllib.loads(path.read_text(encoding="utf-8"))
         known = {name: entries[name] for name in names if name in entries}
-        lines += ["", f"## {title}", "", *head(known, len(names))]
+        tried = {name: before[name] for name in names if name in before}
+        lines += ["", f"## {title}", "", *head(known, len(names)), *at_first(tried), *COLUMNS]
         lines += [row(name, one, before) for name, one in known.items()]
     return "\n".join(lines) + "\n"
 
 
-def head(entries: dict[str, dict[str, Any]], listed: int) -> list[str]:
-    """Return the sentence about one list, and the head of its table."""
+def head(entries: Results, listed: int) -> list[str]:
+    """Return the sentence about one list."""
     flagged = sum(bool(e["found"]) for e in entries.values())
     right = sum(named(e) for e in entries.values())
     return [
         f"{len(entries)} of {listed} have been measured: **{flagged}** are flagged, and of "
         f"**{right}** the cause is named.",
-        "",
-        "| fault | what was changed | should be named | found | before |",
-        "|---|---|---|---|---|",
     ]
 
 
-def row(name: str, e: dict[str, Any], before: dict[str, dict[str, Any]]) -> str:
+def at_first(before: Results) -> list[str]:
+    """Say what the gate found of a list at first, or nothing where it was not tried."""
+    if not before:
+        return []
+    flagged = sum(bool(e["errors"] or e["hints"]) for e in before.values())
+    stopped = sum(bool(e["errors"]) for e in before.values())
+    return [
+        f"At first {len(before)} of them were tried: {flagged} were flagged, {stopped} of these "
+        "with an error."
+    ]
+
+
+def row(name: str, e: dict[str, Any], before: Results) -> str:
     """Return one row."""
     found = ", ".join(f"**{p}**" if p == e["property"] else p for p in e["found"])
     was = before.get(name)
@@ -99,15 +103,7 @@ def row(name: str, e: dict[str, Any], before: dict[str, dict[str, Any]]) -> str:
     )
 
 
-def read(path: Any) -> dict[str, dict[str, Any]]:
-    """Read a file of results, or nothing."""
-    found: dict[str, dict[str, Any]] = {}
-    if path.is_file():
-        found = json.loads(path.read_text(encoding="utf-8"))
-    return found
-
-
-def write(entries: dict[str, dict[str, Any]]) -> None:
+def write(entries: Results) -> None:
     """Write JSON and page, in the order of the table."""
     atomic.write_text(JSON_FILE, json.dumps(entries, indent=1, ensure_ascii=False) + "\n")
     atomic.write_text(PAGE_FILE, render(entries, read(BEFORE_FILE)))
@@ -123,7 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     faults = one_line_faults()
     wanted = [f for f in faults if not options.names or f.name in options.names]
     warm_profiles({hook for fault in wanted for hook in fault.hooks})
-    known = read(JSON_FILE)
+    known = read()
     for fixture, report in profiles(wanted):
         known[fixture.name] = e = entry(fixture, report)
         print("ok    " if named(e) else "FAILED", fixture.name, *e["found"], flush=True)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Values = dict[str, Value]
 
 FEW = 24  # samples below which nothing is said
+ROUNDED = 0.3  # scatter of told timesteps, in steps, above which they are not those of the noise
 SAME_TEXT = 0.02  # relative distance of two embeddings that are the same text
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # of the reference's AdamW
 
@@ -121,6 +122,13 @@ class Samples:
         return found < -0.995 or (found > 0.995 and not backwards)
 
     @cached_property
+    def scatter(self) -> float:
+        """The deviation of the told timesteps from those of the noise; rounding gives 1."""
+        apart = self.told - self.used
+        near = apart[(apart - apart.median()).abs() <= 4]
+        return float(near.std()) if len(near) >= FEW else 0.0
+
+    @cached_property
     def told_right(self) -> float:
         """The share of inputs that have about the amount of noise of the told timestep."""
         return float(((self.told - self.used).abs() <= 2).float().mean()) if len(self) else 1.0
@@ -144,7 +152,7 @@ class Samples:
     def noise(self) -> Tensor:
         """The noise in each input, (N, 4, h, w)."""
         alphas = self.trace.watch.alphas
-        near = (self.told - self.used).abs() <= 2
+        near = (self.told - self.used).abs() <= (2 if self.scatter < ROUNDED else 0)
         rows = torch.where(near, self.told, self.used).round().long().clamp(0, len(alphas) - 1)
         alpha = alphas[rows][:, None, None, None]
         if self.fits_another_schedule:
@@ -505,7 +513,7 @@ def schedule(samples: Samples) -> Values:
 def told(samples: Samples) -> Values:
     """Which timestep the U-Net is told, beside the amount of noise in its input."""
     if samples.fits_another_schedule or not len(samples):
-        return {"shift": None, "told right": None, "whole numbers": None}
+        return {"shift": None, "told right": None, "scatter": None, "whole numbers": None}
     shift = float((samples.told - samples.used).median())
     right = ((samples.told - samples.used - shift).abs() <= 2).float().mean()
     late = samples.used > 300  # where one step more changes the amount enough to be read
@@ -513,6 +521,7 @@ def told(samples: Samples) -> Values:
     return {
         "shift": float(exact.mean()) if float(right) > 0.9 and exact.numel() >= FEW else shift,
         "told right": float(right),
+        "scatter": samples.scatter,
         "whole numbers": "yes" if bool((samples.told == samples.told.round()).all()) else "no",
     }
 

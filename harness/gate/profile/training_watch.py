@@ -101,7 +101,7 @@ class LevelEncoder(nn.Module):
         """Return the moments (B, 8, h, w) for pixel_values (B, 3, H, W)."""
         self.low = min(self.low, float(pixel_values.min()))
         self.high = max(self.high, float(pixel_values.max()))
-        self.with_grad |= torch.is_grad_enabled() and self.level.requires_grad
+        self.with_grad |= torch.is_grad_enabled()
         self.apart = max(self.apart, self.distance(pixel_values.detach().float()))
         batch, _c, height, width = pixel_values.shape
         one = torch.ones(batch, 1, 1, 1, dtype=pixel_values.dtype)

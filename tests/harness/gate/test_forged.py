@@ -103,7 +103,7 @@ def test_a_worker_that_answers_each_turn_passes(gate):
 
 READY_MADE = {
     "outcomes as the hub writes them": lambda turn: [
-        json.dumps({"experiment": name, "outcomes": [{"probe": "HUB-C07", "state": "passed"}]})
+        json.dumps({"experiment": name, "outcomes": [{"probe": "HUB-C18", "state": "passed"}]})
         for name in EXPERIMENTS
     ],
     "answers to all turns with the token of the first": lambda turn: [

@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 
 from harness.contributions import registry
+from harness.contributions.record import GateTable
 from harness.gate.catalogue import all_probes, choose
 from harness.gate.experiments import EXPERIMENTS
 from harness.gate.render import render_report
 from tests.mutants.fixtures import all_fixtures, fixture
+from tests.mutants.profiles import GROUP_OF
 
 FIXTURES = all_fixtures()
 MUTANTS = [f for f in FIXTURES if f.kind == "mutants"]
@@ -47,36 +49,48 @@ def test_the_reference_passes_every_probe(gate):
     assert len(report.outcomes) == len(choose(()))
 
 
-@pytest.mark.parametrize("name", ["accelerated", "without_optimizer", "calls_forward"])
-def test_unusual_but_right_loops_raise_no_alarm(gate, name):
-    report = gate(fixture(name), "training", "oracle")
-    assert not report.errors, render_report(report)
+@pytest.mark.parametrize("name", ["accelerated", "without_optimizer", "prompts_first"])
+def test_what_is_unusual_and_declared_raises_no_alarm(gate, name):
+    one = fixture(name)
+    report = gate(one, *(GROUP_OF[hook] for hook in one.hooks))
+    assert not report.findings, render_report(report)
+    assert {o.probe for o in report.outcomes if o.state == "declared"} == {*differs_of(one)}
+
+
+def differs_of(one):
+    return one.contribution.file.differs
 
 
 def test_a_declared_exemption_is_shown_and_lets_pass(gate):
-    report = gate(fixture("pissa"), "adapter", "generation")
+    mutant = fixture("both_matrices_random")
+    why = {"exempt": {"HUB-C20": "both matrices are random, and training makes up for it"}}
+    file = mutant.contribution.file.model_copy(update={"gate": GateTable.model_validate(why)})
+    contribution = mutant.contribution.model_copy(update={"file": file})
+    declared = replace(mutant, contribution=contribution)
+    report = gate(declared, "adapter")
     assert not report.errors, render_report(report)
-    assert report.summary().exempt.keys() == {"HUB-C26"}
-    assert "PiSSA keeps part of the base" in render_report(report)
+    assert report.summary().exempt.keys() == {"HUB-C20"}
+    assert "training makes up for it" in render_report(report)
 
 
 def test_the_seed_sketch_gets_its_four_findings(gate):
     sketch = fixture("seed_sketch")
-    report = gate(sketch, "adapter", "training")
+    report = gate(sketch, "adapter", "profile_adapter", "training", "profile_training")
     causes = {f.probe for f in report.errors if f.because_of is None}
-    assert causes >= {"HUB-C04", "HUB-C41", "HUB-C10", "HUB-C07"}, render_report(report)
+    assert causes >= {*sketch.caught_by}, render_report(report)
     followers = {f.probe: f.because_of for f in report.findings if f.because_of}
     assert followers["HUB-C05"] == "HUB-C04"
     text = render_report(report)
     assert "because of HUB-C04: HUB-C05" in text
-    assert "they are not scaled at all" in text
+    assert "factor 1 (reference: 0.182)" in text
+    assert "the text encoder is given words (reference: token ids)" in text
 
 
 def test_a_process_that_ends_does_not_hide_the_other_experiments(gate):
-    report = gate(fixture("exits_the_process"), "dataset", "adapter", "training", "learning")
+    report = gate(fixture("exits_the_process"), "adapter", "training", "learning")
     states = {o.probe: o.state for o in report.outcomes}
     assert states["HUB-C00"] == "failed"
-    assert states["HUB-C07"] == "not run"
+    assert states["HUB-C05"] == "not run"
     assert {f.probe for f in report.findings} == {"HUB-C00"}
     assert "exited with code 3" in report.findings[0].observed
 
