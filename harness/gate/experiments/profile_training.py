@@ -15,7 +15,8 @@ from harness.gate.experiments.pipelines import (
     state_of,
     tokens_of,
 )
-from harness.gate.experiments.training_measures import measured, same_draws
+from harness.gate.experiments.training_measures import measured
+from harness.gate.experiments.training_measures.runs import same_draws
 from harness.gate.experiments.training_trace import Reports, Trace, TrainingTraces
 from harness.gate.profile.property import Measured, Profiled
 from harness.gate.profile.training_watch import (
