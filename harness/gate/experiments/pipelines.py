@@ -101,13 +101,14 @@ def state_of(pipeline: Any, adapter: nn.Module) -> dict[str, str]:
 
 
 PLAIN = (bool, int, float, str, type(None))
-TORCHS_OWN = frozenset(vars(nn.Module())) | {"_forward_hooks_with_kwargs", "lora_scale"}
+TORCHS_OWN = frozenset(vars(nn.Module()))
 
 
 def attributes(pipeline: Any, adapter: nn.Module) -> dict[str, str]:
     """Return what is kept on the models, the adapter, the scheduler and the tokenizer, by name.
 
-    Of the base's modules the plain values count, too; an adapter's own may count its steps.
+    Of the base's modules the plain values count, too, but not what a library keeps under a name
+    with an underscore; an adapter's own may count its steps.
     """
     own = {id(module) for module in adapter.modules()}
     found: dict[str, str] = {}
@@ -117,7 +118,7 @@ def attributes(pipeline: Any, adapter: nn.Module) -> dict[str, str]:
                 found |= {
                     ".".join(filter(None, (part, name, key))): worded(value)
                     for key, value in vars(module).items()
-                    if key not in TORCHS_OWN
+                    if not key.startswith("_") and key != "lora_scale"
                 }
     for name, module in adapter.named_modules():
         for key in vars(module).keys() - TORCHS_OWN:

@@ -195,7 +195,7 @@ TRAINING: tuple[Property, ...] = (
         "away from the loop's target.",
         Measure("it is"),
         Measure("small misses pulled the right way", tolerance=0.05),
-        Measure("share of the noise in it", tolerance=0.01),
+        Measure("share of the noise in it", tolerance=0.005),
         serious=True,
         fix="F.mse_loss(noise_pred, noise) with the very noise that add_noise was given.",
         calls=("mse_loss", "noise_pred", "backward", "add_noise"),
