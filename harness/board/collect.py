@@ -16,7 +16,8 @@ from harness.contributions.record import Contribution
 from harness.protocol import row_files
 from harness.protocol.equal_references import same_code
 from harness.protocol.row import SCHEMA_VERSION
-from harness.protocol.statistics.groups import Comparison, compare_all, pareto_tiers
+from harness.protocol.statistics.groups import Comparison, compare_all
+from harness.protocol.statistics.tiers import Burden, tiers_of
 from harness.protocol.track import Track, board_tracks, track_names
 from harness.protocol.verdict import judge
 from toolkit.core.errors import BaseModelError, HubError, ResultFileError
@@ -169,7 +170,7 @@ def in_order(entries: list[Entry], track: Track) -> list[Entry]:
     groups = {name: place for place, group in enumerate(table.groups(), 1) for name in group}
     # Controls have a place, so that readers see them there, but no one would choose one.
     chosen = [entry for entry in entries if entry.placed and not entry.control]
-    tiers = pareto_tiers({entry.name: _burdens(entry) for entry in chosen})
+    tiers = tiers_of({entry.name: _burden(entry) for entry in chosen})
     placed = [
         replace(judged(entry, table), group=groups.get(entry.name), tier=tiers.get(entry.name))
         for entry in entries
@@ -196,11 +197,14 @@ def judged(entry: Entry, table: Comparison) -> Entry:
     return replace(entry, interval=interval, outcome=judge(interval))
 
 
-def _burdens(entry: Entry) -> tuple[float, ...]:
-    """Return what a tier weighs; lower is better, and what is not known counts as the worst."""
-    costs = (entry.drift, entry.time_ratio, entry.adapter_bytes)
-    worst = float("inf")
-    return (-(entry.gain or 0.0), *(worst if cost is None else float(cost) for cost in costs))
+def _burden(entry: Entry) -> Burden:
+    """Return what a tier weighs of an entry."""
+    return Burden(
+        gains=dict(zip(entry.seeds, entry.gains, strict=False)),
+        drifts=dict(zip(entry.seeds, entry.drifts, strict=False)),
+        cost=entry.cost_interval,
+        size=entry.adapter_bytes,
+    )
 
 
 def _readable(name: str) -> Contribution | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.protocol.row import Row
-from harness.protocol.statistics.groups import compare_all, pareto_tiers
+from harness.protocol.statistics.groups import compare_all
+from harness.protocol.statistics.tiers import Burden, tiers_of
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Place:
 
     row: Row
     group: int  # 1 is the best; in a group nothing is clearly below anything else
-    tier: int  # 1: no other row is at least as good in gain, drift, time and bytes
+    tier: int  # 1: no other row beats it; see statistics/tiers.py
 
 
 def places(rows: Sequence[Row]) -> list[Place]:
@@ -35,17 +35,16 @@ def places(rows: Sequence[Row]) -> list[Place]:
     groups = compare_all(gains).groups() if shared else [sorted(gains)]
     order = [name for group in groups for name in group]
     group_of = {name: number for number, group in enumerate(groups, 1) for name in group}
-    tiers = pareto_tiers({row.contribution: costs_of(row) for row in measured})
+    tiers = tiers_of({row.contribution: burden_of(row) for row in measured})
     found = [Place(row, group_of[row.contribution], tiers[row.contribution]) for row in measured]
     return sorted(found, key=lambda place: order.index(place.row.contribution))
 
 
-def costs_of(row: Row) -> tuple[float, float, float, float]:
-    """Return what is to be low: loss left, drift, time as a multiple of the reference's, bytes."""
-    ratio = row.costs.time_ratio if row.costs else None
-    return (
-        1 - statistics.fmean(score.gain for score in row.scores),
-        statistics.fmean(score.own.drift for score in row.scores),
-        ratio if ratio is not None else float("inf"),
-        float(row.adapter_bytes or 0),
+def burden_of(row: Row) -> Burden:
+    """Return what a tier weighs of a row."""
+    return Burden(
+        gains={score.seed: score.gain for score in row.scores},
+        drifts={score.seed: score.own.drift for score in row.scores},
+        cost=row.costs.cpu_ratio_interval if row.costs else None,
+        size=row.adapter_bytes,
     )

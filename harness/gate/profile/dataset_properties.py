@@ -155,8 +155,7 @@ DATASET: tuple[Property, ...] = (
         "handed; and what else it asks the machine for.",
         Measure("it reads"),
         Measure("it asks for"),
-        never="Everybody trains on the pictures of the track, and on nothing that was brought "
-        "along.",
+        never="All contributions train on the pictures of the track, and on nothing else.",
         fix="Read data_dir, and keep what is needed beside it in the code.",
         calls=("Path", "open", "glob", "listdir"),
     ),

@@ -86,7 +86,7 @@ TRAINING: tuple[Property, ...] = (
         "the one the U-Net is told.",
         Measure("shift", "steps", tolerance=0.3),
         Measure("told right", tolerance=0.05),
-        Measure("scatter", "steps", tolerance=0.25),
+        Measure("finest step, beside the noise's", tolerance=0.5),
         Measure("whole numbers"),
         never="The U-Net is then asked to take away another amount of noise than there is, and at "
         "drawing time it is not.",

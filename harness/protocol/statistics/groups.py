@@ -99,31 +99,3 @@ def compare_all(figures: Mapping[str, Sequence[float]], alpha: float = ALPHA) ->
             break
         different = found
     return Comparison(names, table, errors, reach, different)
-
-
-def pareto_tiers(costs: Mapping[str, Sequence[float]]) -> dict[str, int]:
-    """Return each name's tier: 1 if no other is at least as good in everything and better in one.
-
-    Tier 2 is what would be in tier 1 if tier 1 were not there, and so on.
-
-    Args:
-        costs: Name -> figures of which *lower* is better, such as loss, drift, seconds, bytes.
-    """
-    tiers: dict[str, int] = {}
-    left, tier = dict(costs), 0
-    while left:
-        tier += 1
-        front = [
-            name
-            for name, own in left.items()
-            if not any(dominates(other, own) for other in left.values())
-        ]
-        tiers |= dict.fromkeys(front, tier)
-        left = {name: own for name, own in left.items() if name not in tiers}
-    return tiers
-
-
-def dominates(one: Sequence[float], other: Sequence[float]) -> bool:
-    """Tell whether ``one`` is nowhere worse (higher) than ``other`` and somewhere better."""
-    pairs = list(zip(one, other, strict=True))
-    return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)

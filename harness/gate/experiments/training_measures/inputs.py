@@ -89,7 +89,12 @@ def schedule(samples: Samples) -> Values:
 def told(samples: Samples) -> Values:
     """Which timestep the U-Net is told, beside the amount of noise in its input."""
     if samples.fits_another_schedule or not len(samples):
-        return {"shift": None, "told right": None, "scatter": None, "whole numbers": None}
+        return {
+            "shift": None,
+            "told right": None,
+            "finest step, beside the noise's": None,
+            "whole numbers": None,
+        }
     shift = float((samples.told - samples.used).median())
     right = ((samples.told - samples.used - shift).abs() <= 2).float().mean()
     late = samples.used > 300  # where one step more changes the amount enough to be read
@@ -97,7 +102,7 @@ def told(samples: Samples) -> Values:
     return {
         "shift": float(exact.mean()) if float(right) > 0.9 and exact.numel() >= FEW else shift,
         "told right": float(right),
-        "scatter": samples.scatter,
+        "finest step, beside the noise's": samples.coarseness,
         "whole numbers": "yes" if bool((samples.told == samples.told.round()).all()) else "no",
     }
 

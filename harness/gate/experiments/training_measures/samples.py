@@ -8,18 +8,24 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from harness.gate.experiments.training_measures.numbers import FEW, correlation
+from harness.gate.experiments.training_measures.numbers import FEW, correlation, distinct
 from harness.gate.experiments.training_trace import Trace
 from harness.gate.profile.training_watch import LEVEL, codes, which_card
 
-ROUNDED = 0.3  # scatter of told timesteps, in steps, above which they are not those of the noise
+LATE = 512  # timesteps above it are rounded most where they are rounded
 
 
 @dataclass
 class Samples:
-    """Every picture that went through the U-Net with a loss, one row each, in order."""
+    """Every picture that went through the U-Net with a loss, one row each, in order.
+
+    Args:
+        trace: The training.
+        known_factor: By what its latents were multiplied, if that is known better.
+    """
 
     trace: Trace
+    known_factor: float | None = None
 
     def __post_init__(self) -> None:
         calls = [c for c in self.trace.watch.calls if c.output is not None]
@@ -52,6 +58,8 @@ class Samples:
     @cached_property
     def factor(self) -> float:
         """By what the latents were multiplied."""
+        if self.known_factor is not None:
+            return self.known_factor
         root, level = self.alpha_told.double().sqrt(), self.level.double()
         fitted = float((level * root).sum() / (root * root).sum().clamp_min(1e-9))
         miss = float((level - fitted * root).abs().max())
@@ -92,11 +100,14 @@ class Samples:
         return found < -0.995 or (found > 0.995 and not backwards)
 
     @cached_property
-    def scatter(self) -> float:
-        """The deviation of the told timesteps from those of the noise; rounding gives 1."""
-        apart = self.told - self.used
-        near = apart[(apart - apart.median()).abs() <= 4]
-        return float(near.std()) if len(near) >= FEW else 0.0
+    def coarseness(self) -> float:
+        """The smallest distance of two late timesteps that are told, beside that of the noise's.
+
+        1 unless what is told was rounded: bfloat16 knows every fourth of them.
+        """
+        steps = [distinct(t[t > LATE]).diff() for t in (self.told, self.used)]
+        told, used = (float(step.min()) if len(step) >= FEW else 1.0 for step in steps)
+        return told / used
 
     @cached_property
     def told_right(self) -> float:
@@ -122,7 +133,7 @@ class Samples:
     def noise(self) -> Tensor:
         """The noise in each input, (N, 4, h, w)."""
         alphas = self.trace.watch.alphas
-        near = (self.told - self.used).abs() <= (2 if self.scatter < ROUNDED else 0)
+        near = (self.told - self.used).abs() <= (2 if self.coarseness < 2 else 0)
         rows = torch.where(near, self.told, self.used).round().long().clamp(0, len(alphas) - 1)
         alpha = alphas[rows][:, None, None, None]
         if self.fits_another_schedule:

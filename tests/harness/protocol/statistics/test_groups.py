@@ -1,4 +1,4 @@
-"""Groups, intervals and tiers: known answers, and the family-wise error by simulation."""
+"""Groups and intervals: known answers, and the family-wise error by simulation."""
 
 import itertools
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.protocol.statistics.groups import compare_all, dominates, pareto_tiers
+from harness.protocol.statistics.groups import compare_all
 from harness.protocol.statistics.paired import t_test_p
 from harness.protocol.statistics.shared_noise import shared_noise
 from harness.protocol.statistics.student import two_sided_p
@@ -187,27 +187,3 @@ def test_a_training_with_the_same_figures_has_no_noise_between():
 def test_different_numbers_of_seeds_are_refused():
     with pytest.raises(ValueError, match="same seeds"):
         groups_of({"A": [1.0, 2.0], "B": [1.0]})
-
-
-def test_tiers_by_hand():
-    costs = {"Cheap": (3, 1), "Good": (1, 3), "Worse": (2, 4), "Worst": (4, 5)}
-    assert pareto_tiers(costs) == {"Cheap": 1, "Good": 1, "Worse": 2, "Worst": 3}
-    assert pareto_tiers({}) == {}
-    assert not dominates((1, 1), (1, 1))
-
-
-@given(
-    st.dictionaries(
-        st.text("ABCDEFG", min_size=1, max_size=3),
-        st.tuples(st.integers(0, 5), st.integers(0, 5)),
-        max_size=8,
-    )
-)
-def test_nobody_is_dominated_inside_a_tier_and_each_lower_tier_has_its_reason(costs):
-    tiers = pareto_tiers(costs)
-    assert set(tiers) == set(costs)
-    for name, own in costs.items():
-        above = [other for other, tier in tiers.items() if tier == tiers[name] - 1]
-        same = [other for other, tier in tiers.items() if tier == tiers[name]]
-        assert not any(dominates(costs[other], own) for other in same)
-        assert tiers[name] == 1 or any(dominates(costs[other], own) for other in above)
