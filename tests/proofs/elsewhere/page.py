@@ -80,6 +80,8 @@ walks {operations} such calls on one live pipeline, failing and stopped ones amo
 all {pairs:,} pairs and {threes:,} random threes. After {well} of these walks every answer, weight
 and setting is what a fresh start gives, to the bit.
 """
+NOT_RUN = """- stable-diffusion.cpp: not run; it converts names in C++, which would have to be built
+"""
 KNOW = """
 ## What to know
 
@@ -98,6 +100,9 @@ KNOW = """
   the rank: they act at 1 / `block_size` of what was trained (4 unless told). Train with
   `block_size=1`. Its own `merge_to` draws a rank by lot, and a DyLoRA network that is to train on
   from such a file starts from nothing.
+- **LyCORIS' `rs_lora`** is read by `lycoris.kohya` and not by `create_lycoris` (4.1.3), which
+  trains with alpha / dim either way. And a LoKr of two full matrices that was trained with it acts
+  from its file at 1 / sqrt(dim), in LyCORIS itself, too.
 - **LyCORIS' preset `ia3`** finds no layer of SD 1.x (4.1.3), and the file is empty.
 - **LyCORIS 4.1.3 stops on SD 1.x with its preset `full`**, the one that it takes unless told: it
   finds the two layers of `time_embedding` by class and by name (`duplicated lora name`). Loading
@@ -177,7 +182,7 @@ def text(found: Elsewhere) -> str:
         pairs=f"{len(wide):,}",
     )
     return "".join([
-        head, lines(map(program_line, found.programs)), KNOW,
+        head, lines(map(program_line, found.programs)), NOT_RUN, KNOW,
         about, lines(by_program(wide)), MADE, lines(made_line(one, wide) for one in found.made),
         CONSUMED, lines(map(consumed_line, others)),
         PRODUCED, lines(map(produced_line, found.produced)), second_calls(),
