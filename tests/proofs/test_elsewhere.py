@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from harness.contributions import registry
-from tests.proofs.elsewhere import page
+from tests.proofs.elsewhere import names, page
 from tests.proofs.elsewhere.base import modules_of, narrow_pipeline, weights_of
 from tests.proofs.elsewhere.consumed import random_lora
 from tests.proofs.elsewhere.consumers import RefusedError
 from tests.proofs.elsewhere.merging import ours, tried
-from tests.proofs.elsewhere.programs import MARKS, alone, found_in, importable
+from tests.proofs.elsewhere.programs import MARKS, Program, alone, found_in, importable
 from tests.proofs.elsewhere.results import Consumed, Elsewhere
 from tests.proofs.elsewhere.wide import one_of_each_kind, one_of_each_shape
 from toolkit.core.settings import REFERENCE_NAME
@@ -60,12 +60,29 @@ def test_kohyas_format_is_taken_by_all_and_diffusers_by_its_own(committed):
 
 
 def test_each_contribution_has_files_or_a_reason(committed):
-    names = {REFERENCE_NAME, *registry.contribution_names()}
-    assert {one.name for one in committed.made} <= names
+    known = {REFERENCE_NAME, *registry.contribution_names()}
+    assert {one.name for one in committed.made} <= known
     rows = Counter(one.what for one in committed.consumed if one.base == "SD 1.4")
     for one in committed.made:
         assert bool(one.said) != bool(one.made)
         assert rows[one.name] == (0 if one.said else 2 * len(PROGRAMS) - 1), one.name
+
+
+def test_names_are_found_in_c_too(committed):
+    kohya, diffusers = committed.named
+    assert (kohya.form, diffusers.form) == ("kohya", "diffusers")
+    assert kohya.layers == diffusers.layers == len(sd1_layout().layers)
+    assert not kohya.text
+    assert len(kohya.others) == kohya.layers - kohya.known
+    assert diffusers.text == 72
+
+
+def test_a_conversion_of_names_is_compared_with_the_names_of_the_weights(tmp_path):
+    """A program that leaves names as they are finds nothing in files of trainers."""
+    (tmp_path / "names").write_text("#!/bin/sh\nexec cat\n", encoding="utf-8")
+    (tmp_path / "names").chmod(0o755)
+    for found in names.named(Program("cat", tmp_path, "")):
+        assert (found.known, found.text, len(found.others)) == (0, 72, 282)
 
 
 def test_other_trainers_files_are_read_or_refused_in_a_sentence(committed):

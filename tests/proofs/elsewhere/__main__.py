@@ -1,9 +1,10 @@
 """Run other programs on the hub's files, and the hub on theirs: ``nox -s elsewhere``.
 
 The programs lie where ``--programs`` says, each a folder with its code: ``sd-scripts``,
-``LyCORIS``, ``ComfyUI``, ``A1111``, ``Forge``, ``SD.Next``, ``InvokeAI`` and ``OneTrainer``, and
-beside it a file ``NAME.commit``. diffusers and PEFT are installed. A program that is not there is
-skipped, and the page says so. What was run on the same inputs before is not run again.
+``LyCORIS``, ``ComfyUI``, ``A1111``, ``Forge``, ``SD.Next``, ``InvokeAI``, ``OneTrainer`` and
+``stable-diffusion.cpp`` (see names.py), and beside it a file ``NAME.commit``. diffusers and PEFT
+are installed. A program that is not there is skipped, and the page says so. What was run on the
+same inputs before is not run again.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from harness import paths
 from harness.contributions import registry
 from toolkit.core.settings import REFERENCE_NAME
 
-from . import consumed, page, produced
+from . import consumed, names, page, produced
 from .programs import Program, found_in
 from .results import Consumed, Elsewhere, Made, Ran
 
+CPP = "stable-diffusion.cpp"
 PROGRAMS = paths.RUNS / "programs"
 # One of each kind of file, by the real commands: own factors, every layer, the text encoder,
 # singular values.
@@ -39,13 +41,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     programs = found_in(parsed.programs)
     result = page.read()
     result.programs = programs_of(programs)
-    names = parsed.contributions or [REFERENCE_NAME, *registry.contribution_names()]
+    chosen = parsed.contributions or [REFERENCE_NAME, *registry.contribution_names()]
     if parsed.only != "consumed":
         for one in produced.all_of(programs, parsed.chosen):
             page.keep(result, one)
             print(f"{one.name}: {one.outcome} {one.said}", flush=True)
+    if parsed.only != "produced" and programs[CPP].folder is not None:
+        result.named = list(names.named(programs[CPP]))
+        page.write(result)
     if parsed.only != "produced":
-        for found in rows(result, programs, names, parsed.chosen):
+        for found in rows(result, programs, chosen, parsed.chosen):
             page.keep(result, found)
             if isinstance(found, Consumed):
                 print(*found.place, found.outcome, found.said, flush=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from harness import paths
 from toolkit.core import atomic
 
-from .results import Consumed, Elsewhere, Made, Produced, Ran
+from .results import Consumed, Elsewhere, Made, Named, Produced, Ran
 from .wide import LARGEST, one_of_each_kind
 
 RESULT = paths.ROOT / "tests" / "proofs" / "elsewhere" / "result.json"
@@ -79,8 +79,6 @@ A program that holds a pipeline draws, trains and adds files again and again. `n
 walks {operations} such calls on one live pipeline, failing and stopped ones among them: each alone,
 all {pairs:,} pairs and {threes:,} random threes. After {well} of these walks every answer, weight
 and setting is what a fresh start gives, to the bit.
-"""
-NOT_RUN = """- stable-diffusion.cpp: not run; it converts names in C++, which would have to be built
 """
 KNOW = """
 ## What to know
@@ -182,11 +180,22 @@ def text(found: Elsewhere) -> str:
         pairs=f"{len(wide):,}",
     )
     return "".join([
-        head, lines(map(program_line, found.programs)), NOT_RUN, KNOW,
+        head, lines(map(program_line, found.programs)), KNOW,
+        lines(map(named_line, found.named)),
         about, lines(by_program(wide)), MADE, lines(made_line(one, wide) for one in found.made),
         CONSUMED, lines(map(consumed_line, others)),
         PRODUCED, lines(map(produced_line, found.produced)), second_calls(),
     ])  # fmt: skip
+
+
+def named_line(one: Named) -> str:
+    """Return one point about a conversion of names."""
+    text = f"the text encoder's {one.text} and " if one.text else ""
+    return (
+        f"- **{one.program}** (its conversion of names alone ran) finds {one.known} of the "
+        f"{one.layers} layers in {one.form} format, and not {text}"
+        f"{', '.join(f'`{n}`' for n in one.others)}."
+    )
 
 
 def lines(some: Iterable[str]) -> str:

@@ -28,6 +28,7 @@ MARKS: Final = {
     "Forge": "backend/patcher/lora.py",
     "SD.Next": "modules/lora/networks.py",
     "InvokeAI": "invokeai/backend/patches/layer_patcher.py",
+    "stable-diffusion.cpp": "names",
     "OneTrainer": "modules/module/LoRAModule.py",
 }
 

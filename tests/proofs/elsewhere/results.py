@@ -64,6 +64,24 @@ class Made(BaseModel):
     said: str = ""
 
 
+class Named(BaseModel):
+    """Which layers a program's conversion of names finds in a file of all layers.
+
+    Args:
+        layers: Of SD 1.x.
+        known: How many it names as it names their weights.
+        text: How many of the others are the text encoder's.
+        others: The rest of them.
+    """
+
+    program: str
+    form: str
+    layers: int
+    known: int
+    text: int
+    others: list[str]
+
+
 class Produced(BaseModel):
     """What the hub made of another trainer's file."""
 
@@ -80,5 +98,6 @@ class Elsewhere(BaseModel):
 
     programs: list[Ran]
     made: list[Made]
+    named: list[Named] = Field(default_factory=list)
     consumed: list[Consumed]
     produced: list[Produced]
