@@ -1,9 +1,9 @@
 """Files of contributions at SD 1.4's shapes: their own adapter, filled with random numbers.
 
 A contribution's ``make_lora`` attaches its adapter to the wide base; every number that it would
-train gets a random one added, so that each method changes something. What that changes is found,
-fitted and written by the code behind `nox -s export`. Nothing is trained: a run of 49 methods at
-this size takes days, and which numbers a file holds is nothing to the program that reads it.
+train gets a random one added, large enough that each method changes its layers visibly. What that
+changes is found, fitted and written by the code behind `nox -s export`. Nothing is trained: which
+numbers a file holds is nothing to the program that reads it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from torch import nn
 from harness import paths
 from harness.contributions import registry
 from harness.protocol.track_file import Sampling
-from harness.runs.export.change import Change, lora_name
+from harness.runs.export.change import Change, lora_name, weight_of
 from harness.runs.export.plain import plain_lora
 from harness.runs.export.run import Wish, refuse_loss
 from harness.runs.export.shrink import shrunk
@@ -42,6 +42,10 @@ FOLDER: Final = paths.RUNS / "elsewhere_sd14"
 ABOUT: Final = "about.json"
 # Of what is no plain LoRA. 5 % of a random base's change would be nearly full rank.
 RANK: Final = 16
+# Standard deviations to fill with, and the change of a layer's weight that is large enough: of a
+# smaller one, float32 rounds too much away in the sum with the weight.
+SPREADS: Final = (SPREAD, 10 * SPREAD, 100 * SPREAD)
+LEAST: Final = 0.005
 
 
 def files_of(name: str, base: StableDiffusionPipeline) -> tuple[dict[str, Path], dict[str, Any]]:
@@ -70,13 +74,10 @@ def made(name: str, folder: Path, base: StableDiffusionPipeline) -> dict[str, An
     Raises:
         HubError: It cannot be exported as a LoRA; the message is the export's.
     """
-    contribution, reference = registry.load_any(name), registry.load_reference()
-    pipeline = fresh_copy(base)
-    hooks = load_hooks(contribution, reference)
-    seed_everything(1)
-    adapter = hooks.call("make_lora", pipeline=pipeline, config=contribution.file.settings.lora)
-    fill(adapter)
-    change = change_of(base, pipeline)
+    for spread in SPREADS:
+        adapter, change = filled(name, base, spread)
+        if size_of(change, base) >= LEAST:
+            break
     save_adapter(adapter, folder / ADAPTER_FILE, {})
     wish = Wish("kohya", folder, RANK, 0.05, "fp32", False, False, Sampling(), ())
     refuse_loss(change, wish)
@@ -92,12 +93,27 @@ def made(name: str, folder: Path, base: StableDiffusionPipeline) -> dict[str, An
     return {"made": how, "layers": len(lora.layers), "said": ""}
 
 
-def fill(adapter: nn.Module) -> None:
-    """Add a random number to every number that is trained."""
+def filled(name: str, base: StableDiffusionPipeline, spread: float) -> tuple[nn.Module, Change]:
+    """Return a contribution's adapter with a random number added to every number that it trains."""
+    contribution, reference = registry.load_any(name), registry.load_reference()
+    pipeline = fresh_copy(base)
+    hooks = load_hooks(contribution, reference)
+    seed_everything(1)
+    adapter = hooks.call("make_lora", pipeline=pipeline, config=contribution.file.settings.lora)
     with torch.no_grad():
         for parameter in adapter.parameters():
             if parameter.requires_grad:
-                parameter.add_(SPREAD * torch.randn_like(parameter))
+                parameter.add_(spread * torch.randn_like(parameter))
+    return adapter, change_of(base, pipeline)
+
+
+def size_of(change: Change, base: StableDiffusionPipeline) -> float:
+    """Return the smallest layer's change, relative to its weight; 1 when no layer changed."""
+    sizes = (
+        float(delta.norm()) / float(weight_of(base, name).norm())
+        for name, delta in change.layers.items()
+    )
+    return min(sizes, default=1.0)
 
 
 def change_of(base: StableDiffusionPipeline, pipeline: StableDiffusionPipeline) -> Change:

@@ -122,8 +122,8 @@ KNOW = """
   any of these (self-attention or feed-forward layers alone) is an unknown model, and one of ResNets
   alone is taken for SDXL, because SD 1.x' time embedding is 1280 wide. Files in diffusers' format
   are unknown, too. So train cross-attention, and export in kohya's format.
-- **OneTrainer's "original" format** has the original names with nothing before them. No program
-  here loads it; `convert` reads it.
+- **OneTrainer's "original" format** has the original names with nothing before them: no program
+  here loads it. Its "comfy" format loads in ComfyUI alone. `convert` reads both.
 - **The text encoder** is called `lora_te_text_model_...` everywhere. With transformers 5.6 or
   newer, kohya's sd-scripts derive `lora_te_encoder_...` from the modules and find none of them.
 """
@@ -215,7 +215,7 @@ def by_program(rows: Sequence[Consumed]) -> Iterator[str]:
         apart = worst(took, STRENGTHS) or said
         first = next((one.skipped_first for one in took if one.skipped), "")
         more = f", first `{first}`" if first else ""
-        partly = f"; of {len(none)} files nothing" if none and took else ""
+        partly = f"; of {len(none)} of the files nothing" if none and took else ""
         yield (
             f"| {place[0]} | {place[1]} | {len(some)} | {used} | {skipped}{more} | {apart}{partly} "
             f"| {worst(took, [TWO])} |"
