@@ -4,6 +4,7 @@
     diffusers  unet.mid_block.attentions.0.proj_in.lora_A.weight
     PEFT       base_model.model.mid_block.attentions.0.proj_in.lora_A.weight
     ComfyUI    diffusion_model.middle_block.1.proj_in.lora_up.weight (read, never written)
+    OneTrainer middle_block.1.proj_in.lora_A.weight (read, never written)
     in memory  unet.mid_block.attentions.0.proj_in
 
 transformers 5.6 took `text_model` out of the text encoder's names. In memory and in kohya's and
@@ -47,6 +48,14 @@ COMFYUI_PREFIXES: Final = {
     "diffusion_model.": UNET,
     "text_encoders.clip_l.transformer.": TEXT_ENCODER,
 }
+# OneTrainer's "original" format has the original names with nothing before them.
+ORIGINAL_STARTS: Final = (
+    "input_blocks.",
+    "middle_block.",
+    "output_blocks.",
+    "time_embed.",
+    "out.2.",
+)
 PEFT_PREFIX: Final = "base_model.model."
 TEXT_MODEL: Final = "text_model."
 
@@ -121,7 +130,9 @@ def guess_format(keys: list[str]) -> Source:
     adapters = [key for key in keys if "lora" in key or foreign_kind(key)]
     if any(key.startswith(BARE_STARTS) for key in adapters):
         return "diffusers"
-    if any(key.startswith(("diffusion_model.", "text_encoders.")) for key in adapters):
+    if any(
+        key.startswith(("diffusion_model.", "text_encoders.", *ORIGINAL_STARTS)) for key in adapters
+    ):
         return "comfyui"
     first = f", but {min(keys)!r:.120}" if keys else " and no tensor at all"
     raise HubError(
@@ -176,6 +187,8 @@ def _split_part(key: str, form: Source, peft_part: str) -> tuple[str, str]:
         for prefix, part in COMFYUI_PREFIXES.items():
             if key.startswith(prefix):
                 return part, key.removeprefix(prefix)
+        if key.startswith(ORIGINAL_STARTS):
+            return UNET, key
     if form == "diffusers":
         part, dot, rest = key.partition(".")
         if dot and part in (UNET, TEXT_ENCODER):

@@ -3,37 +3,71 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator, Sequence
 
 from harness import paths
 from toolkit.core import atomic
 
-from .results import Consumed, Elsewhere, Produced, Ran
+from .results import Consumed, Elsewhere, Made, Named, Produced, Ran
+from .wide import LARGEST, one_of_each_kind
 
 RESULT = paths.ROOT / "tests" / "proofs" / "elsewhere" / "result.json"
 SECOND_CALLS = paths.ROOT / "tests" / "proofs" / "second_calls" / "result.json"
 PAGE = paths.ROOT / "docs" / "elsewhere.md"
+STRENGTHS = ("1", "0.5", "0", "-0.5")
+TWO = "two"
 
 HEAD = """# Your files elsewhere
 
 Written by `nox -s elsewhere`; do not edit. You train here and draw elsewhere. So other programs'
 own code ran on the hub's files, and the hub ran on files that other trainers' own code wrote.
+{pairs} triples of contribution, program and format ran at SD 1.4's shapes, of {contributions}
+contributions in {programs} programs; {producers} files of other trainers were read.
 
 """
+SD14 = """
+## Every contribution at SD 1.4's shapes, by program
+
+Each contribution attached its own adapter to layers of SD 1.4's shapes, one of each of the
+{kinds} kinds that a LoRA can sit beside: 320, 640 and 1280 wide, CLIP's 768. Random numbers filled
+it, and the code of `export` wrote the files: its own factors, or for what is no plain LoRA the
+nearest one of rank 16 in one layer of each shape (up to {largest} million numbers). Each program
+merged each file at the strengths 1, 0.5, 0 and -0.5, and once at 0.75 with a second file at -0.5.
+
+- *files*: how many of the contributions' files the program ran on. {like} of the {pairs} triples
+  are of files that hold the very tensors of another contribution's, because only settings of the
+  training differ: those ran once.
+- *skipped*: layers of the files that it leaves as they are, without an error.
+- *apart*: the largest difference of a layer's weight from what the hub computes, relative to its
+  change; *two*: the same with the second file.
+
+| program | format | files | tensors used | skipped | apart | two |
+|---|---|---:|---:|---:|---:|---:|
+"""
+MADE = """
+### By contribution
+
+*taken whole by*: programs and formats that used every tensor of its files.
+
+| contribution | its file | layers | taken whole by | apart |
+|---|---|---:|---:|---:|
+"""
 CONSUMED = """
-## Our files in other programs
+## All layers, and files of real trainings
 
-Each program merged the file at the strengths 1, 0.5, 0 and -0.5 into a base with SD 1.x's names.
-*apart* is the largest difference of a layer's weight from what the hub computes, relative to its
-change. *skipped* are layers of the file that the program leaves as they are, without a word.
+The same for a file of all 354 layers that SD 1.x has, each a few numbers wide, and for files that
+the real commands trained and exported on the embedded base. What a program takes nothing of, or
+refuses, has no figures.
 
-| file | format | program | tensors used | skipped | apart |
-|---|---|---|---:|---:|---:|
+| file | format | program | tensors used | skipped | apart | two |
+|---|---|---|---:|---:|---:|---:|
 """
 PRODUCED = """
 ## Other trainers' files here
 
-Each trainer wrote a file of random factors. `inspect`, `convert`, `merge` and `resize` read it, and
-*apart* is the largest difference from the change that the trainer itself merges.
+Each trainer wrote a file of random factors. `inspect`, `convert`, `merge`, `resize` and
+`generate --lora` read it, and `extract` took it back from the two models; *apart* is the largest
+difference from the change that the trainer itself merges.
 
 | trainer | layers | apart | or why not |
 |---|---:|---:|---|
@@ -64,6 +98,9 @@ KNOW = """
   the rank: they act at 1 / `block_size` of what was trained (4 unless told). Train with
   `block_size=1`. Its own `merge_to` draws a rank by lot, and a DyLoRA network that is to train on
   from such a file starts from nothing.
+- **LyCORIS' `rs_lora`** is read by `lycoris.kohya` and not by `create_lycoris` (4.1.3), which
+  trains with alpha / dim either way. And a LoKr of two full matrices that was trained with it acts
+  from its file at 1 / sqrt(dim), in LyCORIS itself, too.
 - **LyCORIS' preset `ia3`** finds no layer of SD 1.x (4.1.3), and the file is empty.
 - **LyCORIS 4.1.3 stops on SD 1.x with its preset `full`**, the one that it takes unless told: it
   finds the two layers of `time_embedding` by class and by name (`duplicated lora name`). Loading
@@ -72,26 +109,51 @@ KNOW = """
   `lora_adapter_metadata` names one, until `pipe.unet.eval()`. What the hub writes there names none.
 - **diffusers' `fuse_qkv_projections`** leaves a LoRA out of the layers that it fuses, whichever
   comes first. Take it back before you load a file.
-- **ComfyUI** knows attention layers with dots only in the spelling of diffusers before 0.20. Of a
-  file in diffusers' format it takes the rest. Give it kohya's format.
+- **Give every program kohya's format.** It is the one that all of them take whole. Of diffusers'
+  format, with its names of today (`unet....attn1.to_q.lora_A.weight`), sd-scripts, LyCORIS, A1111
+  and SD.Next's own loader find no layer; SD.Next reads it with its setting "LoRA load using
+  Diffusers method".
+- **ComfyUI and Forge** know attention layers with dots only in the spelling of diffusers before
+  0.20. Of a file in diffusers' format they take the rest.
+- **Forge lets go of a whole file of which it does not know more than 12 tensors**, and draws as
+  if there were none; ComfyUI and A1111 use what they know.
+- **InvokeAI tells the base by the width of the first layer that it looks for**: keys and values of
+  cross-attention, `time_emb_proj` or self-attention of the text encoder. A LoRA of SD 1.x without
+  any of these (self-attention or feed-forward layers alone) is an unknown model, and one of ResNets
+  alone is taken for SDXL, because SD 1.x' time embedding is 1280 wide. Files in diffusers' format
+  are unknown, too. So train cross-attention, and export in kohya's format.
+- **OneTrainer's "original" format** has the original names with nothing before them: no program
+  here loads it. Its "comfy" format loads in ComfyUI alone. `convert` reads both.
 - **The text encoder** is called `lora_te_text_model_...` everywhere. With transformers 5.6 or
   newer, kohya's sd-scripts derive `lora_te_encoder_...` from the modules and find none of them.
 """
 
 
+def read() -> Elsewhere:
+    """Return what is known."""
+    if not RESULT.is_file():
+        return Elsewhere(programs=[], made=[], consumed=[], produced=[])
+    return Elsewhere.model_validate_json(RESULT.read_text(encoding="utf-8"))
+
+
+def keep(known: Elsewhere, new: Consumed | Made | Produced) -> None:
+    """Put one row in the place of what was known of the same, and write both files."""
+    if isinstance(new, Consumed):
+        rows = {one.place: one for one in [*known.consumed, new]}
+        known.consumed = [rows[place] for place in sorted(rows)]
+    elif isinstance(new, Made):
+        made = {one.name: one for one in [*known.made, new]}
+        known.made = [made[name] for name in sorted(made, key=str.casefold)]
+    else:
+        theirs = {one.name: one for one in [*known.produced, new]}
+        known.produced = [theirs[name] for name in sorted(theirs)]
+    write(known)
+
+
 def write(found: Elsewhere) -> None:
-    """Write both; rows of an earlier run stay until they are run again."""
-    if RESULT.is_file():
-        old = Elsewhere.model_validate_json(RESULT.read_text(encoding="utf-8"))
-        consumed = {(one.what, one.program, one.form): one for one in old.consumed}
-        consumed |= {(one.what, one.program, one.form): one for one in found.consumed}
-        produced = {one.name: one for one in [*old.produced, *found.produced]}
-        found = Elsewhere(
-            programs=found.programs,
-            consumed=sorted(consumed.values(), key=lambda one: (one.what, one.program, one.form)),
-            produced=sorted(produced.values(), key=lambda one: one.name),
-        )
-    atomic.write_text(RESULT, found.model_dump_json(indent=1) + "\n")
+    """Write the result and the page."""
+    text_of_it = found.model_dump_json(indent=1, exclude_defaults=True)
+    atomic.write_text(RESULT, text_of_it + "\n")
     atomic.write_text(PAGE, text(found))
 
 
@@ -103,14 +165,78 @@ def refresh() -> None:
 
 def text(found: Elsewhere) -> str:
     """Return the page."""
-    lines = [program_line(program) for program in found.programs]
-    consumed = [consumed_line(one) for one in found.consumed]
-    produced = [produced_line(one) for one in found.produced]
+    wide = [one for one in found.consumed if one.base == "SD 1.4"]
+    others = [one for one in found.consumed if one.base != "SD 1.4"]
+    head = HEAD.format(
+        pairs=f"{len(wide):,}",
+        contributions=len({one.what for one in wide}),
+        programs=len({one.program for one in wide}),
+        producers=len(found.produced),
+    )
+    about = SD14.format(
+        kinds=len(one_of_each_kind()),
+        largest=f"{LARGEST / 1e6:g}",
+        like=sum(bool(one.like) for one in wide),
+        pairs=f"{len(wide):,}",
+    )
+    return "".join([
+        head, lines(map(program_line, found.programs)), KNOW,
+        lines(map(named_line, found.named)),
+        about, lines(by_program(wide)), MADE, lines(made_line(one, wide) for one in found.made),
+        CONSUMED, lines(map(consumed_line, others)),
+        PRODUCED, lines(map(produced_line, found.produced)), second_calls(),
+    ])  # fmt: skip
+
+
+def named_line(one: Named) -> str:
+    """Return one point about a conversion of names."""
+    text = f"the text encoder's {one.text} and " if one.text else ""
     return (
-        HEAD + "\n".join(lines) + "\n" + KNOW
-        + CONSUMED + "\n".join(consumed) + "\n" + PRODUCED + "\n".join(produced) + "\n"
-        + second_calls()
-    )  # fmt: skip
+        f"- **{one.program}** (its conversion of names alone ran) finds {one.known} of the "
+        f"{one.layers} layers in {one.form} format, and not {text}"
+        f"{', '.join(f'`{n}`' for n in one.others)}."
+    )
+
+
+def lines(some: Iterable[str]) -> str:
+    """Return lines, each ended."""
+    return "".join(f"{line}\n" for line in some)
+
+
+def by_program(rows: Sequence[Consumed]) -> Iterator[str]:
+    """Yield one row for each program and format."""
+    for place in dict.fromkeys((one.program, one.form) for one in rows):
+        some = [one for one in rows if (one.program, one.form) == place]
+        took = [one for one in some if one.errors]
+        none = [one for one in some if one.outcome in ("nothing", "refused", "fails")]
+        used = f"{sum(one.used for one in some):,} of {sum(one.keys for one in some):,}"
+        skipped = sum(one.skipped for one in took)
+        said = next((one.said for one in none if one.said), "takes nothing of it")
+        apart = worst(took, STRENGTHS) or said
+        first = next((one.skipped_first for one in took if one.skipped), "")
+        more = f", first `{first}`" if first else ""
+        partly = f"; of {len(none)} of the files nothing" if none and took else ""
+        yield (
+            f"| {place[0]} | {place[1]} | {len(some)} | {used} | {skipped}{more} | {apart}{partly} "
+            f"| {worst(took, [TWO])} |"
+        )
+
+
+def worst(rows: Sequence[Consumed], names: Sequence[str]) -> str:
+    """Return the largest difference of some rows, and whether it is one."""
+    errors = [one.errors[name] for one in rows for name in names if name in one.errors]
+    differs = "**differs** " if any(one.outcome == "differs" for one in rows) else ""
+    return f"{differs}{max(errors):.1e}" if errors else ""
+
+
+def made_line(one: Made, rows: Sequence[Consumed]) -> str:
+    """Return one row about a contribution."""
+    own = [row for row in rows if row.what == one.name]
+    whole = sum(row.used == row.keys and row.outcome == "same" for row in own)
+    taken = f"{whole} of {len(own)}" if own else ""
+    about = one.made or f"none: {one.said.partition(':')[0]}"
+    apart = worst(own, [*STRENGTHS, TWO])
+    return f"| {one.name} | {about} | {one.layers or ''} | {taken} | {apart} |"
 
 
 def second_calls() -> str:
@@ -133,11 +259,12 @@ def program_line(program: Ran) -> str:
 
 def consumed_line(one: Consumed) -> str:
     """Return one row of our files."""
-    apart = f"{max(one.errors.values()):.1e}" if one.errors else one.said
+    none = {"nothing": "takes nothing of it"}.get(one.outcome, one.said)
     skipped = f"{one.skipped} (first `{one.skipped_first}`)" if one.skipped else "0"
+    apart = worst([one], STRENGTHS)
     return (
-        f"| {one.what} | {one.form} | {one.program} | {one.used} of {one.keys} | {skipped} | "
-        f"{'**differs** ' if one.outcome == 'differs' else ''}{apart} |"
+        f"| {one.what} | {one.form} | {one.program} | {one.used} of {one.keys} | "
+        f"{skipped if apart else ''} | {apart or none} | {worst([one], [TWO])} |"
     )
 
 

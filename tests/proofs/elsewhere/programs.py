@@ -25,6 +25,11 @@ MARKS: Final = {
     "ComfyUI": "comfy/lora.py",
     "A1111": "extensions-builtin/Lora/networks.py",
     "LyCORIS": "lycoris/kohya.py",
+    "Forge": "backend/patcher/lora.py",
+    "SD.Next": "modules/lora/networks.py",
+    "InvokeAI": "invokeai/backend/patches/layer_patcher.py",
+    "stable-diffusion.cpp": "names",
+    "OneTrainer": "modules/module/LoRAModule.py",
 }
 
 
@@ -132,6 +137,26 @@ def importable(paths: Sequence[Path], stand_ins: Sequence[str]) -> Iterator[None
         sys.meta_path.remove(finder)
         for path in before:
             sys.path.remove(path)
+
+
+@contextmanager
+def alone(*tops: str) -> Iterator[None]:
+    """Let a program import modules whose names others have, too; afterwards they are as before.
+
+    Args:
+        tops: Names of modules and packages at the top.
+    """
+
+    def gone() -> dict[str, types.ModuleType]:
+        names = [name for name in sys.modules if name.partition(".")[0] in tops]
+        return {name: sys.modules.pop(name) for name in names}
+
+    others = gone()
+    try:
+        yield
+    finally:
+        gone()
+        sys.modules.update(others)
 
 
 def missing(names: Sequence[str]) -> list[str]:

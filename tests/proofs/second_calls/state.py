@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from src.lora import make_lora
-from tests.proofs.elsewhere.__main__ import every_layer
+from tests.proofs.elsewhere.consumed import every_layer
 from tests.src.support import build_pipeline, copy_pipeline
 from toolkit.core.settings import LoraConfig
 from toolkit.lora_files.memory import Lora

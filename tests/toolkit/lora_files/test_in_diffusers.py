@@ -89,6 +89,10 @@ def comfyui(name):
     return f"text_encoders.clip_l.transformer.{name.removeprefix('text_encoder.')}"
 
 
+def bare_original(name):
+    return ldm_name(name)
+
+
 def integers(tensors):
     return {k: t.to(torch.int64) if k.endswith("alpha") else t for k, t in tensors.items()}
 
@@ -116,6 +120,7 @@ FILES = {
     "processors": processors("unet."),
     "processors without unet": processors(""),
     "ComfyUI's extraction": file_of(comfyui, alpha=False),
+    "OneTrainer's original format": file_of(of_unet(bare_original), AB),
     "a word beside it": file_of(kohya_name) | WORD,
 }
 

@@ -207,6 +207,12 @@ def test_the_other_programs_rules_are_theirs(key, comfyui, a1111):
             "unet.mid_block.attentions.0.proj_in",
         ),
         ("diffusion_model.out.2.lora_down.weight", "comfyui", "unet.conv_out"),
+        ("out.2.lora_A.weight", "comfyui", "unet.conv_out"),
+        (
+            "input_blocks.1.1.proj_in.alpha",
+            "comfyui",
+            "unet.down_blocks.0.attentions.0.proj_in",
+        ),
         (
             "text_encoders.clip_l.transformer.text_model.encoder.layers.0.mlp.fc1.lora_up.weight",
             "comfyui",
@@ -267,6 +273,8 @@ def test_what_is_not_a_plain_lora_is_refused_by_name(key, form, word):
             "diffusers",
         ),
         ("diffusion_model.out.2.lora_up.weight", "comfyui"),
+        ("output_blocks.2.1.conv.lora_A.weight", "comfyui"),
+        ("time_embed.0.lora_B.weight", "comfyui"),
         ("text_encoders.clip_l.transformer.x.lora_up.weight", "comfyui"),
     ],
 )
@@ -275,7 +283,13 @@ def test_the_format_is_seen_without_a_prefix_too(key, form):
 
 
 @pytest.mark.parametrize(
-    "key", ["conv_in.weight", "diffusion_model.out.2.weight", "down_blocks.0.resnets.0.conv1.bias"]
+    "key",
+    [
+        "conv_in.weight",
+        "diffusion_model.out.2.weight",
+        "down_blocks.0.resnets.0.conv1.bias",
+        "input_blocks.0.0.weight",
+    ],
 )
 def test_whole_models_are_no_lora(key):
     with pytest.raises(HubError, match="no LoRA of Stable"):
