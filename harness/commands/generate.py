@@ -37,12 +37,13 @@ from toolkit.base_models.load import locate
 from toolkit.base_models.timesteps import late_note, refuse_steps
 from toolkit.core.config_file import add_config_option
 from toolkit.core.errors import UsageError
+from toolkit.core.idle import refuse_idle
 from toolkit.core.progress import Progress, create_progress
 from toolkit.core.settings import GenerateConfig
 from toolkit.drawings.grid import save_all
 from toolkit.drawings.loras import parse_lora, tensors_hash
 from toolkit.drawings.metadata import Drawing, package_versions
-from toolkit.drawings.prompts import prompt_notes, refuse_tags
+from toolkit.drawings.prompts import NEGATIVE_NEEDS, idle_negative, prompt_notes, refuse_tags
 from toolkit.images.sheet import open_picture
 from toolkit.lora_files.header import read_header
 
@@ -168,6 +169,7 @@ def foresee(
     """
     if contribution.code_of("generate") is not None:
         return
+    refuse_idle({NEGATIVE_NEEDS: idle_negative(config)})
     refuse_steps(config, base)
     refuse_tags(prompts, config)
     for note in filter(None, (*prompt_notes(prompts, config), late_note(config, base))):
@@ -232,8 +234,9 @@ def sampling_config(
     """
     typed = {field: getattr(args, option) for field, option in SAMPLING_OPTIONS.items()}
     chosen = {field: value for field, value in typed.items() if value is not None}
-    width = args.width or side_px
-    chosen |= {"seed": args.seed, "width": width, "height": args.height or width}
+    width = side_px if args.width is None else args.width  # 0 is out of range, not left out
+    height = width if args.height is None else args.height
+    chosen |= {"seed": args.seed, "width": width, "height": height}
     try:
         return GenerateConfig(**(contribution.file.settings.generate.model_dump() | chosen))
     except ValidationError as error:

@@ -30,7 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = new.add_argument
     add("name", metavar="NAME", help="what to call it: small letters, digits and -")
     add("--data", type=Path, required=True, metavar="DIR", help="pictures with captions")
-    add("--base", default="models/tiny-sd", help="folder, .safetensors file or Hugging Face id")
+    base = Wish.model_fields["base"].default
+    add("--base", default=base, help="folder, .safetensors file or Hugging Face id")
     add("--trigger-word", default="", help="put in front of captions that lack it")
     add("--subject", default="", help="what they show, in the captions' words: 'a sks mug'")
     add("--device", default="cpu", choices=DEVICES, help="device (default: %(default)s)")

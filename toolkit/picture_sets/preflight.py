@@ -57,10 +57,14 @@ class Report(NamedTuple):
         return statistics(sizes, self.resolution, self.config.buckets)
 
     def words(self) -> list[tuple[str, int]]:
-        """Return the words of the captions with the number of captions they are in."""
+        """Return the words of the captions with the number of captions they are in.
+
+        As training reads them: the trigger word is in front of those that lack it.
+        """
         counts: Counter[str] = Counter()
         for picture in self.found.pictures:
-            counts.update({word.strip(".,;:!?\"'()[]") for word in picture.caption.lower().split()})
+            caption = with_trigger(picture.caption, self.config.trigger_word).lower()
+            counts.update({word.strip(".,;:!?\"'()[]") for word in caption.split()})
         del counts[""]
         return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 

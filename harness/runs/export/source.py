@@ -13,6 +13,7 @@ from harness.protocol.track import DEFAULT_TRACK, load_track, track_names
 from harness.runs.folders import newest_adapter
 from harness.worker.jobs import ADAPTER_FILE, DELTA_FILE
 from toolkit.core.errors import HubError, UsageError
+from toolkit.core.idle import refuse_idle
 from toolkit.core.settings import LoraConfig
 from toolkit.lora_files.header import read_header
 
@@ -53,15 +54,17 @@ def find_source(name: str, track: str | None, run: Path | None, base: str | None
     Args:
         name: The contribution.
         track: Whose newest training is taken when no folder is named; None: the newest of all, on
-            tracks and on the user's own pictures.
+            tracks and on the user's own pictures. Of a folder that does not say it: its track.
         run: A folder of ``runs/``: of a run, of one of its seeds, or of ``nox -s train``.
         base: Another base than the training says.
 
     Raises:
-        UsageError: There is no training.
+        UsageError: There is no training, or the track is known otherwise.
     """
     folder = newest_training(name, track) if run is None else training_in(run)
     plan = read_plan(folder / PLAN_FILE)
+    known = run is not None and bool(plan or track_of(folder))
+    refuse_idle({"--track beside a --run that says what it was trained on": known and bool(track)})
     own_track = load_track(track or track_of(folder) or DEFAULT_TRACK)
     delta, lora, adapter = (
         path if path.is_file() else None

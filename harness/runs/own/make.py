@@ -62,7 +62,7 @@ class Wish(Record):
 
     name: str
     data_dir: Path
-    base: str = Field(description="folder, file or Hugging Face id")
+    base: str = Field(default="models/tiny-sd", description="folder, file or Hugging Face id")
     device: str = "cpu"
     trigger_word: str = ""
     subject: str = Field(default="", description="what the pictures show, in words of the captions")
