@@ -127,8 +127,18 @@ def load_track(name: str) -> Track:
         with file.open("rb") as handle:
             return Track(TrackFile.model_validate(tomllib.load(handle)), folder)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
+        again = f"nox -s track -- new {name} --data DIR --fresh"
+        own = "" if name in track_names() else f"; or make it again: {again}"
         raise UsageError(
-            f"The track's description has faults: {error}",
-            where=f"{folder.parent.name}/{name}/track.toml",
-            fix="harness/protocol/track_file.py says what each field means.",
+            f"The track's description has faults: {faults_of(error)}",
+            where=str(file.relative_to(paths.ROOT) if file.is_relative_to(paths.ROOT) else file),
+            fix=f"harness/protocol/track_file.py says what each field means{own}",
         ) from error
+
+
+def faults_of(error: Exception) -> str:
+    """Return what is wrong with a description, each fault with the field that it is in."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    places = ((".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors())
+    return "; ".join(f"{place}: {what}" if place else what for place, what in places)
