@@ -167,7 +167,8 @@ def foresee(
     Raises:
         UsageError: The number of steps does not go with the sampler, or a prompt names a LoRA.
     """
-    if contribution.code_of("generate") is not None:
+    origin = contribution.code_of("generate")
+    if origin is not None and not registry.is_reference(origin):
         return
     refuse_idle({NEGATIVE_NEEDS: idle_negative(config)})
     refuse_steps(config, base)

@@ -151,13 +151,15 @@ def track_of(folder: Path) -> str | None:
 def training_in(run: Path) -> Path:
     """Return the folder with the files: the one that is named, or the first seed below it.
 
+    From the root on: a worker, which draws with them, stands in a folder of its own.
+
     Raises:
         UsageError: It holds no training.
     """
     candidates = [run, *sorted(run.glob("train/seed-*")), *sorted(run.glob("seed-*"))]
     for folder in candidates:
         if any((folder / file).is_file() for file in (DELTA_FILE, LORA_FILE, ADAPTER_FILE)):
-            return folder
+            return folder.resolve()
     raise UsageError(
         f"There is no {DELTA_FILE}, {LORA_FILE} or {ADAPTER_FILE} in this folder or its seeds.",
         where=str(run),
