@@ -82,7 +82,8 @@ def bench(random_base, tmp_path, monkeypatch, capsys) -> Bench:
     (tmp_path / "trained" / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
-    monkeypatch.delenv(WANTED, raising=False)
+    monkeypatch.setenv(WANTED, "process")  # so that it is put back
+    monkeypatch.delenv(WANTED)
     fork_children(monkeypatch, "harness.commands.generate")
 
     def said(*words: str, code: int = 0) -> str:
