@@ -87,13 +87,14 @@ def idle_options(args: argparse.Namespace) -> dict[str, bool]:
 
 def run(args: argparse.Namespace) -> int:
     """Find the training, write, prove, and say what it is worth."""
-    from harness.runs.export.source import find_source, require_change
+    from harness.runs.export.source import find_source, refuse_of_another, require_change
 
     refuse_idle(idle_options(args))
     contribution = registry.load_any(args.name)
     track = load_track(args.track or DEFAULT_TRACK)
     source = find_source(contribution.name, args.track, args.run, args.base)
     require_change(source)
+    refuse_of_another(source)
     locate(source.base)  # fails in a sentence before torch is imported
     out: Path = args.out or default_out(contribution.name, args.format)
     if args.format not in ("merged", "peft") and out.suffix != ".safetensors":

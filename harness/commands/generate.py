@@ -24,7 +24,12 @@ from harness.contributions import registry
 from harness.contributions.record import Contribution
 from harness.contributions.registry import load_mixed
 from harness.protocol.track import DEFAULT_TRACK, load_track
-from harness.runs.export.source import Source, find_source, trainings
+from harness.runs.export.source import (
+    Source,
+    find_source,
+    refuse_another_adapter,
+    trainings,
+)
 from harness.runs.pipeline import Options, run_contribution
 from harness.runs.steps.attempt import THREADS
 from harness.sandbox.allowance import allowance
@@ -40,6 +45,8 @@ from toolkit.core.errors import UsageError
 from toolkit.core.idle import refuse_idle
 from toolkit.core.progress import Progress, create_progress
 from toolkit.core.settings import GenerateConfig
+from toolkit.core.validation import faults_of
+from toolkit.drawings.cli import OPTION_OF
 from toolkit.drawings.grid import save_all
 from toolkit.drawings.loras import parse_lora, tensors_hash
 from toolkit.drawings.metadata import Drawing, package_versions
@@ -112,6 +119,7 @@ def run(args: argparse.Namespace) -> int:
             if finished.row.status not in ("ok", "unmergeable") or source is None:
                 show(finished, console)
                 return 1
+        refuse_another_adapter(source, contribution.origins["make_lora"])
         adapter = own_adapter(source)
         console.print(f"Drawing with {shown(adapter)}", markup=False, soft_wrap=True)
         # A folder of its own per call: two calls at once must not empty each other's.
@@ -241,9 +249,8 @@ def sampling_config(
     try:
         return GenerateConfig(**(contribution.file.settings.generate.model_dump() | chosen))
     except ValidationError as error:
-        faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
         raise UsageError(
-            f"These options are not valid: {faults}.",
+            f"These options are not valid: {faults_of(error, OPTION_OF)}.",
             fix="python -m harness generate --help lists them.",
         ) from error
 

@@ -18,6 +18,7 @@ from harness.protocol.base_model import model_hash
 from harness.protocol.track_file import TrackFile
 from toolkit.core.errors import UsageError
 from toolkit.core.hashing import content_hash
+from toolkit.core.validation import faults_of
 
 DEFAULT_TRACK = "robot"
 
@@ -129,16 +130,9 @@ def load_track(name: str) -> Track:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
         again = f"nox -s track -- new {name} --data DIR --fresh"
         own = "" if name in track_names() else f"; or make it again: {again}"
+        faults = faults_of(error) if isinstance(error, ValidationError) else error
         raise UsageError(
-            f"The track's description has faults: {faults_of(error)}",
+            f"The track's description has faults: {faults}",
             where=str(file.relative_to(paths.ROOT) if file.is_relative_to(paths.ROOT) else file),
             fix=f"harness/protocol/track_file.py says what each field means{own}",
         ) from error
-
-
-def faults_of(error: Exception) -> str:
-    """Return what is wrong with a description, each fault with the field that it is in."""
-    if not isinstance(error, ValidationError):
-        return str(error)
-    places = ((".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors())
-    return "; ".join(f"{place}: {what}" if place else what for place, what in places)

@@ -43,6 +43,14 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+# Field of GenerateConfig -> the option that a person typed.
+OPTION_OF = {
+    "num_inference_steps": "--steps",
+    "guidance_scale": "--guidance",
+    "lora_scale": "--scale",
+    "negative_prompt": "--negative",
+    **{field: f"--{field}" for field in ("scheduler", "seed", "width", "height")},
+}
 # What a drawing from a picture's own text still takes: everything else is in the text.
 AGAIN = frozenset({"again", "out", "device", "config"})
 
@@ -136,7 +144,9 @@ def main(generate: Generate, batch_size: int, argv: Sequence[str] | None = None)
         print("\n".join(map(str, paths)))
         return 0
 
-    return exit_code(command, stopped="stopped; nothing half-written is left behind")
+    return exit_code(
+        command, stopped="stopped; nothing half-written is left behind", options=OPTION_OF
+    )
 
 
 def draw_new(options: argparse.Namespace, generate: Generate, batch_size: int) -> list[Path]:

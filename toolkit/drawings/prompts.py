@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from toolkit.core.clip_tokens import CLIP_TOKENS, count
 from toolkit.core.errors import UsageError
+from toolkit.core.prompt_syntax import LORA, WEIGHT
 from toolkit.core.settings import GenerateConfig
 
-# A1111's way to name a LoRA, and to weigh words.
-LORA = re.compile(r"<(lora|lyco|hypernet):([^:>]+)(?::([^>]*))?>")
-WEIGHT = re.compile(r"\([^()]+:\s*[\d.]+\s*\)|\(\(|\[\[")
 SHOWN = 60
 NEGATIVE_NEEDS = "--negative needs a --guidance above 1"
 

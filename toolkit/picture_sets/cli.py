@@ -16,6 +16,7 @@ from toolkit.core.idle import refuse_idle
 from toolkit.core.native_size import native_size_px
 from toolkit.core.parser import Parser
 from toolkit.core.settings import DatasetConfig
+from toolkit.core.validation import faults_of
 
 PREVIEWS = Path("runs/preview")
 EMBEDDED = "models/tiny-sd"
@@ -122,8 +123,9 @@ def config_of(parsed: argparse.Namespace) -> DatasetConfig:
     try:
         config = DatasetConfig(**typed)
     except ValidationError as error:
-        faults = [f"--{str(f['loc'][0]).replace('_', '-')}: {f['msg']}" for f in error.errors()]
-        raise UsageError("; ".join(faults), fix="See --help.") from error
+        options = {name: f"--{name.replace('_', '-')}" for name in DatasetConfig.model_fields}
+        faults = faults_of(error, options)
+        raise UsageError(f"These options are not valid: {faults}.", fix="See --help.") from error
     refuse_idle(
         {
             "--base gives the size, and --resolution says it": (

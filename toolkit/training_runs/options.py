@@ -20,6 +20,7 @@ from toolkit.core.config_file import add_config_option
 from toolkit.core.errors import UsageError
 from toolkit.core.idle import refuse_idle
 from toolkit.core.native_size import native_size_px
+from toolkit.core.parser import Once
 from toolkit.core.settings import (
     DatasetConfig,
     FastLayers,
@@ -44,7 +45,8 @@ from .presets import PRESETS, TINY_BELOW_PX, TINY_FACTOR, train_settings
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options; None means "not typed"."""
     add = parser.add_argument_group("pictures and base").add_argument
-    add("--data", type=Path, default=Path("src/Dataset"), help="folder of pictures and captions")
+    data = "folder of pictures and captions"
+    add("--data", action=Once, type=Path, default=Path("src/Dataset"), help=data)
     add("--base", default="models/tiny-sd", help="base model: a folder, or a Hugging Face id")
     add("--out", type=Path, help="where the results go")
     add_config_option(parser)
@@ -198,6 +200,12 @@ def init_settings(file: Path) -> dict[str, Any]:
     Raises:
         HubError: It is no LoRA file.
     """
+    if file.is_dir():
+        raise UsageError(
+            "A training starts from a LoRA file, and this is a folder.",
+            where=str(file),
+            fix=f"If it is PEFT's: nox -s lora -- convert {file} --out start.safetensors",
+        )
     shapes = {name: entry.shape for name, entry in read_header(file).tensors.items()}
     downs = (".lora_down.weight", ".lora_A.weight", ".lora.down.weight")
     ranks = {shape[0] for name, shape in shapes.items() if name.endswith(downs)}

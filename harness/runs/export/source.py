@@ -99,6 +99,57 @@ def require_change(source: Source) -> None:
         )
 
 
+def refuse_of_another(source: Source) -> None:
+    """Refuse a folder whose files say that another contribution trained them.
+
+    Written under this one's name, they would say what is not so.
+
+    Raises:
+        UsageError: Names the other one.
+    """
+    whose = header_of(source).get("hub.name", source.name)
+    if whose != source.name:
+        raise UsageError(
+            f"This folder holds a training of {whose}, not of {source.name}.",
+            where=str(source.folder),
+            fix=f"nox -s export -- {whose} --run {source.folder}",
+        )
+
+
+def refuse_another_adapter(source: Source, make_lora: str) -> None:
+    """Refuse a folder whose adapter another contribution's ``make_lora`` built.
+
+    Args:
+        source: The training.
+        make_lora: Whose ``make_lora`` would build the adapter that it is loaded into.
+
+    Raises:
+        UsageError: Names the other one.
+    """
+    header = header_of(source)
+    origins = json.loads(header.get("hub.origins", "{}"))
+    built = origins.get("make_lora", make_lora)
+    if built != make_lora:
+        whose = header.get("hub.name", built)
+        raise UsageError(
+            f"This folder holds a training of {whose}, whose adapter {source.name} cannot load.",
+            where=str(source.folder),
+            fix=f"nox -s generate -- {whose} --run {source.folder} --prompt ...",
+        )
+
+
+def header_of(source: Source) -> dict[str, str]:
+    """Return what the header of a training's files says, of the first that says anything."""
+    for path in (source.adapter, source.delta, source.lora):
+        try:
+            header = read_header(path, size_limit=None).metadata if path else {}
+        except HubError:
+            continue  # what is damaged is refused where its tensors are read
+        if "hub.name" in header:
+            return header
+    return {}
+
+
 def origins_of(source: Source) -> dict[str, object]:
     """Return whose hooks and settings trained it, as the headers of its files say; or nothing."""
     for path in (source.adapter, source.delta, source.lora):
