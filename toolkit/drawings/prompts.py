@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from toolkit.core.clip_tokens import CLIP_TOKENS, count
 from toolkit.core.errors import UsageError
-from toolkit.core.prompt_syntax import LORA, WEIGHT
+from toolkit.core.prompt_syntax import LORA, WEIGHT, first_syntax
 from toolkit.core.settings import GenerateConfig
 
 SHOWN = 60
@@ -53,6 +53,8 @@ def _notes(prompts: Sequence[str], config: GenerateConfig) -> Iterator[str]:
                 f"note: brackets in the {kind} {shortened(prompt)!r} are read as words, not as "
                 "weights (the contribution PromptWeighting reads them)."
             )
+        elif piece := first_syntax(prompt):
+            yield f"note: {piece} in the {kind} {shortened(prompt)!r} is read as words."
 
 
 def shortened(text: str) -> str:
