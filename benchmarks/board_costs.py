@@ -1,20 +1,24 @@
 """What runs of the board cost, from what they left; the paper plan of docs/scale.md multiplies it.
 
     python -m benchmarks.board_costs --runs runs      (after `nox -s contribution -- --all`)
+    python -m benchmarks.board_costs --gates-only     (after some `... NAME --only-gate`)
 
-Each finished run left its processor seconds, from the kernel's books, and its bytes on disk.
+Each finished run and gate left its processor seconds, from the kernel's books, and its bytes on
+disk. Of runs, which cost about the same, the median counts. Gates differ tenfold, because most
+probes ask nothing of a contribution without code; a board pays for all, so their mean counts.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.page import record
+from benchmarks.page import RESULTS, keep, record
 from harness import paths
 from harness.gate.records import GateReport
 from harness.protocol.machine import processor_name
@@ -41,8 +45,7 @@ def measure(runs: Path) -> dict[str, Any]:
     sheets = [path.with_name("sheet.webp") for path in whole]
     return {
         "runs": len(found),
-        "gates": len(gates),
-        "gate_cpu_s": round(statistics.median(gates), 1),
+        **gate_costs(gates),
         **{name: round(statistics.median(one[name] for one in found), 2) for name in found[0]},
         "row_kib": round(statistics.median(map(kib, whole)), 2),
         "sheet_kib": round(statistics.median(map(kib, sheets)), 2),
@@ -78,19 +81,49 @@ def kib(path: Path) -> float:
     return sum(one.stat().st_size for one in files if one.is_file()) / 2**10
 
 
+def gate_costs(gates: list[float]) -> dict[str, Any]:
+    """Return what gates cost, processor seconds; at least one."""
+    return {
+        "gates": len(gates),
+        "gate_cpu_s": round(statistics.fmean(gates), 1),
+        "gate_cpu_least_s": round(min(gates), 1),
+        "gate_cpu_most_s": round(max(gates), 1),
+        "gate_processor": processor_name(),
+    }
+
+
 def gate_seconds(runs: Path) -> Iterable[float]:
-    """Yield the processor seconds of each gate that was run to its end."""
+    """Yield the processor seconds of each gate that was run to its end, with all its workers."""
     for path in sorted(runs.glob("gate/*/*/report.json")):
         report = GateReport.model_validate_json(path.read_bytes())
-        if report.complete and report.cpu_seconds:
-            yield sum(report.cpu_seconds.values())
+        spent = [read_spent(worker) for worker in path.parent.glob("worker-*")]
+        if report.complete and spent and None not in spent:
+            yield sum(one.cpu_s for one in spent if one)
+
+
+def with_gates(known: dict[str, Any], runs: Path) -> dict[str, Any]:
+    """Return a result with its gates measured anew.
+
+    Raises:
+        UsageError: There are none.
+    """
+    gates = list(gate_seconds(runs))
+    if not gates:
+        raise UsageError(f"No gate was run to its end in {runs}.")
+    return known | gate_costs(gates)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=Path, default=paths.RUNS)
+    parser.add_argument("--gates-only", action="store_true", help="keep what runs took")
+    options = parser.parse_args()
     try:
-        record("board_costs", measure(parser.parse_args().runs))
+        if options.gates_only:
+            before = json.loads((RESULTS / "board_costs.json").read_bytes())
+            keep("board_costs", with_gates(before, options.runs))
+        else:
+            record("board_costs", measure(options.runs))
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None

@@ -50,7 +50,11 @@ def read(name: str) -> Any:
 
 def record(name: str, known: dict[str, Any]) -> None:
     """Write what was measured, and where; then every page anew."""
-    known = known | {"machine": describe_machine(1, "none").model_dump()}
+    keep(name, known | {"machine": describe_machine(1, "none").model_dump()})
+
+
+def keep(name: str, known: dict[str, Any]) -> None:
+    """Write a result as it is; then every page anew."""
     atomic.write_text(RESULTS / f"{name}.json", json.dumps(known, indent=1) + "\n")
     write()
 

@@ -17,6 +17,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # By cost; tests/processor_time.py measures it.
 LONG_FILES = (
     "test_main_job.py",
+    "test_contest_for_real.py",
     "test_kill_anywhere.py",
     "test_board.py",
     "test_probes.py",

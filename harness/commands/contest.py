@@ -19,7 +19,7 @@ from harness.runs.many.plan import PlannedRun
 from harness.runs.many.queue import Planned
 from harness.runs.many.tasks import TaskResult
 from harness.runs.many.view import spoken
-from harness.runs.own.make import OwnTrack, read_record
+from harness.runs.own.make import OwnTrack, Wish, read_record
 from harness.runs.own.page import PAGE, Drawn, write_contest
 from harness.runs.own.recommend import Recommendation, recommend
 from harness.runs.steps.columns import scored_pictures
@@ -175,13 +175,22 @@ def drawn_by(advice: Recommendation, folders: dict[str, Path]) -> list[Drawn]:
 
 
 def next_commands(advice: Recommendation, track: Track) -> list[str]:
-    """Return the commands that train the best on all pictures and write it as a file."""
-    if not track.is_own or not advice.learnt:
+    """Return the commands that train the best on all pictures and write it as a file.
+
+    The training is as the contest's were: what was typed for the track is typed again.
+    """
+    if not track.is_own or not advice.chosen:
         return []
     wish, name = read_record(track.file.name).wish, advice.first.name
-    base = "" if wish.base == "models/tiny-sd" else f" --base {shlex.quote(wish.base)}"
-    word = f" --trigger-word {shlex.quote(wish.trigger_word)}" if wish.trigger_word else ""
-    return [
-        f"nox -s train -- {name} --data {shlex.quote(str(wish.data_dir))}{base}{word}",
-        f"nox -s export -- {name}",
-    ]
+    words = ["nox", "-s", "train", "--", name, "--data", str(wish.data_dir)]
+    if wish.base != Wish.model_fields["base"].default:
+        words += ["--base", wish.base]
+    typed = {
+        "--trigger-word": wish.trigger_word,
+        "--device": "" if wish.device == "cpu" else wish.device,
+        "--resolution": wish.resolution,
+        "--steps": wish.steps,
+        "--batch-size": wish.batch_size,
+    }
+    words += [word for option, value in typed.items() if value for word in (option, str(value))]
+    return [shlex.join(words), f"nox -s export -- {name}"]

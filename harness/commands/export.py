@@ -9,8 +9,10 @@ from pathlib import Path
 from harness import paths
 from harness.contributions import registry
 from harness.protocol.track import DEFAULT_TRACK, load_track
+from harness.runs.export import DEFAULT_ERROR
 from toolkit.base_models.load import locate
 from toolkit.core.errors import UsageError
+from toolkit.core.idle import refuse_idle
 
 FORMATS = ("kohya", "diffusers", "peft", "merged", "svd-lora")
 OF_KOHYA = "diffusers has just loaded it; A1111 and ComfyUI know all its keys."
@@ -21,7 +23,6 @@ LOADS = {
     "peft": "PEFT has just loaded it: PeftModel.from_pretrained(pipeline.unet, FOLDER/unet)",
     "merged": "diffusers has just loaded it: StableDiffusionPipeline.from_pretrained(FOLDER)",
 }
-DEFAULT_ERROR = 0.05
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,8 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--error",
         type=share,
-        default=DEFAULT_ERROR,
-        help="what auto may leave out, as a share of the change (default: %(default)s)",
+        help=f"what auto may leave out, as a share of the change (default: {DEFAULT_ERROR})",
     )
     add("--track", help="take its newest training; left out = the newest of all trainings")
     add("--run", type=Path, help="folder of another training, such as runs/trained/NAME")
@@ -69,14 +69,32 @@ def share(text: str) -> float:
     return value
 
 
+def idle_options(args: argparse.Namespace) -> dict[str, bool]:
+    """Return what would give typed options an effect, and whether it is missing.
+
+    What depends on the training is refused where it is read (harness/runs/export/run.py).
+    """
+    whole = args.format == "merged"
+    return {
+        "--rank is of a LoRA, and merged is a whole model": whole and args.rank is not None,
+        "--error is of a LoRA, and merged is a whole model": whole and args.error is not None,
+        "--allow-loss: merged holds everything": whole and args.allow_loss,
+        "--error chooses a rank, and --rank says it": (
+            not whole and args.rank is not None and args.error is not None
+        ),
+    }
+
+
 def run(args: argparse.Namespace) -> int:
     """Find the training, write, prove, and say what it is worth."""
-    from harness.runs.export.source import find_source, require_change
+    from harness.runs.export.source import find_source, refuse_of_another, require_change
 
+    refuse_idle(idle_options(args))
     contribution = registry.load_any(args.name)
     track = load_track(args.track or DEFAULT_TRACK)
     source = find_source(contribution.name, args.track, args.run, args.base)
     require_change(source)
+    refuse_of_another(source)
     locate(source.base)  # fails in a sentence before torch is imported
     out: Path = args.out or default_out(contribution.name, args.format)
     if args.format not in ("merged", "peft") and out.suffix != ".safetensors":

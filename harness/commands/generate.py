@@ -24,7 +24,12 @@ from harness.contributions import registry
 from harness.contributions.record import Contribution
 from harness.contributions.registry import load_mixed
 from harness.protocol.track import DEFAULT_TRACK, load_track
-from harness.runs.export.source import Source, find_source, trainings
+from harness.runs.export.source import (
+    Source,
+    find_source,
+    refuse_another_adapter,
+    trainings,
+)
 from harness.runs.pipeline import Options, run_contribution
 from harness.runs.steps.attempt import THREADS
 from harness.sandbox.allowance import allowance
@@ -37,12 +42,15 @@ from toolkit.base_models.load import locate
 from toolkit.base_models.timesteps import late_note, refuse_steps
 from toolkit.core.config_file import add_config_option
 from toolkit.core.errors import UsageError
+from toolkit.core.idle import refuse_idle
 from toolkit.core.progress import Progress, create_progress
 from toolkit.core.settings import GenerateConfig
+from toolkit.core.validation import faults_of
+from toolkit.drawings.cli import OPTION_OF
 from toolkit.drawings.grid import save_all
 from toolkit.drawings.loras import parse_lora, tensors_hash
 from toolkit.drawings.metadata import Drawing, package_versions
-from toolkit.drawings.prompts import prompt_notes, refuse_tags
+from toolkit.drawings.prompts import NEGATIVE_NEEDS, idle_negative, prompt_notes, refuse_tags
 from toolkit.images.sheet import open_picture
 from toolkit.lora_files.header import read_header
 
@@ -111,6 +119,7 @@ def run(args: argparse.Namespace) -> int:
             if finished.row.status not in ("ok", "unmergeable") or source is None:
                 show(finished, console)
                 return 1
+        refuse_another_adapter(source, contribution.origins["make_lora"])
         adapter = own_adapter(source)
         console.print(f"Drawing with {shown(adapter)}", markup=False, soft_wrap=True)
         # A folder of its own per call: two calls at once must not empty each other's.
@@ -166,8 +175,10 @@ def foresee(
     Raises:
         UsageError: The number of steps does not go with the sampler, or a prompt names a LoRA.
     """
-    if contribution.code_of("generate") is not None:
+    origin = contribution.code_of("generate")
+    if origin is not None and not registry.is_reference(origin):
         return
+    refuse_idle({NEGATIVE_NEEDS: idle_negative(config)})
     refuse_steps(config, base)
     refuse_tags(prompts, config)
     for note in filter(None, (*prompt_notes(prompts, config), late_note(config, base))):
@@ -232,14 +243,14 @@ def sampling_config(
     """
     typed = {field: getattr(args, option) for field, option in SAMPLING_OPTIONS.items()}
     chosen = {field: value for field, value in typed.items() if value is not None}
-    width = args.width or side_px
-    chosen |= {"seed": args.seed, "width": width, "height": args.height or width}
+    width = side_px if args.width is None else args.width  # 0 is out of range, not left out
+    height = width if args.height is None else args.height
+    chosen |= {"seed": args.seed, "width": width, "height": height}
     try:
         return GenerateConfig(**(contribution.file.settings.generate.model_dump() | chosen))
     except ValidationError as error:
-        faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
         raise UsageError(
-            f"These options are not valid: {faults}.",
+            f"These options are not valid: {faults_of(error, OPTION_OF)}.",
             fix="python -m harness generate --help lists them.",
         ) from error
 

@@ -17,6 +17,8 @@ from harness.runs.own.budget import seconds_of_run
 from harness.runs.own.make import OwnTrack, Wish, check_name, make_track, read_record
 from toolkit.core.errors import UsageError
 from toolkit.core.locks import Busy, held
+from toolkit.core.parser import Once
+from toolkit.core.validation import faults_of
 
 GIB = 2**30
 # What a first look at a contest usually has beside the reference.
@@ -29,8 +31,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     new = commands.add_parser("new", help="make a track of your own pictures")
     add = new.add_argument
     add("name", metavar="NAME", help="what to call it: small letters, digits and -")
-    add("--data", type=Path, required=True, metavar="DIR", help="pictures with captions")
-    add("--base", default="models/tiny-sd", help="folder, .safetensors file or Hugging Face id")
+    add(
+        "--data",
+        action=Once,
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="pictures with captions",
+    )
+    base = Wish.model_fields["base"].default
+    add("--base", default=base, help="folder, .safetensors file or Hugging Face id")
     add("--trigger-word", default="", help="put in front of captions that lack it")
     add("--subject", default="", help="what they show, in the captions' words: 'a sks mug'")
     add("--device", default="cpu", choices=DEVICES, help="device (default: %(default)s)")
@@ -93,10 +103,8 @@ def wish_of(args: argparse.Namespace) -> Wish:
             batch_size=args.batch_size,
         )
     except ValidationError as error:
-        faults = "; ".join(
-            f"--{str(fault['loc'][0]).replace('_', '-')}: {fault['msg']}"
-            for fault in error.errors()
-        )
+        options = {name: f"--{name.replace('_', '-')}" for name in Wish.model_fields}
+        faults = faults_of(error, options)
         raise UsageError(f"These options are not valid: {faults}.", fix="See --help.") from error
 
 

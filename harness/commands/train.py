@@ -37,10 +37,11 @@ from toolkit.core.command_line import INTERRUPTED
 from toolkit.core.errors import UsageError
 from toolkit.core.progress import Progress, create_progress
 from toolkit.core.settings import DatasetConfig, HookName
+from toolkit.core.validation import faults_of
 from toolkit.picture_sets.lay_out import lay_out
 from toolkit.picture_sets.layouts import read_folder
 from toolkit.training_runs.checkpoints import Checkpoints, damage
-from toolkit.training_runs.fields import DATASET_OPTIONS, LORA_OPTIONS, TRAIN_OPTIONS
+from toolkit.training_runs.fields import DATASET_OPTIONS, LORA_OPTIONS, OPTION_OF, TRAIN_OPTIONS
 from toolkit.training_runs.options import add_options, resolve
 from toolkit.training_runs.own_folder import RESULTS, alone, clear
 from toolkit.training_runs.plan import RunPlan, schedule_note
@@ -82,9 +83,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         plan = resolve(args, contribution.name, contribution.file.settings, out)
     except ValidationError as error:
-        faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
         raise UsageError(
-            f"These options are not valid: {faults}.",
+            f"These options are not valid: {faults_of(error, OPTION_OF)}.",
             fix="python -m harness train --help lists them.",
         ) from error
     if blind is not None:

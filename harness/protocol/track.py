@@ -18,6 +18,7 @@ from harness.protocol.base_model import model_hash
 from harness.protocol.track_file import TrackFile
 from toolkit.core.errors import UsageError
 from toolkit.core.hashing import content_hash
+from toolkit.core.validation import faults_of
 
 DEFAULT_TRACK = "robot"
 
@@ -127,8 +128,11 @@ def load_track(name: str) -> Track:
         with file.open("rb") as handle:
             return Track(TrackFile.model_validate(tomllib.load(handle)), folder)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
+        again = f"nox -s track -- new {name} --data DIR --fresh"
+        own = "" if name in track_names() else f"; or make it again: {again}"
+        faults = faults_of(error) if isinstance(error, ValidationError) else error
         raise UsageError(
-            f"The track's description has faults: {error}",
-            where=f"{folder.parent.name}/{name}/track.toml",
-            fix="harness/protocol/track_file.py says what each field means.",
+            f"The track's description has faults: {faults}",
+            where=str(file.relative_to(paths.ROOT) if file.is_relative_to(paths.ROOT) else file),
+            fix=f"harness/protocol/track_file.py says what each field means{own}",
         ) from error

@@ -174,11 +174,18 @@ def load_adapter(adapter: nn.Module, path: Path) -> None:
     """Load a file of ``save_adapter`` into a freshly made adapter, strictly.
 
     Raises:
-        DeltaError: The weights do not fit the adapter that ``make_lora`` builds now.
+        DeltaError: The file cannot be read, or the weights do not fit the adapter that
+            ``make_lora`` builds now.
     """
     try:
         adapter.load_state_dict(load_tensors(path))
-    except (RuntimeError, SafetensorError, OSError) as error:
+    except (SafetensorError, OSError) as error:
+        raise DeltaError(
+            f"The trained weights cannot be read: {error}",
+            where=path.name,
+            fix="Train again, or name another training with --run.",
+        ) from error
+    except RuntimeError as error:
         raise DeltaError(
             f"The trained weights do not fit this adapter: {error}",
             where=path.name,

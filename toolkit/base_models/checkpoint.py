@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 UNET: Final = "model.diffusion_model."
 VAE: Final = "first_stage_model."
+TEXT_MODELS: Final = "cond_stage_model."
 TEXT: Final = "cond_stage_model.transformer.text_model."
 BARE_TEXT: Final = "cond_stage_model.transformer."  # as transformers from 5.6 on names it
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import logging
+from typing import TYPE_CHECKING, Any, Final
 
 from toolkit.core.errors import BaseModelError
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
+
+# diffusers 0.42 warns of modules to be kept in float32 at every cast, also where there are none.
+NOTHING_TO_KEEP: Final = "should be kept in float32: []"
 
 
 def finished(pipeline: StableDiffusionPipeline) -> StableDiffusionPipeline:
@@ -39,4 +43,10 @@ def quiet_diffusers() -> Any:
     import diffusers
 
     diffusers.utils.logging.disable_progress_bar()
+    logging.getLogger("diffusers.models.modeling_utils").addFilter(says_something)
     return diffusers
+
+
+def says_something(record: logging.LogRecord) -> bool:
+    """Tell whether a message of diffusers names anything."""
+    return NOTHING_TO_KEEP not in record.getMessage()

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import atexit
 import gc
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from toolkit.base_models.diffusers import finished, quiet_diffusers
 from toolkit.base_models.family import refuse_other_families
 from toolkit.core.errors import BaseModelError
+from toolkit.core.hub_ids import PICKLES, is_hub_id
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
 
-HUB_ID: Final = re.compile(r"[\w.-]+/[\w.-]+")
 # A base and its libraries are a million objects, and a process that ends would look through them
 # for garbage one last time, for most of a second. Told at its end, it does not.
 atexit.register(gc.freeze)
-
-PICKLES: Final = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 
 
 def load_pipeline(base: str | Path) -> StableDiffusionPipeline:
@@ -64,14 +61,6 @@ def locate(base: str | Path) -> Path:
         fix="Give the folder of a diffusers model, a .safetensors checkpoint, or a Hugging Face id "
         "such as CompVis/stable-diffusion-v1-4.",
     )
-
-
-def is_hub_id(base: str) -> bool:
-    """Tell an id such as ``CompVis/stable-diffusion-v1-4`` from a path that does not exist."""
-    first = base.partition("/")[0]
-    if first in (".", "..", "~") or Path(first).is_dir():
-        return False  # models/tni-sd is a misspelt path
-    return HUB_ID.fullmatch(base) is not None and not base.endswith((".safetensors", *PICKLES))
 
 
 def refuse_pickle(path: Path) -> None:

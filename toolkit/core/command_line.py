@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from pydantic import ValidationError
 
 from .errors import HubError
+from .validation import faults_of
 
 FAILED, WRONG_CALL, INTERRUPTED = 1, 2, 130
 
@@ -26,6 +27,7 @@ def exit_code(
     *,
     stopped: str = "Stopped. No file was left half-written.",
     faults: tuple[type[Exception], ...] = (OSError, ValueError, FloatingPointError),
+    options: Mapping[str, str] | None = None,
 ) -> int:
     """Run a command; print what goes wrong as a message, not as a traceback.
 
@@ -34,6 +36,7 @@ def exit_code(
         stopped: What to say after Ctrl-C, unless the exception says it itself.
         faults: What a wrong file or value raises, besides HubError; code 1. With ValueError among
             them, what a record refuses is a wrong option.
+        options: Field of a record -> the option that sets it, for what a record refuses.
 
     Returns:
         The command's own code; 1 when a file or value is at fault, 2 for an option out of its
@@ -55,8 +58,7 @@ def exit_code(
         return INTERRUPTED
     except faults as error:
         if isinstance(error, ValidationError):
-            for fault in error.errors():
-                say(f"error: {'.'.join(map(str, fault['loc']))}: {fault['msg']}")
+            say(f"error: These options are not valid: {faults_of(error, options)}.")
             return WRONG_CALL
         say(f"error: {error}")
         return FAILED

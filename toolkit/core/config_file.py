@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core.errors import UsageError
-from toolkit.core.text import suggestion
+from toolkit.core.text import near_names
 
 OPTION = "--config"
+EXAMPLE = 'A recipe looks so: [train], and below it steps = 400, flip = true, prompt = ["a mug"].'
 
 
 def add_config_option(parser: argparse.ArgumentParser) -> None:
@@ -60,8 +61,13 @@ def read_table(file: Path, table: str) -> dict[str, Any]:
     """
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise UsageError(f"The file cannot be read: {error}", where=str(file)) from error
+    except UnicodeDecodeError as error:
+        fix = "Open it in an editor and save it with the encoding UTF-8."
+        raise UsageError("The file is not UTF-8.", where=str(file), fix=fix) from error
+    except ValueError as error:
+        raise UsageError(f"The file is no TOML: {error}", where=str(file), fix=EXAMPLE) from error
     chosen = content.get(table)
     if not isinstance(chosen, dict):
         raise UsageError(
@@ -75,27 +81,55 @@ def read_table(file: Path, table: str) -> dict[str, Any]:
 def words_of(
     options: Mapping[str, Any], file: Path, argv: Sequence[str], parser: argparse.ArgumentParser
 ) -> list[str]:
-    """Return options as words of a command line; lists that are typed too are left out."""
+    """Return options as words of a command line; those that are typed too are left out."""
     known = {
         action.dest: action
         for action in parser._actions
         if action.option_strings and action.dest not in ("help", "config")
     }
-    words, unknown = [], []
+    words, unknown, wrong = [], [], []
     for name, value in options.items():
         action = known.get(name.replace("-", "_"))
         if action is None:
-            near = suggestion(name, tuple(sorted(known)))
-            unknown.append(f"{name}{f' ({near})' if near else ''}")
+            near = near_names(name.replace("-", "_"), known, most=1)
+            unknown.append(f"{name} (Did you mean {near[0]!r}?)" if near else name)
+            continue
+        if fault := type_fault(action, value):
+            wrong.append(f"{name} = {as_value(value)} {fault}")
             continue
         option = action.option_strings[0]
+        if any(w.partition("=")[0] == option for w in argv):
+            continue  # what is typed wins
         values = value if isinstance(value, list) else [value]
-        if isinstance(value, list) and any(w.partition("=")[0] == option for w in argv):
-            continue
         words += [word for one in values for word in word_of(action, option, one)]
     if unknown:
-        raise UsageError(f"Unknown options: {'; '.join(unknown)}.", where=str(file))
+        raise UsageError(
+            f"Unknown options: {'; '.join(unknown)}.",
+            where=str(file),
+            fix="An option has the name that it has on the command line: --help lists them.",
+        )
+    if wrong:
+        raise UsageError(f"Wrong values: {'; '.join(wrong)}.", where=str(file), fix=EXAMPLE)
     return words
+
+
+def type_fault(action: argparse.Action, value: Any) -> str:
+    """Return what kind of value an option takes when it is not this one, otherwise ""."""
+    if action.nargs == 0:
+        return "" if isinstance(value, bool) else "is neither true nor false"
+    if isinstance(value, (bool, dict)):
+        return "is no number or text"
+    if isinstance(value, list):
+        if not repeats(action):
+            return "is a list, and the option takes one value"
+        if any(isinstance(one, (bool, dict, list)) for one in value):
+            return "is no list of texts"
+    return ""
+
+
+def repeats(action: argparse.Action) -> bool:
+    """Tell whether an option may be typed several times."""
+    return "Append" in type(action).__name__
 
 
 def word_of(action: argparse.Action, option: str, value: Any) -> list[str]:

@@ -20,6 +20,7 @@ from toolkit.base_models.timesteps import late_note, refuse_steps
 from toolkit.core.command_line import exit_code
 from toolkit.core.config_file import add_config_option, expanded
 from toolkit.core.errors import HubError, UsageError
+from toolkit.core.idle import refuse_idle, typed_names
 from toolkit.core.parser import Parser
 from toolkit.core.settings import GenerateConfig
 from toolkit.drawings.grid import save_all
@@ -34,7 +35,7 @@ from toolkit.drawings.metadata import (
     read_drawing,
     save_picture,
 )
-from toolkit.drawings.prompts import prompt_notes, refuse_tags
+from toolkit.drawings.prompts import NEGATIVE_NEEDS, prompt_notes, refuse_tags
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -42,8 +43,20 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def parse_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Return the options; the defaults are those of toolkit/core/settings.py."""
+# Field of GenerateConfig -> the option that a person typed.
+OPTION_OF = {
+    "num_inference_steps": "--steps",
+    "guidance_scale": "--guidance",
+    "lora_scale": "--scale",
+    "negative_prompt": "--negative",
+    **{field: f"--{field}" for field in ("scheduler", "seed", "width", "height")},
+}
+# What a drawing from a picture's own text still takes: everything else is in the text.
+AGAIN = frozenset({"again", "out", "device", "config"})
+
+
+def build_parser() -> Parser:
+    """Return the parser; the defaults are those of toolkit/core/settings.py."""
     config = GenerateConfig()
     parser = Parser(
         prog="python -m src.generate", description="Draw pictures with a base and LoRA files."
@@ -66,6 +79,12 @@ def parse_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
     device = "cpu, cuda, cuda:1 or mps (default: %(default)s)"
     add("--device", default="cpu", type=device_name, help=device)
     add_config_option(parser)
+    return parser
+
+
+def parse_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the options, and in ``typed`` which of them were typed or came from a recipe."""
+    parser = build_parser()
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         words = expanded(words, "generate", parser)
@@ -76,7 +95,20 @@ def parse_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
         parser.error('say what to draw: --prompt "a sks robot on a beach"')
     if options.count < 1:
         parser.error("--count is at least 1")
+    options.typed = typed_names(build_parser(), words)
     return options
+
+
+def idle_options(options: argparse.Namespace) -> dict[str, bool]:
+    """Return what would give typed options an effect, and whether it is missing."""
+    if options.again is not None:
+        beside = ", ".join(f"--{name}" for name in sorted(options.typed - AGAIN))
+        what = f"{beside} beside --again, which draws what the picture's own text says"
+        return {what: bool(beside)}
+    return {
+        "--scale needs a --lora": "scale" in options.typed and not options.lora,
+        NEGATIVE_NEEDS: bool(options.negative) and options.guidance <= 1,
+    }
 
 
 class Generate(Protocol):
@@ -104,14 +136,17 @@ def main(generate: Generate, batch_size: int, argv: Sequence[str] | None = None)
     options = parse_options(argv)
 
     def command() -> int:
-        if options.again:
+        refuse_idle(idle_options(options))
+        if options.again is not None:
             paths = draw_again(options, generate)
         else:
             paths = draw_new(options, generate, batch_size)
         print("\n".join(map(str, paths)))
         return 0
 
-    return exit_code(command, stopped="stopped; nothing half-written is left behind")
+    return exit_code(
+        command, stopped="stopped; nothing half-written is left behind", options=OPTION_OF
+    )
 
 
 def draw_new(options: argparse.Namespace, generate: Generate, batch_size: int) -> list[Path]:
@@ -125,8 +160,7 @@ def draw_new(options: argparse.Namespace, generate: Generate, batch_size: int) -
         lora_scale=options.scale,
         scheduler=options.scheduler,
         seed=options.seed,
-        width=options.width or 512,
-        height=options.height or options.width or 512,
+        **size_of(options, 512),
     )
     prompts = tuple(prompt for prompt in options.prompt for _ in range(options.count))
     refuse_steps(config, locate(options.base))
@@ -138,7 +172,7 @@ def draw_new(options: argparse.Namespace, generate: Generate, batch_size: int) -
     pipeline = load(options.base, options.device)
     if options.width is None:
         side_px = pipeline.unet.config.sample_size * pipeline.vae_scale_factor
-        config = config.model_copy(update={"width": side_px, "height": options.height or side_px})
+        config = config.model_copy(update=size_of(options, side_px))
     drawing = Drawing(
         prompts=prompts,
         place=0,
@@ -152,6 +186,12 @@ def draw_new(options: argparse.Namespace, generate: Generate, batch_size: int) -
     pictures = draw(generate, pipeline, prompts, config)
     drawings = [batch_of(drawing, place, batch_size) for place in range(len(prompts))]
     return save_all(pictures, drawings, options.count, options.out)
+
+
+def size_of(options: argparse.Namespace, side_px: int) -> dict[str, int]:
+    """Return width and height: what was typed, 0 too, so that its range is checked."""
+    width = side_px if options.width is None else options.width
+    return {"width": width, "height": width if options.height is None else options.height}
 
 
 def draw_again(options: argparse.Namespace, generate: Generate) -> list[Path]:

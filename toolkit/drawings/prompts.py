@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from toolkit.core.clip_tokens import CLIP_TOKENS, count
 from toolkit.core.errors import UsageError
+from toolkit.core.prompt_syntax import LORA, WEIGHT, first_syntax
 from toolkit.core.settings import GenerateConfig
 
-# A1111's way to name a LoRA, and to weigh words.
-LORA = re.compile(r"<(lora|lyco|hypernet):([^:>]+)(?::([^>]*))?>")
-WEIGHT = re.compile(r"\([^()]+:\s*[\d.]+\s*\)|\(\(|\[\[")
 SHOWN = 60
+NEGATIVE_NEEDS = "--negative needs a --guidance above 1"
 
 
 def refuse_tags(prompts: Sequence[str], config: GenerateConfig) -> None:
@@ -29,6 +27,11 @@ def refuse_tags(prompts: Sequence[str], config: GenerateConfig) -> None:
                 where=shortened(prompt),
                 fix=f"Take it out and say --lora {found[2]}.safetensors{weight}",
             )
+
+
+def idle_negative(config: GenerateConfig) -> bool:
+    """Tell whether a negative prompt would not be read: there is no guidance away from it."""
+    return bool(config.negative_prompt) and config.guidance_scale <= 1
 
 
 def prompt_notes(prompts: Sequence[str], config: GenerateConfig) -> list[str]:
@@ -50,8 +53,8 @@ def _notes(prompts: Sequence[str], config: GenerateConfig) -> Iterator[str]:
                 f"note: brackets in the {kind} {shortened(prompt)!r} are read as words, not as "
                 "weights (the contribution PromptWeighting reads them)."
             )
-    if negative and config.guidance_scale <= 1:
-        yield "note: a negative prompt has no effect without guidance (--guidance above 1)."
+        elif piece := first_syntax(prompt):
+            yield f"note: {piece} in the {kind} {shortened(prompt)!r} is read as words."
 
 
 def shortened(text: str) -> str:

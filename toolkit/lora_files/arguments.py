@@ -88,9 +88,8 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--alpha",
         choices=("fold", "metadata"),
-        default="fold",
-        help="diffusers only: put the scale into the factors, or alpha into the header",
+        help="diffusers only: put the scale into the factors (default), or alpha into the header",
     )
-    parser.add_argument("--title", help="the LoRA's new name in its metadata")
+    parser.add_argument("--title", help="kohya only: the LoRA's new name in its metadata")
     parser.add_argument("--force", action="store_true", help="replace an existing file")
     _add_base(parser)

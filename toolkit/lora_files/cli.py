@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.core.command_line import exit_code
 from toolkit.core.errors import HubError, UsageError
+from toolkit.core.idle import refuse_idle
 
 from .arguments import build_parser
 from .layout import Layout, read_layout
@@ -41,6 +42,17 @@ def _layout(parsed: argparse.Namespace) -> Layout | None:
 def _check_target(parsed: argparse.Namespace) -> None:
     """Refuse before the work is done what could not be written after it."""
     out: Path = parsed.out
+    refuse_idle(
+        {
+            "--alpha needs --to diffusers": parsed.alpha is not None and parsed.to != "diffusers",
+            "--title needs --to kohya, whose header has a place for it": (
+                parsed.title is not None and parsed.to != "kohya"
+            ),
+            "--force: a folder of PEFT is only ever written anew": (
+                parsed.force and parsed.to == "peft"
+            ),
+        }
+    )
     if out.exists() and not parsed.force:
         raise UsageError(f"{out} exists already.", fix="Name another, or add --force.")
     if parsed.to != "peft" and out.suffix != ".safetensors":
@@ -56,7 +68,7 @@ def _write(lora: Lora, parsed: argparse.Namespace) -> None:
     from .write import write_lora
 
     require_fit(lora, _layout(parsed) or sd1_layout(), str(parsed.out))
-    settings = {"dtype": parsed.dtype, "alpha": parsed.alpha, "title": parsed.title}
+    settings = {"dtype": parsed.dtype, "alpha": parsed.alpha or "fold", "title": parsed.title}
     write_lora(lora, parsed.out, parsed.to, **settings)
     loaders = {"kohya": "diffusers, A1111, ComfyUI", "diffusers": "diffusers", "peft": "PEFT"}
     loader = loaders[parsed.to]

@@ -11,12 +11,15 @@ from pydantic import ValidationError
 
 from toolkit.core.command_line import exit_code
 from toolkit.core.errors import UsageError
+from toolkit.core.hub_ids import is_hub_id
+from toolkit.core.idle import refuse_idle
 from toolkit.core.native_size import native_size_px
 from toolkit.core.parser import Parser
 from toolkit.core.settings import DatasetConfig
+from toolkit.core.validation import faults_of
 
 PREVIEWS = Path("runs/preview")
-EMBEDDED = Path("models/tiny-sd")
+EMBEDDED = "models/tiny-sd"
 THUMBNAIL_PX = 192
 MARK = b"picture_sets preview"  # in the head of templates/preview.html
 
@@ -74,7 +77,7 @@ def _add_captioner(commands: argparse._SubParsersAction[Parser]) -> None:
     add("folder", type=Path, metavar="DIR", help="the pictures, in any layout")
     add("--caption", choices=("blip", "wd14"), help="who proposes: sentences, or tags")
     add("--caption-model", type=Path, metavar="FOLDER", help="of the model; nothing is downloaded")
-    add("--template", default="{text}", help="such as 'a photo of {trigger}, {text}'")
+    add("--template", help="such as 'a photo of {trigger}, {text}' (default: {text})")
     add("--trigger-word", help="put in front of every proposed caption")
     add("--all", action="store_true", help="also for pictures that have a caption")
     add("--fresh", action="store_true", help="in place of earlier proposals")
@@ -91,8 +94,8 @@ def _command(
         name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="the pictures, in any layout")
-    base = "the base that will be trained, a folder: its size counts (default: %(default)s)"
-    parser.add_argument("--base", type=Path, default=EMBEDDED, help=base)
+    base = "the base that will be trained: its size counts (default: %(default)s)"
+    parser.add_argument("--base", help=base.replace("%(default)s", EMBEDDED))
     parser.add_argument(
         "--resolution", type=int, help="what training will use, in pixels, if not the base's size"
     )
@@ -120,16 +123,42 @@ def config_of(parsed: argparse.Namespace) -> DatasetConfig:
     try:
         config = DatasetConfig(**typed)
     except ValidationError as error:
-        faults = [f"--{str(f['loc'][0]).replace('_', '-')}: {f['msg']}" for f in error.errors()]
-        raise UsageError("; ".join(faults), fix="See --help.") from error
+        options = {name: f"--{name.replace('_', '-')}" for name in DatasetConfig.model_fields}
+        faults = faults_of(error, options)
+        raise UsageError(f"These options are not valid: {faults}.", fix="See --help.") from error
+    refuse_idle(
+        {
+            "--base gives the size, and --resolution says it": (
+                parsed.base is not None and parsed.resolution is not None
+            ),
+            "--keep-tokens needs --shuffle-captions": (
+                config.keep_tokens > 0 and not config.shuffle_captions
+            ),
+        }
+    )
     if parsed.resolution is None:
-        parsed.resolution = native_size_px(parsed.base)
+        parsed.resolution = native_size_of(parsed.base or EMBEDDED)
     if parsed.resolution < 16 or parsed.resolution % 8:
         raise UsageError(
             f"--resolution {parsed.resolution} is not a multiple of 8 from 16.",
             fix="Take 512 for SD 1.x, 64 for the embedded base.",
         )
     return config
+
+
+def native_size_of(base: str) -> int:
+    """Return the size that a base was trained with, in pixels, without fetching it.
+
+    Raises:
+        UsageError: It is neither here nor the id of one on the Hugging Face Hub.
+    """
+    if not Path(base).exists() and not is_hub_id(base):
+        raise UsageError(
+            f"There is no base model in {base}.",
+            where="--base",
+            fix="Give the folder or file of the base, its Hugging Face id, or --resolution.",
+        )
+    return native_size_px(Path(base))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -151,12 +151,18 @@ def closed(error: OSError) -> Problem:
     return as_problem("unreadable", path, what=f"{path} cannot be opened: {error.strerror}.")
 
 
+# Archives that nothing here unpacks, by the last part of their names.
+ARCHIVES = frozenset({".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".cbr", ".cbz"})
+
+
 def no_folder(path: Path) -> DataSetError:
     """Say what to do with what is no folder of pictures."""
     what, fix = f"There is no folder {path}.", "Put your pictures there."
     if path.is_file():
         what = f"{path} is a file, not a folder."
         fix = f"Name the folder it lies in: {path.parent}."
+        if path.suffix.lower() in ARCHIVES:
+            fix = "Unpack it and name the folder, or pack it as .zip, which `import` reads."
         if path.suffix.lower() in (".zip", *LIST_ENDINGS) and not is_list(path):
             fix = f"nox -s dataset -- import {path} --out FOLDER makes a folder of it."
     return DataSetError(what, where=str(path), fix=fix)

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from toolkit.core.errors import DataSetError, UsageError
+from toolkit.core.idle import refuse_idle
 
 from .examine import Progress
 from .fair_copy import Copied, fair_copy
@@ -29,6 +30,8 @@ def run(parsed: argparse.Namespace, rest: list[str], progress: Progress) -> int:
     """Run one of the two commands and return the exit code."""
     source: Path = parsed.source
     if parsed.command == "import" and source.suffix.lower() == ".csv" and not is_list(source):
+        idle = "--caption: a list of addresses has a caption in each line"
+        refuse_idle({idle: bool(parsed.caption)})
         return _from_csv(source, parsed.out, rest)
     if rest:
         raise UsageError(f"There is no option {rest[0]} here.", fix="See --help.")

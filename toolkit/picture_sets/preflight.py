@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from toolkit.core import clip_tokens
 from toolkit.core.clip_tokens import CLIP_TOKENS, surely_fits
+from toolkit.core.prompt_syntax import first_syntax
 from toolkit.core.settings import DatasetConfig
 
 from .buckets import BucketUse, cut_share, statistics, target_of
@@ -57,10 +58,14 @@ class Report(NamedTuple):
         return statistics(sizes, self.resolution, self.config.buckets)
 
     def words(self) -> list[tuple[str, int]]:
-        """Return the words of the captions with the number of captions they are in."""
+        """Return the words of the captions with the number of captions they are in.
+
+        As training reads them: the trigger word is in front of those that lack it.
+        """
         counts: Counter[str] = Counter()
         for picture in self.found.pictures:
-            counts.update({word.strip(".,;:!?\"'()[]") for word in picture.caption.lower().split()})
+            caption = with_trigger(picture.caption, self.config.trigger_word).lower()
+            counts.update({word.strip(".,;:!?\"'()[]") for word in caption.split()})
         del counts[""]
         return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
@@ -159,6 +164,11 @@ def about_captions(found: PictureSet, config: DatasetConfig) -> Iterator[Problem
             names += f" and {len(paths) - 5} more" if len(paths) > 5 else ""
             said: dict[str, Any] = {"count": len(paths), "caption": caption[:80], "names": names}
             yield as_problem("caption-twice", paths[0], others=tuple(paths[1:]), **said)
+    pieces = [(picture, first_syntax(picture.caption)) for picture in captioned]
+    if odd := [(picture, piece) for picture, piece in pieces if piece]:
+        named = ", ".join(f"{piece} in {one.caption_at}" for one, piece in odd[:3])
+        named += f" and {len(odd) - 3} more" if len(odd) > 3 else ""
+        yield as_problem("caption-syntax", odd[0][0].path, count=len(odd), shown=named)
     if config.shuffle_captions and not any(
         len(tags_of(picture.caption)) > config.keep_tokens + 1 for picture in captioned
     ):

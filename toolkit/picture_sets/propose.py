@@ -22,6 +22,7 @@ from toolkit.core import atomic
 from toolkit.core.clip_tokens import CLIP_TOKENS
 from toolkit.core.clip_tokens import count as count_tokens
 from toolkit.core.errors import DataSetError, UsageError
+from toolkit.core.idle import refuse_idle
 from toolkit.core.templates import render
 from toolkit.images.decode import load_rgb
 
@@ -42,6 +43,8 @@ LIST, PAGE = "captions.jsonl", "captions.html"
 MARK = "picture_sets captions"  # in the head of the page
 TEMPLATE = Path(__file__).parent / "templates" / "captions.html"
 THUMBNAIL_PX = 256
+# Options that say how captions are proposed.
+PROPOSING = ("caption_model", "template", "trigger_word", "all", "fresh", "keep_in")
 # What a folder without captions is said to lack; here they are made.
 ANSWERED = ("captions-none", "caption-missing", "caption-empty")
 
@@ -71,7 +74,7 @@ def run(parsed: argparse.Namespace, progress: Progress) -> int:
     """Propose captions, or write corrected ones into a copy; return the exit code.
 
     Raises:
-        UsageError: Options contradict each other.
+        UsageError: Options contradict each other, or have no effect.
     """
     if (parsed.use is None) == (parsed.caption is None):
         raise UsageError(
@@ -79,6 +82,14 @@ def run(parsed: argparse.Namespace, progress: Progress) -> int:
             fix="nox -s dataset -- caption DIR --caption blip --caption-model FOLDER",
         )
     if parsed.use is not None:
+        refuse_idle(
+            {
+                f"--{name.replace('_', '-')} is for proposing, and --use takes a list as it is": (
+                    getattr(parsed, name) not in (None, False)
+                )
+                for name in PROPOSING
+            }
+        )
         return _apply(parsed, progress)
     if parsed.out is not None:
         raise UsageError("--out belongs to --use.", fix="First look through the proposals.")
@@ -101,7 +112,9 @@ def _propose(parsed: argparse.Namespace, progress: Progress) -> int:
     facts, problems = examine(found.pictures, THUMBNAIL_PX, progress)
     refuse_errors(problems, folder)
     try:
-        rules = CaptionRules(template=parsed.template, trigger=parsed.trigger_word or "")
+        rules = CaptionRules(
+            template=parsed.template or "{text}", trigger=parsed.trigger_word or ""
+        )
     except ValueError as error:
         raise UsageError(f"--template: {error}", fix="See --help.") from error
     captioner = make_captioner(parsed.caption, "", parsed.caption_model)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from toolkit.core.idle import typed_names
 from toolkit.core.parser import Parser
 
 
@@ -44,7 +45,7 @@ def main(query: str, out: Path, argv: Sequence[str] | None = None) -> int:
 
 
 def parse_options(query: str, out: Path, argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Return the options of the command line.
+    """Return the options of the command line, and in ``typed`` which of them were typed.
 
     With options the query is typed too: were it forgotten, the program's own would fill the
     folder with something else. Without any words the program does what its file says.
@@ -55,6 +56,17 @@ def parse_options(query: str, out: Path, argv: Sequence[str] | None = None) -> a
         argv: The words of the command line; None takes the program's own.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    parser = build_parser(out)
+    options = parser.parse_args(words)
+    if words and "query" not in options:
+        parser.error(f'say what to look for, such as "{query}"')
+    options.query = getattr(options, "query", query)
+    options.typed = typed_names(build_parser(out), words)
+    return options
+
+
+def build_parser(out: Path) -> Parser:
+    """Return the parser; ``out`` is the folder to fill by default."""
     parser = Parser(
         prog="python -m src.scraping",
         description="Collect pictures and captions from the web. Keys and contact: file .env.",
@@ -98,11 +110,7 @@ def parse_options(query: str, out: Path, argv: Sequence[str] | None = None) -> a
     add("--trigger", default="", help="a rare word that stands for the subject, such as sks")
 
     add_limits(parser.add_argument_group("politeness and limits"))
-    options = parser.parse_args(words)
-    if words and "query" not in options:
-        parser.error(f'say what to look for, such as "{query}"')
-    options.query = getattr(options, "query", query)
-    return options
+    return parser
 
 
 def add_limits(group: argparse._ArgumentGroup) -> None:

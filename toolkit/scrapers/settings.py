@@ -19,6 +19,7 @@ from toolkit.scrapers.pictures.look import PictureRules
 from toolkit.scrapers.pictures.nsfw import NsfwFilter, no_filter
 from toolkit.scrapers.providers import NAMES
 from toolkit.scrapers.providers.csv_list import CsvList
+from toolkit.scrapers.providers.wikimedia import Wikimedia
 from toolkit.scrapers.web.client import Client, WebRules
 
 # With a version, so that an archive can complain about a certain one.
@@ -151,4 +152,25 @@ def _faults(options: argparse.Namespace) -> list[str]:
         if not math.isfinite(value) or value < least or (value == least and not inclusive):
             word = "at least" if inclusive else "more than"
             faults.append(f"--{name.replace('_', '-')}: {value} is not {word} {least}.")
-    return faults
+    return faults + [f"{what}." for what, idle in _idle(options).items() if idle]
+
+
+def _idle(options: argparse.Namespace) -> dict[str, bool]:
+    """Return what would give typed options an effect, and whether it is missing."""
+    typed, provider, listed = options.typed, options.provider, options.provider == CsvList.name
+    return {
+        f"--mature: {provider} has no filter to switch off": (
+            options.mature and provider in (CsvList.name, Wikimedia.name)
+        ),
+        "--base-url: a list is a file, not a service": listed and options.base_url is not None,
+        "--backoff: there are no --retries to wait for": (
+            "backoff" in typed and options.retries == 0
+        ),
+        f"--connections-per-host: {options.connections_per_host} are more than all "
+        f"{options.workers} --workers": (
+            "connections_per_host" in typed and options.connections_per_host > options.workers
+        ),
+        f"--min-images: {options.min_images} are never reached with a --count of {options.count}": (
+            options.min_images > options.count
+        ),
+    }

@@ -14,6 +14,7 @@ from toolkit.core.errors import EnvironmentFault, HubError
 from toolkit.core.parser import Parser
 from toolkit.core.settings import Settings
 
+from .fields import OPTION_OF
 from .options import add_options, resolve
 from .own_folder import alone, clear
 from .plan import RunPlan
@@ -48,7 +49,9 @@ def main(finetune: Finetune, argv: Sequence[str] | None = None) -> int:
         train(finetune, options)
         return 0
 
-    return exit_code(command, stopped="Stopped. Nothing half-written is left behind.")
+    return exit_code(
+        command, stopped="Stopped. Nothing half-written is left behind.", options=OPTION_OF
+    )
 
 
 def train(finetune: Finetune, options: argparse.Namespace) -> None:

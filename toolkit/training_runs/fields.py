@@ -10,3 +10,13 @@ TRAIN_OPTIONS = (
 LORA_OPTIONS = ("rank", "alpha", "train_text_encoder")
 DATASET_OPTIONS = ("flip", "repeats", "shuffle_captions", "keep_tokens", "trigger_word", "buckets")
 SAMPLING_OPTIONS = ("num_inference_steps", "guidance_scale", "negative_prompt")
+# Field of a record -> the option that a person typed.
+OPTION_OF = {
+    **{
+        field: f"--{field.replace('_', '-')}"
+        for field in (*TRAIN_OPTIONS, *LORA_OPTIONS, *DATASET_OPTIONS, *SAMPLING_OPTIONS)
+    },
+    **{"height": "--resolution", "width": "--resolution", "resolution": "--resolution"},
+    **{"validation_share": "--validation-share", "keep_checkpoints": "--keep-checkpoints"},
+    **{f"{what}_every": f"--{what}-every" for what in ("sample", "validate", "checkpoint")},
+}

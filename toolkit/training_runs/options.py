@@ -18,7 +18,9 @@ from toolkit.base_models.load import locate
 from toolkit.base_models.timesteps import refuse_steps
 from toolkit.core.config_file import add_config_option
 from toolkit.core.errors import UsageError
+from toolkit.core.idle import refuse_idle
 from toolkit.core.native_size import native_size_px
+from toolkit.core.parser import Once
 from toolkit.core.settings import (
     DatasetConfig,
     FastLayers,
@@ -43,7 +45,8 @@ from .presets import PRESETS, TINY_BELOW_PX, TINY_FACTOR, train_settings
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options; None means "not typed"."""
     add = parser.add_argument_group("pictures and base").add_argument
-    add("--data", type=Path, default=Path("src/Dataset"), help="folder of pictures and captions")
+    data = "folder of pictures and captions"
+    add("--data", action=Once, type=Path, default=Path("src/Dataset"), help=data)
     add("--base", default="models/tiny-sd", help="base model: a folder, or a Hugging Face id")
     add("--out", type=Path, help="where the results go")
     add_config_option(parser)
@@ -150,7 +153,7 @@ def resolve(options: argparse.Namespace, name: str, settings: Settings, out: Pat
             where=str(options.init),
             fix="Leave --rank out; `nox -s lora -- resize` makes a file of another rank.",
         )
-    refuse_idle(typed, dataset, lora, train, options)
+    refuse_idle(idle_options(typed, dataset, lora, train, options))
     chosen_sampling = settings.generate.model_dump() | pick(typed, SAMPLING_OPTIONS)
     drawn = GenerateConfig(**chosen_sampling, height=resolution, width=resolution, seed=seed)
     refuse_steps(drawn, base)
@@ -197,6 +200,12 @@ def init_settings(file: Path) -> dict[str, Any]:
     Raises:
         HubError: It is no LoRA file.
     """
+    if file.is_dir():
+        raise UsageError(
+            "A training starts from a LoRA file, and this is a folder.",
+            where=str(file),
+            fix=f"If it is PEFT's: nox -s lora -- convert {file} --out start.safetensors",
+        )
     shapes = {name: entry.shape for name, entry in read_header(file).tensors.items()}
     downs = (".lora_down.weight", ".lora_A.weight", ".lora.down.weight")
     ranks = {shape[0] for name, shape in shapes.items() if name.endswith(downs)}
@@ -209,21 +218,17 @@ def init_settings(file: Path) -> dict[str, Any]:
     return {"rank": ranks.pop()} if len(ranks) == 1 else {}
 
 
-def refuse_idle(
+def idle_options(
     typed: dict[str, Any],
     dataset: DatasetConfig,
     lora: LoraConfig,
     train: TrainConfig,
     options: argparse.Namespace,
-) -> None:
-    """Refuse options that were typed and would have no effect, all of them at once.
-
-    Raises:
-        UsageError: There are some; says what would give them one.
-    """
+) -> dict[str, bool]:
+    """Return what would give typed options an effect, and whether it is missing."""
     share, warm_up = options.validation_share, train.lr_warmup_steps
     sampled_away = train.steps and options.sample_every > train.steps
-    faults = {
+    return {
         "--text-encoder-learning-rate needs --train-text-encoder": (
             "text_encoder_learning_rate" in typed and not lora.train_text_encoder
         ),
@@ -247,12 +252,6 @@ def refuse_idle(
         f"--validate-every {options.validate_every} is more than the {train.steps} steps of the "
         "run": options.validate_every > train.steps,
     }
-    found = [what for what, idle in faults.items() if idle]
-    if found:
-        raise UsageError(
-            "Options without effect: " + "; ".join(found) + ".",
-            fix="Leave them out, or give them what they need.",
-        )
 
 
 def captions_to_draw(pictures: Any) -> list[str]:

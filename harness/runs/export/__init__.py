@@ -9,3 +9,8 @@ writing.py  the formats
 
 No contribution's code runs here: everything is read from safetensors files.
 """
+
+from typing import Final
+
+# What the smallest rank may leave out: ||left out|| / ||change||.
+DEFAULT_ERROR: Final = 0.05

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.protocol.track_file import Sampling
-from harness.runs.export import proof, writing
+from harness.runs.export import DEFAULT_ERROR, proof, writing
 from harness.runs.export.change import Change, read_change
 from harness.runs.export.plain import plain_lora
 from harness.runs.export.shrink import Nearness, nearness, shrunk, singular_values, smallest_rank
@@ -17,6 +17,7 @@ from harness.runs.export.writing import ExportFormat
 from toolkit.base_models.identity import base_hash
 from toolkit.base_models.load import load_pipeline
 from toolkit.core.errors import UsageError
+from toolkit.core.idle import refuse_idle
 from toolkit.lora_files.memory import Lora
 from toolkit.lora_files.read import read_lora
 from toolkit.lora_files.write import DtypeName
@@ -35,7 +36,7 @@ class Wish:
         form: The format.
         out: Where to write.
         rank: Of the LoRA; None takes the smallest that keeps the error.
-        error: ||left out|| / ||change|| that None may leave.
+        error: ||left out|| / ||change|| that a rank of None may leave; None takes DEFAULT_ERROR.
         dtype: Of the tensors.
         allow_loss: Write although something cannot be held.
         pictures: Draw with the file and compare.
@@ -46,7 +47,7 @@ class Wish:
     form: ExportFormat
     out: Path
     rank: int | None
-    error: float
+    error: float | None
     dtype: DtypeName
     allow_loss: bool
     pictures: bool
@@ -58,8 +59,8 @@ def export(source: Source, wish: Wish, say: Callable[[str], None]) -> dict[str, 
     """Write one file or folder; return what its header says.
 
     Raises:
-        HubError: The files do not fit the base, the format does not hold them, or the written file
-            does something else.
+        HubError: The files do not fit the base, the format does not hold them, an option has no
+            effect on it, or the written file does something else.
     """
     base = load_pipeline(source.base)
     change = read_change(source, base)
@@ -140,9 +141,22 @@ def fit(
     if wish.form != "svd-lora":
         plain = plain_lora(change, source.adapter, base)
         if plain is not None and (wish.rank is None or wish.rank >= max(plain.ranks())):
+            refuse_idle(idle_beside_own_factors(wish, max(plain.ranks())))
             return plain, "its own factors"
-    rank = wish.rank or smallest_rank(singular_values(change), wish.error)
+    error = DEFAULT_ERROR if wish.error is None else wish.error
+    rank = wish.rank or smallest_rank(singular_values(change), error)
     return shrunk(change, rank), f"singular values, rank {rank}"
+
+
+def idle_beside_own_factors(wish: Wish, rank: int) -> dict[str, bool]:
+    """Return which options say nothing about a file that keeps the adapter's own factors."""
+    kept = f"the file keeps its own factors of rank {rank}"
+    return {
+        f"--rank {wish.rank}: {kept}, and no more is in them": (wish.rank or 0) > rank,
+        f"--error {wish.error}: {kept}, which leave nothing out (--format svd-lora would)": (
+            wish.error is not None
+        ),
+    }
 
 
 def compare(

@@ -13,6 +13,7 @@ from harness.protocol.track import DEFAULT_TRACK, load_track, track_names
 from harness.runs.folders import newest_adapter
 from harness.worker.jobs import ADAPTER_FILE, DELTA_FILE
 from toolkit.core.errors import HubError, UsageError
+from toolkit.core.idle import refuse_idle
 from toolkit.core.settings import LoraConfig
 from toolkit.lora_files.header import read_header
 
@@ -53,15 +54,17 @@ def find_source(name: str, track: str | None, run: Path | None, base: str | None
     Args:
         name: The contribution.
         track: Whose newest training is taken when no folder is named; None: the newest of all, on
-            tracks and on the user's own pictures.
+            tracks and on the user's own pictures. Of a folder that does not say it: its track.
         run: A folder of ``runs/``: of a run, of one of its seeds, or of ``nox -s train``.
         base: Another base than the training says.
 
     Raises:
-        UsageError: There is no training.
+        UsageError: There is no training, or the track is known otherwise.
     """
     folder = newest_training(name, track) if run is None else training_in(run)
     plan = read_plan(folder / PLAN_FILE)
+    known = run is not None and bool(plan or track_of(folder))
+    refuse_idle({"--track beside a --run that says what it was trained on": known and bool(track)})
     own_track = load_track(track or track_of(folder) or DEFAULT_TRACK)
     delta, lora, adapter = (
         path if path.is_file() else None
@@ -94,6 +97,57 @@ def require_change(source: Source) -> None:
             where=str(source.folder),
             fix="Draw with it: nox -s generate -- " + source.name,
         )
+
+
+def refuse_of_another(source: Source) -> None:
+    """Refuse a folder whose files say that another contribution trained them.
+
+    Written under this one's name, they would say what is not so.
+
+    Raises:
+        UsageError: Names the other one.
+    """
+    whose = header_of(source).get("hub.name", source.name)
+    if whose != source.name:
+        raise UsageError(
+            f"This folder holds a training of {whose}, not of {source.name}.",
+            where=str(source.folder),
+            fix=f"nox -s export -- {whose} --run {source.folder}",
+        )
+
+
+def refuse_another_adapter(source: Source, make_lora: str) -> None:
+    """Refuse a folder whose adapter another contribution's ``make_lora`` built.
+
+    Args:
+        source: The training.
+        make_lora: Whose ``make_lora`` would build the adapter that it is loaded into.
+
+    Raises:
+        UsageError: Names the other one.
+    """
+    header = header_of(source)
+    origins = json.loads(header.get("hub.origins", "{}"))
+    built = origins.get("make_lora", make_lora)
+    if built != make_lora:
+        whose = header.get("hub.name", built)
+        raise UsageError(
+            f"This folder holds a training of {whose}, whose adapter {source.name} cannot load.",
+            where=str(source.folder),
+            fix=f"nox -s generate -- {whose} --run {source.folder} --prompt ...",
+        )
+
+
+def header_of(source: Source) -> dict[str, str]:
+    """Return what the header of a training's files says, of the first that says anything."""
+    for path in (source.adapter, source.delta, source.lora):
+        try:
+            header = read_header(path, size_limit=None).metadata if path else {}
+        except HubError:
+            continue  # what is damaged is refused where its tensors are read
+        if "hub.name" in header:
+            return header
+    return {}
 
 
 def origins_of(source: Source) -> dict[str, object]:
@@ -148,13 +202,15 @@ def track_of(folder: Path) -> str | None:
 def training_in(run: Path) -> Path:
     """Return the folder with the files: the one that is named, or the first seed below it.
 
+    From the root on: a worker, which draws with them, stands in a folder of its own.
+
     Raises:
         UsageError: It holds no training.
     """
     candidates = [run, *sorted(run.glob("train/seed-*")), *sorted(run.glob("seed-*"))]
     for folder in candidates:
         if any((folder / file).is_file() for file in (DELTA_FILE, LORA_FILE, ADAPTER_FILE)):
-            return folder
+            return folder.resolve()
     raise UsageError(
         f"There is no {DELTA_FILE}, {LORA_FILE} or {ADAPTER_FILE} in this folder or its seeds.",
         where=str(run),

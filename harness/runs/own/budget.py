@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from harness.protocol.track_file import GridSpec, Sampling, TrackFile
 from harness.runs.own.pace import Pace
+from toolkit.core.settings import GenerateConfig
 from toolkit.training_runs.presets import PRESETS, TINY_BELOW_PX, train_settings
 
 SEEDS, QUICK_SEEDS = 5, 3
@@ -77,9 +78,20 @@ def sampling_of(native_px: int) -> Sampling:
     )
 
 
-def timeout_of(steps: int, batch_size: int, pace: Pace) -> int:
-    """Return the wall time that one training may take, seconds."""
-    return max(LEAST_TIMEOUT_S, round(PATIENCE * steps * batch_size * pace.step_s))
+def timeout_of(steps: int, batch_size: int, prompts: int, pace: Pace) -> int:
+    """Return the wall time that one worker may take, seconds.
+
+    One trains; another loads what was trained, draws all prompts with the contribution's own
+    ``generate`` and compares. Of a short training on a large base that is the longer one.
+    """
+    training = steps * batch_size * pace.step_s
+    drawing = own_passes(prompts) * pace.forward_s
+    return max(LEAST_TIMEOUT_S, round(PATIENCE * (pace.load_s + max(training, drawing))))
+
+
+def own_passes(prompts: int) -> int:
+    """Return the passes that a contribution's own drawing takes; twice for guidance."""
+    return 2 * GenerateConfig().num_inference_steps * prompts
 
 
 def seconds_of_run(
@@ -102,9 +114,10 @@ def seconds_of_run(
     unrelated = len(track.of_kind("neighbour", "unrelated"))
     items += (timesteps // 2) * (taught + unrelated)
     # Twice for guidance; every picture by the trusted sampler, and once by the contribution itself.
+    own = own_passes(len(track.prompts))
     drawn = 2 * track.sampling.num_inference_steps * len(track.prompts)
     models = seeds + 1  # the base is measured, too
-    measuring = (items + drawn) * models + drawn
+    measuring = (items + drawn) * models + own
     return (
         training * (seeds * ratio + 1)  # once more the reference, for the clock
         + measuring * pace.forward_s

@@ -62,7 +62,7 @@ class Wish(Record):
 
     name: str
     data_dir: Path
-    base: str = Field(description="folder, file or Hugging Face id")
+    base: str = Field(default="models/tiny-sd", description="folder, file or Hugging Face id")
     device: str = "cpu"
     trigger_word: str = ""
     subject: str = Field(default="", description="what the pictures show, in words of the captions")
@@ -157,6 +157,7 @@ def make_track(wish: Wish, say: Callable[[str], None]) -> tuple[Track, OwnTrack]
     stems = write_side(parts.heldout, config, resolution, making / "heldout")
     captions = [with_trigger(one.picture.caption, wish.trigger_word) for one in facts]
     words = words_of(captions, wish.trigger_word, wish.subject)
+    prompts = tuple(prompts_of(words, captions, stems))
     file = TrackFile(
         name=wish.name,
         title=f"Own pictures: {wish.name}",
@@ -166,13 +167,13 @@ def make_track(wish: Wish, say: Callable[[str], None]) -> tuple[Track, OwnTrack]
         resolution=resolution,
         steps=budget.steps,
         batch_size=budget.batch_size,
-        timeout_s=timeout_of(budget.steps, budget.batch_size, pace),
+        timeout_s=timeout_of(budget.steps, budget.batch_size, len(prompts), pace),
         seeds=tuple(range(SEEDS)),
         quick_seeds=QUICK_SEEDS,
         sources=("a person's own pictures",),
         grid=grid_of(len(parts.heldout), native_px),
         sampling=sampling_of(native_px),
-        prompts=tuple(prompts_of(words, captions, stems)),
+        prompts=prompts,
     )
     record = OwnTrack(
         wish=wish.model_copy(update={"data_dir": wish.data_dir.resolve()}),

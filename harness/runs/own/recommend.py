@@ -67,6 +67,11 @@ class Recommendation:
         return self.first.gain > 0 and (interval is None or interval[0] > 0)
 
     @property
+    def chosen(self) -> bool:
+        """Whether there is one to take: it surely learnt, and was compared with another."""
+        return self.learnt and len(self.standings) > 1
+
+    @property
     def tied(self) -> tuple[Standing, ...]:
         """Those that cannot be told apart from the first one."""
         return tuple(one for one in self.standings if one.is_tied)
@@ -77,6 +82,13 @@ class Recommendation:
         first = self.first
         seeds = "1 seed" if self.seeds == 1 else f"{self.seeds} seeds"
         measured = f"{self.pictures} held-out pictures and {seeds}"
+        if len(self.standings) == 1:
+            return (
+                f"Only {first.name} has figures, a gain of {first.gain:.1%}"
+                f"{span(first.gain_interval)} ({measured}): there is nothing to compare it with.",
+                "Mend what is wrong with the others and type the same command again; what is "
+                "known is kept.",
+            )
         if not self.learnt:
             return (
                 f"Take none of them yet: the largest gain, that of {first.name}, is "
@@ -91,7 +103,7 @@ class Recommendation:
         ]
         if first.chance is None:
             told.append("One seed or picture says nothing about others: train with more seeds.")
-        elif len(self.standings) > 1:
+        else:
             told.append(
                 f"With other seeds and other pictures of the same kind it would come first in "
                 f"{first.chance:.0%} of the cases."
@@ -109,7 +121,7 @@ class Recommendation:
     def _others(self) -> str:
         rivals = (self.first, *self.tied)
         if len(rivals) == 1:
-            return "All others are clearly behind it." if len(self.standings) > 1 else ""
+            return "All others are clearly behind it."
         names = ", ".join(one.name for one in self.tied)
         gentle = min(rivals, key=lambda one: one.drift)
         quick = min(rivals, key=lambda one: one.time_ratio or float("inf"))

@@ -194,7 +194,7 @@ def test_doctor_does_not_miss_a_base_that_is_no_part_of_the_repository(monkeypat
 
 
 def test_options_out_of_range_are_refused_with_their_name(here):
-    for option, name in (("--steps=0", "num_inference_steps"), ("--seed=-1", "seed")):
+    for option, name in (("--steps=0", "--steps: Input"), ("--seed=-1", "--seed: Input")):
         result = here("generate", "Example1", "--prompt", "a", option)
         assert result.returncode == 2
         assert name in result.stderr

@@ -1,7 +1,9 @@
 """A contest with real workers: from a folder of pictures to the page and to the exported file.
 
 The smallest that there is: two contributions and the reference, a base of a few kilobytes, one
-training of each.
+training of each. Then smaller ones on the other kinds of bases: a checkpoint file under the
+original names, and an id of the Hugging Face Hub that lies in the local cache. Nothing is faked:
+the same commands load them as they load the real ones.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -17,6 +20,7 @@ from safetensors.numpy import load_file
 
 from harness import paths
 from tests.situations.situation import good, write
+from tests.toolkit.base_models.support import build_sd1, write_checkpoint
 
 # A random base learns much from little, so that one can be recommended.
 STEPS = 40
@@ -26,12 +30,12 @@ STEPS = 40
 def hub(tmp_path):
     """Type a command of the hub; its runs lie in a folder of their own."""
 
-    def typed(command, *more):
+    def typed(command, *more, **environment):
         words = shlex.split(command.removeprefix("nox -s ").replace(" -- ", " ", 1))
         done = subprocess.run(
             [sys.executable, "-m", "harness", *words, *more],
             cwd=paths.ROOT,
-            env={**os.environ, "HUB_RUNS": str(tmp_path / "runs"), "COLUMNS": "400"},
+            env={**os.environ, "HUB_RUNS": str(tmp_path / "runs"), "COLUMNS": "400", **environment},
             capture_output=True,
             text=True,
             check=False,
@@ -72,3 +76,48 @@ def test_from_a_folder_of_pictures_to_the_exported_file(hub, random_base, tmp_pa
     tensors = load_file(file)
     assert any("lora" in name and array.any() for name, array in tensors.items())
     assert {one.name: one.read_bytes() for one in photos.iterdir()} == before
+
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def in_the_cache(base, home):
+    """Put a base where huggingface_hub keeps what it has fetched; return its id."""
+    repository = home / "hub" / "models--somelab--narrow-sd"
+    shutil.copytree(base, repository / "snapshots" / COMMIT)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(COMMIT, encoding="utf-8")
+    return "somelab/narrow-sd"
+
+
+@pytest.mark.parametrize("kind", ["file", "id"])
+def test_a_contest_on_another_kind_of_base(kind, hub, random_base, tmp_path):
+    environment = {"HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "1"}
+    if kind == "file":
+        base = str(write_checkpoint(build_sd1(), tmp_path / "model.safetensors"))
+        place = base
+    else:
+        base = in_the_cache(random_base, tmp_path / "hf")
+        place = str(tmp_path / "hf/hub/models--somelab--narrow-sd/snapshots" / COMMIT)
+    write(good(6), tmp_path)
+    photos, size = tmp_path / "photos", "--resolution 64 --steps 2 --batch-size 2"
+    new = f"nox -s track -- new photos --data {photos} --base {base} {size}"
+    said = hub(new, **environment)
+    assert "4 pictures are taught, 2 held out" in said
+    # Prompts and budget may be edited, and this is a test: two denoising steps draw enough.
+    file = tmp_path / "runs" / "tracks" / "photos" / "track.toml"
+    text = file.read_text(encoding="utf-8")
+    assert f'base_model = "{place}"' in text
+    text = re.sub(r"timesteps = \[[^\]]*\]", "timesteps = [200, 400, 600, 800]", text)
+    text = text.replace("[sampling]\n", "[sampling]\nnum_inference_steps = 2\n")
+    file.write_text(text, encoding="utf-8")
+
+    contest = "nox -s contribution -- --all --only Rank16 --track photos --seeds 1 --skip-gate"
+    said = hub(contest, **environment)
+    assert "All rows are good." in said
+    assert "should be kept in float32" not in said
+    words = f"--data {photos} --base {base} {size} --num-inference-steps 1"
+    hub(f"nox -s train -- Rank16 {words}", "--prompt", "a mug", **environment)
+    out = tmp_path / "mug.safetensors"
+    hub("nox -s export -- Rank16", f"--out={out}", "--no-pictures", **environment)
+    assert any(array.any() for array in load_file(out).values())

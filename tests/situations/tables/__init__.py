@@ -7,6 +7,7 @@ from tests.situations.tables import (
     colours,
     contests,
     files,
+    habits,
     imports,
     options,
     runs,
@@ -15,6 +16,18 @@ from tests.situations.tables import (
 
 SITUATIONS = [
     case
-    for table in (captions, files, imports, colours, runs, bases, options, steps, calls, contests)
+    for table in (
+        captions,
+        files,
+        imports,
+        colours,
+        runs,
+        bases,
+        options,
+        steps,
+        calls,
+        contests,
+        habits,
+    )
     for case in table.CASES
 ]

@@ -125,13 +125,15 @@ CASES = [
         "--cache latents",
         ("--cache is not available",),
     ),
-    row("`--rank 0`", "refused: the range is said", "--rank 0", ("rank: Input should be greater",)),
+    row(
+        "`--rank 0`", "refused: the range is said", "--rank 0", ("--rank: Input should be greater",)
+    ),
     row("`--resolution 100`", "refused: a multiple of 8", "--resolution 100", ("multiple of 8",)),
     row(
         "`--learning-rate 10`",
         "refused: the range is said",
         "--learning-rate 10",
-        ("learning_rate: Input should be less than or equal to 1",),
+        ("--learning-rate: Input should be less than or equal to 1",),
     ),
     row(
         "an option misspelt",
@@ -226,7 +228,7 @@ CASES = [
         "a value out of its range in a recipe",
         "refused as if it were typed",
         "--config my.toml",
-        ("rank: Input should be",),
+        ("--rank: Input should be",),
         2,
         {"my.toml": "[train]\nrank = 0\n"},
         RECIPE,

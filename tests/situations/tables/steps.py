@@ -33,9 +33,14 @@ CASES = [
         for name in ("dpm++_2m", "unipc")
     ),
     row("`--steps 1000` with the base's own sampler", "refused", "--steps 1000", BEYOND),
-    row("`--steps 1001`", "refused: out of range", "--steps 1001", ("num_inference_steps",)),
-    row("`--steps 0`", "refused: out of range", "--steps 0", ("num_inference_steps",)),
-    row("`--guidance -1`", "refused: out of range", "--guidance -1", ("guidance_scale",)),
+    row("`--steps 1001`", "refused: out of range", "--steps 1001", ("--steps: Input should be",)),
+    row("`--steps 0`", "refused: out of range", "--steps 0", ("--steps: Input should be",)),
+    row(
+        "`--guidance -1`",
+        "refused: out of range",
+        "--guidance -1",
+        ("--guidance: Input should be",),
+    ),
     row("`--width 100`", "refused: a multiple of 8", "--width 100", ("width",)),
     row(
         "`--scheduler eulr`",

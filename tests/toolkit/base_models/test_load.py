@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import socket
 
 import pytest
@@ -10,8 +11,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.toolkit.base_models.support import build_sd1, write_checkpoint
-from toolkit.base_models.load import is_hub_id, load_pipeline
+from toolkit.base_models.load import load_pipeline
 from toolkit.core.errors import BaseModelError
+from toolkit.core.hub_ids import is_hub_id
 
 PARTS = ("unet", "vae", "text_encoder")
 
@@ -86,6 +88,25 @@ def test_a_checkpoint_file_is_the_same_model_as_its_folder(checkpoint, original)
     betas = pipeline.scheduler.betas
     assert (float(betas[0]), float(betas[-1])) == pytest.approx((0.00085, 0.012))
     assert pipeline.scheduler.config.clip_sample is False
+
+
+def test_nothing_is_said_about_a_checkpoint_that_is_as_it_should_be(checkpoint):
+    said = []
+
+    class Heard(logging.Handler):
+        def emit(self, record):
+            said.append(record.getMessage())
+
+    import diffusers
+
+    handler = Heard()
+    logger = logging.getLogger(diffusers.__name__)
+    logger.addHandler(handler)
+    try:
+        load_pipeline(str(checkpoint))
+    finally:
+        logger.removeHandler(handler)
+    assert said == []
 
 
 @pytest.mark.parametrize("kind", ["folder", "checkpoint"])

@@ -44,7 +44,11 @@ def test_every_fault_has_its_message_and_code(error, code, message, capsys):
 
 def test_a_value_out_of_range_is_a_wrong_call_and_names_the_field(capsys):
     assert exit_code(lambda: TrainConfig(steps=0).steps, stopped="") == 2
-    assert capsys.readouterr().err.startswith("error: steps: Input should be greater")
+    said = "error: These options are not valid: "
+    assert capsys.readouterr().err.startswith(f"{said}steps: Input should be greater")
+    names = {"steps": "--steps"}
+    assert exit_code(lambda: TrainConfig(steps=0).steps, stopped="", options=names) == 2
+    assert capsys.readouterr().err.startswith(f"{said}--steps: Input should be greater")
 
 
 def test_other_exceptions_pass_through():

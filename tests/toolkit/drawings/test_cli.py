@@ -157,7 +157,7 @@ def test_a_changed_lora_or_base_is_refused_when_drawing_again(draw, loras, tmp_p
     [
         (["--prompt", "a", "--lora", "nowhere"], 2, "no LoRA file nowhere"),
         (["--prompt", "a", "--base", "nowhere"], 1, "no base model in nowhere"),
-        (["--prompt", "a", "--steps", "0"], 2, "num_inference_steps: Input should be greater"),
+        (["--prompt", "a", "--steps", "0"], 2, "--steps: Input should be greater"),
         (["--prompt", "a", "--width", "60"], 2, "width: Input should be a multiple of 8"),
         (["--prompt", "a", "--scheduler", "eulr"], 2, "scheduler: Input should be 'pndm', 'ddim'"),
         (["--again", "nowhere.png"], 2, "cannot be read"),

@@ -7,8 +7,11 @@ import re
 
 import pytest
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
-from tests.situations.situation import good, write
+from tests.situations.situation import good, saved, write
+from tests.toolkit.scrapers.test_captions import WD14
+from tests.toolkit.scrapers.tiny_blip import make_blip
 from toolkit.picture_sets import propose
 from toolkit.picture_sets.cli import main
 
@@ -113,3 +116,66 @@ def test_wrong_calls_and_lists(photos, capsys, words, says, code):
     assert main(["caption", "photos", *words]) == code
     assert says in capsys.readouterr().err
     assert not (folder / "new").exists()
+
+
+def real(folder, monkeypatch):
+    """A folder with two pictures, and captioners as they are."""
+    write({"photos/red.png": lambda path: path.write_bytes(red()), "photos/b.png": 2}, folder)
+    monkeypatch.chdir(folder)
+
+
+def red():
+    """A picture that is red all over, with a line so that it is not blank."""
+    image = Image.new("RGB", (64, 64), (250, 20, 20))
+    image.paste((90, 0, 0), (0, 30, 64, 34))
+    return saved(image, "PNG")
+
+
+def test_a_real_blip_proposes_and_its_captions_reach_the_copy(tmp_path, monkeypatch, capsys):
+    """Real classes of transformers, loaded from a folder and asked; only the weights are random."""
+    real(tmp_path, monkeypatch)
+    make_blip(tmp_path / "blip")
+    model = ["--caption", "blip", "--caption-model", "blip", "--trigger-word", "sks"]
+    assert main(["caption", "photos", *model]) == 0
+    assert (
+        "2 of 2 pictures have a proposed caption, by blip blip sha256:" in capsys.readouterr().out
+    )
+    proposed = listed(tmp_path / "photos")
+    words = {word for text in proposed.values() for word in text.split()}
+    assert "sks" in words
+    assert words <= {"sks", "panda", "bamboo", "tree", "sleeping"}
+    corrected = ["--use", "runs/captions/photos/captions.jsonl", "--out", "new"]
+    assert main(["caption", "photos", *corrected]) == 0
+    texts = {p.stem: p.read_text().strip() for p in (tmp_path / "new/ImageCaptions").iterdir()}
+    assert texts == {name.partition(".")[0]: text for name, text in proposed.items()}
+
+
+@pytest.mark.needs("onnxruntime")
+def test_a_real_tagger_proposes(tmp_path, monkeypatch):
+    """The model is three nodes: its tags are how blue, green and red a picture is."""
+    real(tmp_path, monkeypatch)
+    model = ["--caption", "wd14", "--caption-model", str(WD14), "--trigger-word", "sks"]
+    assert main(["caption", "photos", *model]) == 0
+    assert listed(tmp_path / "photos")["red.png"] == "sks red panda"
+
+
+@pytest.mark.parametrize("damage", ["weights", "config", "tokenizer", "another", "less"])
+def test_a_damaged_blip_is_named_and_never_a_traceback(damage, tmp_path, monkeypatch, capsys):
+    real(tmp_path, monkeypatch)
+    blip = tmp_path / "blip"
+    make_blip(blip)
+    if damage == "weights":
+        (blip / "model.safetensors").write_bytes(b"x" * 40)
+    elif damage == "config":
+        (blip / "config.json").write_text("{broken", encoding="utf-8")
+    elif damage == "tokenizer":
+        for name in ("tokenizer.json", "vocab.txt"):
+            (blip / name).unlink(missing_ok=True)
+    elif damage == "another":
+        (blip / "config.json").write_text('{"model_type": "bert"}', encoding="utf-8")
+    else:  # as of a BLIP that answers questions: the part that says captions has other names
+        tensors = load_file(blip / "model.safetensors")
+        tensors = {n: t for n, t in tensors.items() if not n.startswith("text_decoder.cls")}
+        save_file(tensors, blip / "model.safetensors", metadata={"format": "pt"})
+    assert main(["caption", "photos", "--caption", "blip", "--caption-model", "blip"]) == 2
+    assert "no BLIP captioning model" in capsys.readouterr().err

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def make_blip(folder: Path) -> None:
+def make_blip(folder: Path, seed: int = 0) -> None:
     """A random BLIP of a few kilobytes, in the layout of the real one."""
     import torch
     from transformers import (
@@ -20,7 +20,7 @@ def make_blip(folder: Path) -> None:
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "panda", "bamboo", "tree", "sleeping"]
     (folder / "vocab.txt").write_text("\n".join(words))
     tokenizer = BertTokenizerFast(vocab=str(folder / "vocab.txt"))
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     text = {
         "vocab_size": len(words),
         "hidden_size": 16,

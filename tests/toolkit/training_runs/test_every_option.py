@@ -96,7 +96,9 @@ def plan_of(data_dir, base_dir, tmp_path, monkeypatch):
     save_file(factors | {f"{name}.lora_up.weight": torch.ones(16, 5, 1, 1)}, "start.safetensors")
 
     def plan(words: str) -> RunPlan:
-        usual = ["--data", str(data_dir), "--base", str(base_dir), "--out", str(tmp_path / "out")]
+        usual = ["--base", str(base_dir), "--out", str(tmp_path / "out")]
+        if "--data" not in words:
+            usual += ["--data", str(data_dir)]
         options = parse_options([*usual, *words.split()])
         return resolve(options, "reference", Settings(), tmp_path / "out")
 

@@ -20,13 +20,11 @@ class CaptionRules:
     """How captions are written.
 
     Attributes:
-        source: ``metadata`` (title, description, tags) or ``query`` (all the same).
         template: With ``{text}``, and ``{trigger}`` where the trigger word is to stand.
         trigger: A rare word that stands for the subject, such as ``sks``; may be "".
         max_tokens: Start and end included.
     """
 
-    source: str = "metadata"
     template: str = "{text}"
     trigger: str = ""
     max_tokens: int = CLIP_TOKENS

@@ -35,8 +35,14 @@ def test_few_pictures_get_more_noises_and_many_get_one():
 
 
 def test_a_worker_may_be_much_slower_than_foretold():
-    assert timeout_of(10, 2, FAST) == 600
-    assert timeout_of(100, 2, SLOW) == 80_000
+    assert timeout_of(10, 2, 8, FAST) == 600
+    assert timeout_of(100, 2, 8, SLOW) == 20 * (5 + 4000)
+
+
+def test_a_worker_that_only_draws_has_the_time_for_it():
+    """SD 1.4 on one slow core: four steps are quick, and eight prompts take their time."""
+    slow = SLOW.model_copy(update={"step_s": 5.0, "forward_s": 1.0})
+    assert timeout_of(4, 1, 8, slow) > 10 * 8 * 30 * 2
 
 
 @pytest.mark.parametrize(
