@@ -44,7 +44,7 @@ class Probe:
     """One property that the gate proves. Its page docs/gate/<id>.md says the rest.
 
     Args:
-        id: Such as HUB-C07.
+        id: Such as HUB-C18.
         title: What is wrong when it fails, in a few words.
         experiment: What it reads, a name of harness/gate/experiments.
         hook: Whose code is most likely at fault.
@@ -97,7 +97,7 @@ def probes_of(
 ) -> Callable[..., Callable[[Check], Probe]]:
     """Return the decorator for probes of one experiment; each may differ in what it names itself.
 
-    ``@probe("HUB-C07", "Latents are not scaled", calls=(...))`` makes a `Probe` of a check.
+    ``@probe("HUB-C04", "The adapter is never called", calls=(...))`` makes a `Probe` of a check.
     """
 
     def probe(id: str, title: str, **others: Any) -> Callable[[Check], Probe]:

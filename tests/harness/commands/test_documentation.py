@@ -72,7 +72,7 @@ def test_every_hook_argument_and_setting_has_its_place():
     assert tables == {f"## {name}" for name in reference.OTHER_TABLES}
     assert "| `rank` | whole number | ≥ 1, ≤ 256 | `4` |" in settings
     assert "HUB204" in checks
-    assert "HUB-C07" in checks
+    assert "HUB-C18" in checks
 
 
 def test_a_docstring_becomes_a_list():

@@ -12,7 +12,8 @@ from harness.gate.experiments.training_measures.numbers import FEW, correlation,
 from harness.gate.experiments.training_trace import Trace
 from harness.gate.profile.training_watch import LEVEL, codes, which_card
 
-LATE = 512  # timesteps above it are rounded most where they are rounded
+# Timesteps of which bfloat16 knows every fourth, and whose amounts of noise can be told apart.
+LATE, LAST = 512, 700
 
 
 @dataclass
@@ -105,7 +106,7 @@ class Samples:
 
         1 unless what is told was rounded: bfloat16 knows every fourth of them.
         """
-        steps = [distinct(t[t > LATE]).diff() for t in (self.told, self.used)]
+        steps = [distinct(t[(t > LATE) & (t < LAST)]).diff() for t in (self.told, self.used)]
         told, used = (float(step.min()) if len(step) >= FEW else 1.0 for step in steps)
         return told / used
 
