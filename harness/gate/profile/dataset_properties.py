@@ -233,8 +233,8 @@ DATASET: tuple[Property, ...] = (
     prop(
         "dataset.repeatable",
         "Whether an item stays what it is",
-        "The row and a picture that is nowhere flat, asked four times, and made anew three times with "
-        "another state of torch's generator.",
+        "The row and a picture that is nowhere flat, asked four times, and made anew three times "
+        "with another state of torch's generator.",
         Measure("asked again"),
         Measure("made anew"),
         never="Trainers keep the latents of an item: what it becomes later is not seen.",
