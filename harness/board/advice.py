@@ -149,8 +149,9 @@ def kinds(board: Board | None = None) -> dict[str, str]:
 def recommended(kind: str, board: Board | None = None) -> list[Recommended]:
     """Return three contributions for a kind of task, from the best groups of its track.
 
-    The one that learns most; and of the best group the quickest, and the one that changes other
-    prompts least. Where a group has fewer than three, those of the next one are looked at, too.
+    The one that learns most; and of the best group the cheapest, or, where no cost was measured by
+    processor time, the one with the smallest file; and the one that changes other prompts least.
+    Where a group has fewer than three, those of the next one are looked at, too.
     """
     board = board or recorded()
     tracks = [track.file.name for track in board.tracks if track.file.kind == kind]
@@ -175,13 +176,19 @@ def three(best: Iterable[Entry], track: str) -> list[Recommended]:
     """Choose three of a track's best entries, each for a reason of its own."""
     left = list(best)
     count = len(left)
+    costs = [e.time_ratio for e in left if e.cost_interval and e.time_ratio]
+    cheap: tuple[Callable[[Entry], float], str] = (
+        lambda e: (e.time_ratio or math.inf) if e.cost_interval else math.inf,
+        "costs least of the {count} best: {time:.2f} times the reference's processor time, gain "
+        "{gain:.1f} %",
+    )
+    small: tuple[Callable[[Entry], float], str] = (
+        lambda e: e.adapter_bytes or math.inf,
+        "has the smallest file of the {count} best: {size:.0f} kB, gain {gain:.1f} %",
+    )
     reasons: tuple[tuple[Callable[[Entry], float], str], ...] = (
         (lambda e: -(e.gain or 0), "learns most: gain {gain:.1f} % on {track}"),
-        (
-            lambda e: e.time_ratio or math.inf,
-            "trains fastest of the {count} best: {time:.2f} times the reference's time, gain "
-            "{gain:.1f} %",
-        ),
+        cheap if costs else small,
         (
             lambda e: math.inf if e.drift is None else e.drift,
             "changes other prompts least of the {count} best: drift {drift:.3f}, gain {gain:.1f} %",
@@ -192,6 +199,7 @@ def three(best: Iterable[Entry], track: str) -> list[Recommended]:
         one = min(left, key=key)
         left.remove(one)
         gain, time, drift = 100 * (one.gain or 0), one.time_ratio or 0, one.drift or 0
-        why = words.format(gain=gain, track=track, time=time, drift=drift, count=count)
+        size = (one.adapter_bytes or 0) / 1000
+        why = words.format(gain=gain, track=track, time=time, drift=drift, count=count, size=size)
         found.append(Recommended(one.name, why))
     return found

@@ -9,6 +9,7 @@ from harness.board import readmes
 from harness.board.collect import Board
 from harness.board.findings import compared, findings_block
 from harness.board.forest import forest
+from harness.board.opening import openings
 from harness.board.readmes import TEMPLATES
 from toolkit.core import atomic
 from toolkit.core.errors import UsageError
@@ -43,7 +44,7 @@ def readme_block(board: Board) -> str:
         entries = board.of_track(track.file.name)
         best = [e for e in entries if e.state == "measured" and not e.control][:TOP]
         tracks.append((track.file.title, best))
-    return render(TEMPLATES / "readme.md", tracks=tracks).rstrip()
+    return render(TEMPLATES / "readme.md", tracks=tracks, openings=openings(board)).rstrip()
 
 
 def with_block(file: Path, block: str) -> str:

@@ -17,6 +17,7 @@ from harness.board.evidence import EVIDENCE
 from harness.board.history import read_history
 from harness.board.lineage import Lineage
 from harness.board.markdown import render
+from harness.board.opening import openings
 from harness.board.pages import compare_page, contribution_page, gallery_page, track_page
 from harness.protocol.track import Track
 from toolkit.core.errors import UsageError
@@ -85,14 +86,15 @@ class Writer:
         measured = [entry.measured_at for entry in board.entries if entry.measured_at]
         self.environment.globals |= {"tracks": board.tracks, "newest": max(measured, default="")}
         self.environment.globals |= {"evidence": EVIDENCE, "hooks": HOOK_NAMES, "docs": docs}
-        self.environment.globals["in_points"] = points
+        self.environment.globals |= {"in_points": points, "own": sheets.OWN}
 
     def write_all(self) -> None:
         """Write every file."""
         self.write(MARK, "Written by `nox -s leaderboard`.\n")
         self.write_assets()
         boards = [(track, self.board.of_track(track.file.name)) for track in self.board.tracks]
-        self.page("index.html", "index.html", root="", here="home", boards=boards)
+        begin = openings(self.board)
+        self.page("index.html", "index.html", root="", here="home", boards=boards, openings=begin)
         file = paths.ROOT / "docs" / "protocol.md"
         protocol = render(file.read_text(encoding="utf-8")) if file.is_file() else ""
         self.page("protocol.html", "protocol.html", root="", here="protocol", protocol=protocol)

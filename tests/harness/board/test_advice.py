@@ -28,14 +28,26 @@ def board(tmp_path):
 def test_three_from_the_best_group_each_for_a_reason_of_its_own(board):
     found = advice.recommended("subject", board)
     assert sorted(one.name for one in found) == ["Best", "Near", "Other"]
-    learns, quick, gentle = (one.why for one in found)
+    learns, small, gentle = (one.why for one in found)
     assert learns.startswith("learns most: gain")
-    assert quick.startswith("trains fastest of the 3 best")
+    assert small.startswith("has the smallest file of the 3 best: ")
     assert gentle.startswith("changes other prompts least of the 3 best")
     entries = {entry.name: entry for entry in board.entries}
     assert found[0].name == max(entries.values(), key=lambda e: e.gain or 0).name
     rest = [entries[one.name] for one in found[1:]]
-    assert (rest[0].time_ratio or 0) <= (rest[1].time_ratio or 0)
+    assert (rest[0].adapter_bytes or 0) <= (rest[1].adapter_bytes or 0)
+
+
+def test_where_costs_are_known_by_processor_time_the_cheapest_is_one_of_the_three(board):
+    ratios = {"Best": 1.4, "Near": 1.2, "Other": 0.9}
+    entries = [
+        replace(e, time_ratio=ratios[e.name], cost_interval=(ratios[e.name], ratios[e.name]))
+        for e in board.of_track("robot")
+        if e.name in ratios
+    ]
+    learns, cheap, gentle = advice.three(entries, "robot")
+    assert (learns.name, cheap.name, gentle.name) == ("Best", "Other", "Near")
+    assert cheap.why.startswith("costs least of the 3 best: 0.90 times the reference's processor")
 
 
 def test_a_best_group_of_one_or_two_is_filled_up_with_the_next(board):
