@@ -114,7 +114,7 @@ class Child(Generic[A]):
         for phase, done in self._events.new():
             progress.update(self.label, done, phase)
             if phase == READY:  # it waits, and none of the contribution's code has run
-                self._watch.usage(self._log.printed)
+                self._watch.note_worker(self._log.printed)
                 self.meter.start(self._watch.peak.cpu_s)
         if self.outcome is not None:
             return True
@@ -192,7 +192,7 @@ class Child(Generic[A]):
         if self._books is not None:
             task_limit.remove(self._books)
         peak = self._watch.peak
-        self.meter.stop(peak.cpu_s, self._watch.busiest_s, peak.memory_bytes)
+        self.meter.stop(peak.cpu_s, self._watch.worker_s, peak.memory_bytes)
         write_spent(self.out, self.layer, self._watch.peak)
 
     def ended(self) -> Outcome[A]:

@@ -27,8 +27,8 @@ class Cost:
     Args:
         cpu_s: Processor time, seconds.
         wall_s: Time on the hub's clock, seconds.
-        beside_s: Processor time of other processes than the busiest one, from their start, seconds;
-            up to a look's worth of the busiest one's last moments counts as theirs.
+        beside_s: Processor time of other processes than the worker, from their start, seconds; up
+            to a look's worth of the worker's last moments counts as theirs.
         memory_bytes: The largest resident memory, from the start of the process.
     """
 
@@ -56,12 +56,12 @@ class Meter:
             self._began = (cpu_s, time.monotonic())
             atomic.write_text(self._out / GO_FILE, "")
 
-    def stop(self, cpu_s: float, busiest_s: float, memory_bytes: int) -> None:
+    def stop(self, cpu_s: float, worker_s: float, memory_bytes: int) -> None:
         """Note the last reading, after all processes have ended."""
         if self._began is not None:
             cpu_before, before = self._began
             wall_s = time.monotonic() - before
-            used, beside = max(0.0, cpu_s - cpu_before), max(0.0, cpu_s - busiest_s)
+            used, beside = max(0.0, cpu_s - cpu_before), max(0.0, cpu_s - worker_s)
             self.cost = Cost(used, wall_s, beside, memory_bytes)
 
 

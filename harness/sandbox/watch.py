@@ -47,6 +47,7 @@ class Watch:
         self._shared = SharedMemory()
         self._counted = counted
         self._own_s: dict[tuple[int, float], float] = {}  # of processes seen, ended ones included
+        self._worker: tuple[int, float] | None = None
         self._root: psutil.Process | None = None
         with contextlib.suppress(psutil.Error):
             self._root = psutil.Process(pid)
@@ -124,10 +125,19 @@ class Watch:
             return counted
         return max(alive_s, sum(self._own_s.values()), self.peak.cpu_s)
 
+    def note_worker(self, output_bytes: int) -> None:
+        """Note once which process is the worker: the busiest, before a contribution's code runs.
+
+        Later the busiest may be one that the contribution started.
+        """
+        self.usage(output_bytes)
+        if self._worker is None:
+            self._worker = max(self._own_s, key=lambda one: self._own_s[one], default=None)
+
     @property
-    def busiest_s(self) -> float:
-        """Processor time of the process that used most, without its children, when last seen."""
-        return max(self._own_s.values(), default=0.0)
+    def worker_s(self) -> float:
+        """Processor time of the worker alone, without what it started, when last seen."""
+        return 0.0 if self._worker is None else self._own_s.get(self._worker, 0.0)
 
     def close(self, told: books.Ended | None) -> None:
         """Complete the peaks after the last process has ended.

@@ -6,6 +6,9 @@ COSTS = {
     "runs": 4,
     "gates": 4,
     "gate_cpu_s": 3.6,
+    "gate_cpu_least_s": 1.0,
+    "gate_cpu_most_s": 9.0,
+    "gate_processor": "a processor",
     "training_cpu_s": 36.0,
     "scoring_cpu_s": 7.2,
     "peak_memory_mib": 1024.0,
@@ -27,7 +30,7 @@ def test_the_paper_plan_multiplies_what_was_measured():
     names = {"check --all": 0, "plan": 0, "collect rows, ranked": 36.0, "tie groups alone": 36.0,
              "build site": 7.2}  # fmt: skip
     text = page.paper_plan(COSTS, per_one(**names), usd=0.1, cores=1000)
-    assert "| gate, once per contribution (4 s) | 10 |" in text
+    assert "| gate, once per contribution (4 s on average, 1 to 9) | 10 |" in text
     # 50,000 runs of six trainings of 36 s, two paces, five scorings of 7.2 s.
     assert "| training, all seeds and one again (216 s per run) | 3,000 |" in text
     assert "| the reference's pace, twice (72 s per run) | 1,000 |" in text

@@ -254,7 +254,7 @@ BUDGET = {
         TRAIN + "    latents, own = examples(pipeline, dataset), parameters_of(adapter)\n"
         "    pid = os.fork()\n"
         "    if pid == 0:\n"
-        "        learn(pipeline.unet, latents, own, 6 * config.steps, config.batch_size)\n"
+        "        learn(pipeline.unet, latents, own, 20 * config.steps, config.batch_size)\n"
         "        torch.save([p.data for p in own], 'weights.pt')\n"
         "        os._exit(0)\n"
         "    result = plain(pipeline, dataset, adapter, config, reporter)\n"

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -106,3 +107,38 @@ def test_a_process_that_keeps_the_kernel_busy_does_not_keep_the_watch_waiting(
         answers.set()
         seen._shared._thread.join()
         assert seen.usage(0).memory_bytes >= 300 * MEGABYTE
+
+
+STARTS_A_BUSIER_ONE = """
+import os, time
+def burn(s):
+    until = time.process_time() + s
+    while time.process_time() < until: pass
+burn(0.3)
+open("ready", "w").close()
+while not os.path.exists("go"): time.sleep(0.01)
+if os.fork() == 0: burn(1.2)
+time.sleep(60)
+"""
+
+
+@LINUX
+def test_the_worker_is_noted_once_and_a_busier_process_that_it_starts_is_another(tmp_path):
+    command = [sys.executable, "-c", STARTS_A_BUSIER_ONE]
+    process = subprocess.Popen(command, cwd=tmp_path)
+    seen = Watch(process.pid, tmp_path, 1 << 40)
+    try:
+        until = time.monotonic() + 60
+        while not (tmp_path / "ready").exists() and time.monotonic() < until:
+            time.sleep(0.02)
+        seen.note_worker(0)
+        (tmp_path / "go").touch()
+        while seen.usage(0).cpu_s < 1.4 and time.monotonic() < until:
+            time.sleep(0.02)
+        seen.note_worker(0)  # a contribution says "ready" again
+        assert 0.2 < seen.worker_s < 1.0
+        assert seen.peak.cpu_s - seen.worker_s > 0.8
+    finally:
+        for one in seen.processes()[::-1]:
+            one.kill()
+        process.wait()
