@@ -30,7 +30,7 @@ from harness.gate.probe import Probe
 from harness.gate.records import GateReport
 from harness.protocol.track import DEFAULT_TRACK, load_track
 from tests.mutants import one_line_results
-from tests.mutants.fixtures import Fixture, all_fixtures
+from tests.mutants.fixtures import GROUP_OF, Fixture, all_fixtures
 from tests.mutants.one_line_results import Results, named
 from tests.mutants.reference import reference_context
 from toolkit.core import atomic
@@ -91,6 +91,8 @@ def experiments_for(fixture: Fixture) -> tuple[str, ...]:
     wanted = {probe.experiment for probe in choose(fixture.caught_by)}
     if "leftovers" in wanted or wanted == {""}:  # something has to leave, or to raise
         wanted |= {"adapter", "training"}
+    if wanted >= {""}:
+        wanted |= {GROUP_OF[hook] for hook in fixture.hooks}
     return tuple(name for name in EXPERIMENTS if name in wanted | {"importing", "leftovers"})
 
 

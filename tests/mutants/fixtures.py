@@ -22,6 +22,13 @@ from toolkit.core.settings import HOOK_NAMES, HookName
 
 FOLDER = paths.ROOT / "tests" / "fixtures" / "gate"
 KINDS = ("mutants", "unusual")
+# Hook -> the experiment that measures it.
+GROUP_OF: dict[HookName, str] = {
+    "make_dataset": "profile_dataset",
+    "make_lora": "profile_adapter",
+    "train": "profile_training",
+    "generate": "profile_drawing",
+}
 DECLARATIONS = ("CAUGHT_BY", "EXEMPT", "DIFFERS")
 
 

@@ -8,14 +8,7 @@ from pathlib import Path
 
 from harness.gate.records import GateReport
 from tests.mutants.__main__ import run_fixture, warm_up
-from tests.mutants.fixtures import Fixture
-
-GROUP_OF = {
-    "make_dataset": "profile_dataset",
-    "make_lora": "profile_adapter",
-    "train": "profile_training",
-    "generate": "profile_drawing",
-}
+from tests.mutants.fixtures import GROUP_OF, Fixture
 
 
 def profiles(fixtures: Iterable[Fixture]) -> Iterator[tuple[Fixture, GateReport]]:

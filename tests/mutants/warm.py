@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Iterable
 
 from harness.gate.experiments.measuring import keep
-from tests.mutants.profiles import GROUP_OF
+from tests.mutants.fixtures import GROUP_OF
 from tests.mutants.reference import reference_context
 
 

@@ -1,7 +1,8 @@
-"""Pareto tiers that know the noise: what chance explains is equal."""
+"""Pareto tiers that know the noise: what chance explains beats nothing."""
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -37,9 +38,10 @@ class Burden:
 def tiers_of(burdens: Mapping[str, Burden]) -> dict[str, int]:
     """Return each name's tier: 1 if no other beats it, 2 if one does.
 
-    What beats another is clearly better in one thing and clearly worse in none. "Not clearly
-    worse" is no order: of three, each may beat the next. So there are no further tiers, and where
-    every name is beaten, all are in tier 1.
+    What beats another is nowhere worse and somewhere clearly better. Nowhere worse: by the means
+    of gain and drift, and not clearly in cost and size. "Not clearly worse" is no order: of three
+    that train alike, each might beat the next. So there are no further tiers, and where every name
+    is beaten, all are in tier 1.
     """
     better = [
         clearly_higher({name: one.gains for name, one in burdens.items()}),
@@ -50,11 +52,21 @@ def tiers_of(burdens: Mapping[str, Burden]) -> dict[str, int]:
         pairs(burdens, smaller),
     ]
 
+    gains = {name: mean(one.gains) for name, one in burdens.items()}
+    drifts = {name: mean(one.drifts) for name, one in burdens.items()}
+
     def beats(one: str, other: str) -> bool:
-        return any((one, other) in p for p in better) and not any((other, one) in p for p in better)
+        worse = gains[one] < gains[other] or drifts[one] > drifts[other]
+        clearly = any((one, other) in p for p in better)
+        return clearly and not worse and not any((other, one) in p for p in better)
 
     beaten = {name for name in burdens if any(beats(other, name) for other in burdens)}
     return {name: 2 if name in beaten and len(beaten) < len(burdens) else 1 for name in burdens}
+
+
+def mean(values: BySeed) -> float:
+    """Return the mean over seeds; of none, not a number, which is worse than nothing."""
+    return statistics.fmean(values.values()) if values else float("nan")
 
 
 def pairs(burdens: Mapping[str, Burden], is_better: Callable[[Burden, Burden], bool]) -> Pairs:

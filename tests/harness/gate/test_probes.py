@@ -11,8 +11,7 @@ from harness.contributions.record import GateTable
 from harness.gate.catalogue import all_probes, choose
 from harness.gate.experiments import EXPERIMENTS
 from harness.gate.render import render_report
-from tests.mutants.fixtures import all_fixtures, fixture
-from tests.mutants.profiles import GROUP_OF
+from tests.mutants.fixtures import GROUP_OF, all_fixtures, fixture
 
 FIXTURES = all_fixtures()
 MUTANTS = [f for f in FIXTURES if f.kind == "mutants"]
