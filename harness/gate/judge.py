@@ -142,13 +142,14 @@ def _folded(
         return one
     undeclared = [c for c in found if causes[c] != "declared"]
     if undeclared:
-        milder = bool(one.difference) and all(causes[c] == "hint" for c in undeclared)
+        hints = all(causes[c] == "hint" for c in undeclared)
+        milder = bool(one.difference) and not one.firm and hints
         update = {"because_of": undeclared[0], **({"severity": "hint"} if milder else {})}
         findings = tuple(f.model_copy(update=update) for f in one.findings)
         return one.model_copy(
             update={"findings": findings, **({"state": "hint"} if milder else {})}
         )
-    if not one.difference:
-        return one  # a probe holds whatever is declared
+    if not one.difference or one.firm:
+        return one  # it holds whatever is declared elsewhere
     note = f"{FOLLOWS}{found[0]}"
     return one.model_copy(update={"state": "declared", "note": note, "findings": ()})

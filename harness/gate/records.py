@@ -43,6 +43,9 @@ class ProbeOutcome(Record):
     measured: dict[str, float | str | None] = Field(
         default={}, description="of a property: measure -> what was measured of the contribution"
     )
+    firm: bool = Field(
+        default=False, description="differs in something that nothing declared elsewhere explains"
+    )
     findings: tuple[GateFinding, ...] = ()
 
 

@@ -82,7 +82,7 @@ function drawPlot(canvas, entries, select) {
       data: {
         datasets: [
           { label: "Pareto tier 1", data: first, backgroundColor: palette(0), borderColor: palette(0), pointRadius: 6, pointHoverRadius: 8 },
-          { label: "other tiers", data: rest, backgroundColor: "transparent", borderColor: palette(0), pointRadius: 5, borderWidth: 1.5 },
+          { label: "tier 2", data: rest, backgroundColor: "transparent", borderColor: palette(0), pointRadius: 5, borderWidth: 1.5 },
           { label: "reference", data: reference, backgroundColor: palette(3), borderColor: palette(3), pointStyle: "rectRot", pointRadius: 9 },
         ],
       },

@@ -194,7 +194,7 @@ DATASET: tuple[Property, ...] = (
         never="The model learns to draw what a caption does not say.",
         fix="Read <stem>.txt of the picture's own path.",
         calls=("read_text", "stem", "zip"),
-        because=(LENGTH, COLOUR, TONE, PLACE),
+        because=(COLOUR, TONE, PLACE),
     ),
     prop(
         "dataset.captions",

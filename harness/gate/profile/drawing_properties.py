@@ -30,7 +30,7 @@ DRAWING: tuple[Property, ...] = (
         "drawing.first_latents",
         "What the pictures start from",
         "The first latents of pictures with the seeds 40 to 44, and of one with 42.",
-        Measure("seeds"),
+        Measure("seeds", firm=True),
         Measure("strength", tolerance=0.01),
         never="Picture i starts from the noise of config.seed + i, whatever is drawn beside it: "
         "that is how two contributions are compared on the same pictures.",
@@ -101,8 +101,8 @@ DRAWING: tuple[Property, ...] = (
         "Whether a picture hangs on anything else",
         "Five pictures again, with the process's generators in another state, and the first one "
         "alone.",
-        Measure("drawn again"),
-        Measure("drawn alone"),
+        Measure("drawn again", firm=True),
+        Measure("drawn alone", firm=True),
         never="A picture is its prompt's, its seed's and its settings'; or else it cannot be "
         "drawn again.",
         fix='torch.Generator("cpu").manual_seed(config.seed + i), for each picture.',

@@ -39,6 +39,8 @@ def entry(prop: Property) -> str:
         lines += ["One that is not declared is an error."]
     elif grave := [f"*{m.name}* by {m.grave:g}" for m in prop.measures if m.is_ever_grave]:
         lines += [f"One that is not declared is an error from: {', '.join(grave)}."]
+    if firm := [f"*{m.name}*" for m in prop.measures if m.firm]:
+        lines += [f"No other difference explains, or excuses: {', '.join(firm)}."]
     lines += [f"As the reference: {prop.fix}"]
     if prop.because:
         lines += [f"It follows from, and is folded under: {', '.join(prop.because)}."]

@@ -29,6 +29,7 @@ class Measure:
         tolerance: Absolute difference that is none.
         relative: The same, as a share of the reference's value.
         grave: Absolute difference from which one that is not declared is an error.
+        firm: Whether no declared difference of another property explains it.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Measure:
     tolerance: float = 0.0
     relative: float = 0.0
     grave: float = math.inf
+    firm: bool = False
 
     def differs(self, ours: Value, reference: Value) -> bool:
         """Tell whether two values are more than the tolerance apart."""
@@ -132,6 +134,11 @@ class Property:
         grave = any(m.is_grave(ours.get(m.name), reference.get(m.name)) for m in self.measures)
         return "error" if self.never or self.serious or grave else "hint"
 
+    def is_firm(self, ours: Mapping[str, Value], reference: Mapping[str, Value]) -> bool:
+        """Tell whether a measure differs that nothing declared elsewhere explains."""
+        firm = (m for m in self.measures if m.firm)
+        return any(m.differs(ours.get(m.name), reference.get(m.name)) for m in firm)
+
     def difference(self, ours: Measured, reference: Measured) -> str:
         """Say in what two measurements differ; empty if in nothing."""
         mine, other = ours.get(self.id, {}), reference.get(self.id, {})
@@ -150,7 +157,8 @@ class Profiled:
 def judge_property(prop: Property, seen: Observation, file: ContributionFile) -> ProbeOutcome:
     """Give one of the three answers: as the reference, as declared, or a finding."""
     judged = judge_measured(prop, seen, file)
-    return judged.model_copy(update={"measured": seen.ours})
+    firm = prop.is_firm(seen.ours, seen.reference)
+    return judged.model_copy(update={"measured": seen.ours, "firm": firm})
 
 
 def judge_measured(prop: Property, seen: Observation, file: ContributionFile) -> ProbeOutcome:

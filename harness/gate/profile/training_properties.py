@@ -336,7 +336,7 @@ TRAINING: tuple[Property, ...] = (
         "training.losses",
         "The losses that are told",
         "What is reported and returned, beside what the gradient says was computed.",
-        Measure("reported as returned", tolerance=0.01),
+        Measure("reported as returned", tolerance=0.01, firm=True),
         Measure("returned, as a multiple of what was computed", relative=0.002),
         Measure("in the steps they belong to", tolerance=0.05),
         never="Curves and early findings are read off these numbers.",

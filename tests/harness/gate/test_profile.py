@@ -161,6 +161,45 @@ def test_what_follows_from_a_hint_is_no_error():
     assert (alone.state, alone.findings[0].severity) == ("failed", "error")
 
 
+def test_what_is_firm_stays_an_error_whatever_is_declared_or_found_elsewhere():
+    measures = (Measure("mean", tolerance=0.1), Measure("it is", firm=True))
+    firm = replace(
+        NOISE, id="training.losses", never="Never.", because=("training.noise",), measures=measures
+    )
+    apart = {"mean": 0.5, "it is": "x"}, {"mean": 0.0, "it is": "x"}
+    otherwise = {"mean": 0.5, "it is": "x"}, {"mean": 0.0, "it is": "y"}
+    declared = judged(*apart, training_noise=WHY)
+    for cause, state in ((declared, "declared"), (judged(*apart), "hint")):
+        assert folded([cause, judged(*apart, firm)], (NOISE, firm))[1].state == state
+        assert folded([cause, judged(*otherwise, firm)], (NOISE, firm))[1].state == "failed"
+
+
+def test_a_grave_difference_is_an_error_unless_it_is_declared():
+    grave = replace(NOISE, measures=(Measure("mean", tolerance=0.1, grave=2.0),))
+    assert judged({"mean": 1.0}, {"mean": 0.0}, grave).state == "hint"
+    assert judged({"mean": 3.0}, {"mean": 0.0}, grave).state == "failed"
+    assert judged({"mean": float("nan")}, {"mean": 0.0}, grave).state == "failed"
+    assert judged({"mean": 3.0}, {"mean": 0.0}, grave, training_noise=WHY).state == "declared"
+    assert (grave.can_be_an_error, NOISE.can_be_an_error) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("measure", "value", "words"),
+    [
+        (Measure("mean", tolerance=0.1), 0.4567, "0.46"),
+        (Measure("mean", tolerance=1e-4), 4.4e-6, "0"),
+        (Measure("mean", tolerance=0.1), -0.0004, "0"),
+        (Measure("scale", relative=0.05), 1.23456, "1.23"),
+        (Measure("steps", "steps", tolerance=10.0), 997.8, "998 steps"),
+        (Measure("steps"), 0.123456, "0.1235"),
+        (Measure("it is"), "x", "x"),
+        (Measure("it is"), None, "unknown"),
+    ],
+)
+def test_a_value_is_told_to_one_digit_more_than_its_tolerance(measure, value, words):
+    assert measure.shown(value) == words
+
+
 def test_a_property_whose_measures_are_all_unknown_is_not_applicable_and_refutes_nothing():
     outcome = judged({"mean": None}, {"mean": 0.0}, training_noise=WHY)
     assert (outcome.state, outcome.findings) == ("not applicable", ())
