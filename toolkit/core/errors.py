@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationError
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class HubError(Exception):
@@ -68,7 +72,9 @@ def first_fault(error: ValidationError) -> str:
 def describe(error: BaseException) -> str:
     """Return ``Type: message`` of any exception, also of one that cannot be turned into text."""
     try:
-        if isinstance(error, ValidationError):
+        # Not imported for this alone: `--help` has to come at once.
+        pydantic = sys.modules.get("pydantic")
+        if pydantic is not None and isinstance(error, pydantic.ValidationError):
             return f"{error.title}: {first_fault(error)}"
         return f"{type(error).__name__}: {error}"
     except Exception:  # a stranger's __str__ may raise anything
