@@ -16,6 +16,7 @@ from harness.contributions.record import Contribution
 from harness.gate.profile import table
 from harness.gate.profile.catalogue import PROPERTIES
 from harness.gate.profile.summary import Difference, settings_line, what_it_does_differently
+from harness.protocol.track_file import TrackFile
 from toolkit.core.settings import REFERENCE_NAME
 
 MOST_NAMED = 4
@@ -154,12 +155,19 @@ def recommended(kind: str, board: Board | None = None) -> list[Recommended]:
     Where a group has fewer than three, those of the next one are looked at, too.
     """
     board = board or recorded()
-    tracks = [track.file.name for track in board.tracks if track.file.kind == kind]
-    for track in tracks:
-        placed = [e for e in board.of_track(track) if e.placed and e.group and not e.control]
-        if placed:
-            return three(leading(placed), track)
-    return []
+    track = track_of(kind, board)
+    return [] if track is None else three(leading(grouped(board, track.name)), track.name)
+
+
+def track_of(kind: str, board: Board) -> TrackFile | None:
+    """Return the first track of a kind that has rows to choose from."""
+    files = (track.file for track in board.tracks if track.file.kind == kind)
+    return next((file for file in files if grouped(board, file.name)), None)
+
+
+def grouped(board: Board, track: str) -> list[Entry]:
+    """Return the entries of a track that one may choose, the best first."""
+    return [e for e in board.of_track(track) if e.placed and e.group and not e.control]
 
 
 def leading(placed: Sequence[Entry]) -> list[Entry]:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pydantic import ValidationError
 
 
 class HubError(Exception):
@@ -61,20 +57,14 @@ class ResultFileError(HubError):
     """A result file on disk is damaged or of another schema."""
 
 
-def first_fault(error: ValidationError) -> str:
-    """Return the first thing that is wrong with a record, and how many more there are."""
-    first, *rest = error.errors(include_url=False)
-    where = ".".join(map(str, first["loc"]))
-    more = f" ({len(rest)} more like it)" if rest else ""
-    return f"{where} is {str(first['input'])[:40]}. {first['msg']}.{more}"
-
-
 def describe(error: BaseException) -> str:
     """Return ``Type: message`` of any exception, also of one that cannot be turned into text."""
     try:
         # Not imported for this alone: `--help` has to come at once.
         pydantic = sys.modules.get("pydantic")
         if pydantic is not None and isinstance(error, pydantic.ValidationError):
+            from .validation import first_fault
+
             return f"{error.title}: {first_fault(error)}"
         return f"{type(error).__name__}: {error}"
     except Exception:  # a stranger's __str__ may raise anything

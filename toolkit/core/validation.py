@@ -7,6 +7,14 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 
 
+def first_fault(error: ValidationError) -> str:
+    """Return the first thing that is wrong with a record, and how many more there are."""
+    first, *rest = error.errors(include_url=False)
+    where = ".".join(map(str, first["loc"]))
+    more = f" ({len(rest)} more like it)" if rest else ""
+    return f"{where} is {str(first['input'])[:40]}. {first['msg']}.{more}"
+
+
 def faults_of(error: ValidationError, options: Mapping[str, str] | None = None) -> str:
     """Return what is wrong, each fault with the option or field that it is about, none twice.
 

@@ -296,33 +296,40 @@ def of_the_unet(fit: Fitted) -> list[nn.Parameter]:
     return [p for p in fit.adapter.parameters() if id(p) not in others]
 
 
+def sides_of(fit: Fitted) -> list[tuple[int, int]]:
+    """Return outputs and inputs of the layers that are reached, as a LoRA sees them."""
+    layers = fit.layers()
+    weights: list[Any] = [layers[name][0].weight for name in reached(fit)]
+    return [(len(w), w[0].numel() if w.dim() > 1 else 1) for w in weights]
+
+
+def trainable_of(fit: Fitted) -> list[Tensor]:
+    """Return the adapter's trainable tensors as they are, in float32."""
+    return [p.detach().float() for p in fit.adapter.parameters() if p.requires_grad]
+
+
 def parameters(fit: Fitted, rank: int) -> Values:
     """How much is trainable, beside a LoRA on the same layers, and what is not."""
-    layers, own = fit.layers(), of_the_unet(fit)
-    sizes: dict[str, int] = {}
-    for name in reached(fit):
-        weight: Any = layers[name][0].weight
-        inner = weight[0].numel() if weight.dim() > 1 else 1
-        sizes[name] = rank * (len(weight) + inner)
+    own, sides = of_the_unet(fit), sides_of(fit)
     trainable = sum(p.numel() for p in own if p.requires_grad)
     return {
-        "trainable numbers, beside a LoRA's": trainable / sum(sizes.values()) if sizes else None,
+        "trainable numbers, beside a LoRA's": trainable / (rank * sum(map(sum, sides)))
+        if sides
+        else None,
         "frozen tensors in the adapter": float(sum(not p.requires_grad for p in own)),
     }
 
 
 def zeros_of_a_lora(fit: Fitted) -> float | None:
     """Return the share of numbers that start at zero in a LoRA of the layers that are reached."""
-    layers = fit.layers()
-    weights: list[Any] = [layers[name][0].weight for name in reached(fit)]
-    zeros = sum(len(weight) for weight in weights)  # B is (out, rank), A is (rank, in)
-    inner = sum(weight[0].numel() if weight.dim() > 1 else 1 for weight in weights)
-    return zeros / (zeros + inner) if weights else None
+    sides = sides_of(fit)
+    zeros = sum(out for out, _ in sides)  # B is (out, rank), A is (rank, in)
+    return zeros / sum(map(sum, sides)) if sides else None
 
 
 def initial(fit: Fitted, fresh: Fitted) -> Values:
     """How the adapter's tensors start."""
-    own = [p.detach().float() for p in fresh.adapter.parameters() if p.requires_grad]
+    own = trainable_of(fresh)
     zero = [not bool(p.any()) for p in own]
     numbers = sum(p.numel() for p, z in zip(own, zero, strict=True) if z) / max(
         1, sum(p.numel() for p in own)
@@ -343,8 +350,7 @@ def initial(fit: Fitted, fresh: Fitted) -> Values:
 
 def starting(fresh: Fitted) -> list[Tensor]:
     """Return the adapter's trainable tensors whose numbers are not all alike."""
-    own = [p.detach().float() for p in fresh.adapter.parameters() if p.requires_grad]
-    return [p for p in own if p.numel() > 1 and float(p.std()) > 0]
+    return [p for p in trainable_of(fresh) if p.numel() > 1 and float(p.std()) > 0]
 
 
 def most_alike(fresh: Fitted) -> float | None:

@@ -147,8 +147,7 @@ def make(
 def read(context: Context, hooks: Hooks, write: Callable[[Path], None], **changes: Any) -> Items:
     """Return every item of a new folder."""
     made = make(context, hooks, folder_of(context, write), **changes)
-    with hooks.blaming("make_dataset"):
-        return [(made[i][0].detach().float().clone(), str(made[i][1])) for i in range(len(made))]
+    return [(pixels.float(), caption) for pixels, caption in items_of(hooks, made)]
 
 
 def place(across: Tensor | None, down: Tensor | None, upright: Tensor | None) -> Values:
@@ -235,10 +234,8 @@ def larger(context: Context, hooks: Hooks) -> Items:
     folder = folder_of(context, test_cards.write_row)
     first = make(context, hooks, folder)
     made = make(context, hooks, folder, resolution=LARGER)
-    with hooks.blaming("make_dataset"):
-        for i in range(len(first)):
-            first[i]
-        return [(made[i][0].detach().clone(), str(made[i][1])) for i in range(len(made))]
+    items_of(hooks, first)
+    return items_of(hooks, made)
 
 
 def number_type(context: Context, hooks: Hooks) -> str:
@@ -383,7 +380,7 @@ def repeatable(context: Context, hooks: Hooks) -> Values:
 def items_of(hooks: Hooks, made: Any) -> Items:
     """Ask a data set for every item."""
     with hooks.blaming("make_dataset"):
-        return [(made[i][0].clone(), str(made[i][1])) for i in range(len(made))]
+        return [(made[i][0].detach().clone(), str(made[i][1])) for i in range(len(made))]
 
 
 def any_difference(first: Items, others: list[Items]) -> str:

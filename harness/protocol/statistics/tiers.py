@@ -65,7 +65,7 @@ def tiers_of(burdens: Mapping[str, Burden]) -> dict[str, int]:
 
 
 def mean(values: BySeed) -> float:
-    """Return the mean over seeds; of none, not a number, which is worse than nothing."""
+    """Return the mean over seeds; of none, not a number, which is neither better nor worse."""
     return statistics.fmean(values.values()) if values else float("nan")
 
 

@@ -27,6 +27,7 @@ from harness.sandbox.limits import GIB, default_limits
 from harness.worker.jobs import ADAPTER_FILE, Answer
 from harness.worker.save_adapter import save_adapter
 from src.lora import make_lora
+from tests.every_option import effect_of, options_of
 from tests.harness.forked import fork_children
 from tests.src.support import build_pipeline
 from toolkit.core.settings import LoraConfig
@@ -216,16 +217,13 @@ def disk(bench: Bench) -> None:
 def options() -> list[str]:
     parser = argparse.ArgumentParser()
     add_arguments(parser)
-    found = [a.option_strings[0] for a in parser._actions if a.option_strings]
-    return [option for option in found if option not in ("-h", "--help", *ELSEWHERE)]
+    found = [one.option_strings[0] for one in options_of(parser)]
+    return [option for option in found if option not in ELSEWHERE]
 
 
 @pytest.mark.parametrize("option", options())
 def test_an_option_does_what_it_says(option, bench):
-    name = option.removeprefix("--").replace("-", "_")
-    effect = globals().get(f"{name}_", globals().get(name))
-    assert effect is not None, f"Write what {option} promises as a function of this file."
-    effect(bench)
+    effect_of(option, globals())(bench)
 
 
 def test_what_is_tested_elsewhere_is_there():

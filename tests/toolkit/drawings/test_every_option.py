@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from tests.every_option import effect_of, options_of
 from tests.toolkit.drawings.test_cli import base, draw, loras, pixels
 from toolkit.drawings import cli
 from toolkit.drawings.metadata import read_drawing
@@ -128,19 +129,12 @@ def config(bench: Bench) -> None:
     assert read_drawing(path).config.seed == 5
 
 
-OPTIONS = [
-    action.option_strings[0]
-    for action in cli.build_parser()._actions
-    if action.option_strings and action.dest != "help"
-]
+OPTIONS = [one.option_strings[0] for one in options_of(cli.build_parser())]
 
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_an_option_does_what_it_says(option, bench):
-    name = option.removeprefix("--").replace("-", "_")
-    effect = globals()["base_"] if name == "base" else globals().get(name)
-    assert effect is not None, f"Write what {option} promises as a function of this file."
-    effect(bench)
+    effect_of(option, globals())(bench)
 
 
 @pytest.mark.parametrize(

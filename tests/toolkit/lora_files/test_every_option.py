@@ -6,7 +6,6 @@ function here fails.
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 from collections.abc import Callable
@@ -18,6 +17,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from tests.every_option import options_of_commands
 from tests.toolkit.lora_files.support import TINY_TEXT, TINY_UNET, random_lora
 from toolkit.deltas.file import write_delta
 from toolkit.lora_files.arguments import build_parser
@@ -190,17 +190,7 @@ def energy(bench: Bench, command: str) -> None:
 
 def options() -> list[tuple[str, str]]:
     """All commands with all their options."""
-    group = next(
-        action
-        for action in build_parser()._actions
-        if isinstance(action, argparse._SubParsersAction)
-    )
-    return [
-        (command, action.dest)
-        for command, parser in group.choices.items()
-        for action in parser._actions
-        if action.option_strings and action.dest != "help"
-    ]
+    return [(command, option.dest) for command, option in options_of_commands(build_parser())]
 
 
 @pytest.mark.parametrize(("command", "option"), options())

@@ -5,7 +5,6 @@ Each option of each command has a function here, called like both. An option wit
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.every_option import effect_of, options_of_commands
 from tests.situations.situation import good, write
 from tests.toolkit.scrapers.tiny_blip import make_blip
 from toolkit.picture_sets.cli import build_parser, main
@@ -282,24 +282,13 @@ caption_out = caption_use
 
 def options() -> list[str]:
     """All commands with all their options."""
-    group = next(
-        action
-        for action in build_parser()._actions
-        if isinstance(action, argparse._SubParsersAction)
-    )
-    return [
-        f"{command} {action.option_strings[0]}"
-        for command, parser in group.choices.items()
-        for action in parser._actions
-        if action.option_strings and action.dest != "help"
-    ]
+    found = options_of_commands(build_parser())
+    return [f"{command} {option.option_strings[0]}" for command, option in found]
 
 
 @pytest.mark.parametrize("option", options())
 def test_an_option_does_what_it_says(option, bench):
-    effect = globals().get(option.replace(" --", "_").replace("-", "_"))
-    assert effect is not None, f"Write what {option} promises as a function of this file."
-    effect(bench)
+    effect_of(option, globals())(bench)
 
 
 LIST = "url,caption\nhttps://x.org/a.png,a mug\n"

@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 from src.scraping import main
+from tests.every_option import effect_of, options_of
 from tests.toolkit.scrapers.conftest import quick
 from tests.toolkit.scrapers.server import Archive, picture_bytes
 from tests.toolkit.scrapers.tiny_blip import make_blip
@@ -317,16 +318,13 @@ OPTIONS = [
         option := action.option_strings[0],
         marks=pytest.mark.needs(*PACKAGES[option]) if option in PACKAGES else (),
     )
-    for action in cli.build_parser(Path("out"))._actions
-    if action.option_strings and action.dest != "help"
+    for action in options_of(cli.build_parser(Path("out")))
 ]
 
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_an_option_does_what_it_says(option, bench):
-    effect = globals().get(option.removeprefix("--").replace("-", "_"))
-    assert effect is not None, f"Write what {option} promises as a function of this file."
-    effect(bench)
+    effect_of(option, globals())(bench)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from harness.commands import cli
 from harness.commands.export import add_arguments
 from harness.sandbox.files import ANSWER_FILE
 from harness.worker.jobs import ADAPTER_FILE, Answer
+from tests.every_option import effect_of, options_of
 from tests.harness.runs.export.conftest import Trained
 from tests.harness.runs.export.test_export import note_of
 from toolkit.lora_files.read import read_lora
@@ -151,15 +152,12 @@ def force(bench: Bench) -> None:
 def options() -> list[str]:
     parser = argparse.ArgumentParser()
     add_arguments(parser)
-    return [a.option_strings[0] for a in parser._actions if a.option_strings and a.dest != "help"]
+    return [one.option_strings[0] for one in options_of(parser)]
 
 
 @pytest.mark.parametrize("option", options())
 def test_an_option_does_what_it_says(option, bench):
-    name = option.removeprefix("--").replace("-", "_")
-    effect = globals().get(f"{name}_", globals().get(name))
-    assert effect is not None, f"Write what {option} promises as a function of this file."
-    effect(bench)
+    effect_of(option, globals())(bench)
 
 
 @pytest.mark.parametrize(
