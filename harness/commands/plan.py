@@ -21,6 +21,7 @@ from harness.commands.whole_board import (
     task_pattern,
 )
 from harness.protocol.track import load_track
+from harness.runs.graph.durations import clock
 from harness.runs.many.choose import ALL, Choice, choose
 from harness.runs.many.estimates import typical
 from harness.runs.many.listener import Listener, Storing
@@ -29,7 +30,7 @@ from harness.runs.many.plan import SETTLED, PlannedRun, without_settled
 from harness.runs.many.queue import Planned
 from harness.runs.many.shard import cut, parse_shard
 from harness.runs.many.tasks import Task, TaskResult
-from harness.runs.many.view import Account, clock, create_view
+from harness.runs.many.view import Account, create_view
 from toolkit.core.errors import UsageError
 
 EXECUTORS = ("local", "shard", "ray")

@@ -11,7 +11,7 @@ from rich.console import Console
 from harness.commands.seeds import DEVICES
 from harness.contributions import registry
 from harness.protocol.track import Track, load_track, own_track_names, own_tracks
-from harness.runs.many.estimates import memory_bytes, weights_bytes
+from harness.runs.graph.memory import memory_bytes, weights_bytes
 from harness.runs.many.view import spoken
 from harness.runs.own.budget import seconds_of_run
 from harness.runs.own.make import OwnTrack, Wish, check_name, make_track, read_record

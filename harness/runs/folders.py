@@ -18,6 +18,7 @@ ROW_FILE = "row.json"
 PAGE_FILE = "page.html"
 SHEET_FILE = "sheet.webp"
 PARTS_FILE = "parts.json"
+BASE_RUNS = "base"  # beside the folders of the tracks in runs/
 KEPT_RUNS = 6  # a thorough run has three: the first seeds, the others, all
 
 

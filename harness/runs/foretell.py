@@ -9,7 +9,7 @@ from __future__ import annotations
 from harness import paths
 from harness.protocol import row_files
 from harness.protocol.track import DEFAULT_TRACK
-from harness.runs.many.estimates import memory_bytes, weights_of
+from harness.runs.graph.memory import memory_bytes, weights_of
 from harness.runs.many.view import spoken
 from harness.runs.own.pace import Pace, measure
 from toolkit.base_models.load import locate

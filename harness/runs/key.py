@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness import paths
 from harness.contributions.record import Contribution
-from harness.protocol.machine import installed_versions
+from harness.protocol.machine import installed_versions, processor_name
 from harness.protocol.track import Track
 from toolkit.core.hashing import content_hash
 from toolkit.core.settings import HOOK_NAMES
@@ -75,6 +75,15 @@ def shared_parts(track: Track, device: str) -> dict[str, str]:
         "Python": platform.python_version(),
         "torch": str(installed_versions(("torch",))),
     }
+
+
+def base_key(shared: Mapping[str, str]) -> str:
+    """Return a hex digest over what the base's measurement depends on, the processor too.
+
+    Args:
+        shared: See ``shared_parts``.
+    """
+    return hashlib.sha256("\n".join([*shared.values(), processor_name()]).encode()).hexdigest()
 
 
 def recipe_parts(contribution: Contribution) -> dict[str, str]:

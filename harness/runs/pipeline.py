@@ -1,17 +1,18 @@
-"""The way of one contribution, top to bottom. Only this module knows the order of the steps.
+"""The way of one contribution, top to bottom; ``tasks`` says what waits for what.
 
-check        the folder, statically                          -> Finding[]
-gate         does it train a LoRA of Stable Diffusion?      -> GateReport
-train        its hooks in a worker, beside the reference's   -> deltas, pictures
-score        base + delta in a process without its code      -> ScoreAnswer
-compare      with the reference, paired by seed              -> Verdict
-write        one row, one page, one sheet of pictures        -> Run
+check        the folder, statically                                    -> Finding[]
+gate         does it train a LoRA of Stable Diffusion?                -> GateReport
+train        meanwhile, its hooks and the reference's, seed by seed    -> deltas, pictures
+score        base + delta in a process without its code, seed by seed  -> ScoreAnswer
+compare      with the reference, paired by seed                        -> Verdict
+write        one row, one page, one sheet of pictures                  -> Run
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,12 +24,13 @@ from harness.errors import CheckError, Finding, GateError
 from harness.gate.records import GateReport
 from harness.protocol import base_model, row_files
 from harness.protocol.gate_track import gate_track
-from harness.protocol.row import ErrorReport, Row
+from harness.protocol.row import Row
 from harness.protocol.statistics.planning import clearly_loses
 from harness.protocol.track import Track
 from harness.protocol.verdict import gain_differences
 from harness.runs.curves import write_event_files
 from harness.runs.folders import (
+    BASE_RUNS,
     PAGE_FILE,
     PARTS_FILE,
     ROW_FILE,
@@ -37,22 +39,26 @@ from harness.runs.folders import (
     prune,
     run_folder,
 )
-from harness.runs.key import run_key, run_parts
+from harness.runs.graph.durations import read_seconds
+from harness.runs.graph.pool import Pool
+from harness.runs.key import base_key, run_key, run_parts, shared_parts
 from harness.runs.page import write_page, write_sheet
 from harness.runs.steps.attempt import Attempt
 from harness.runs.steps.columns import Columns, picture_columns
 from harness.runs.steps.flags import flags_of
-from harness.runs.steps.gate import require_passed, run_gates
+from harness.runs.steps.gate import Gating, gate_task, require_passed
 from harness.runs.steps.merging import merged_row, stopped_early
 from harness.runs.steps.rows import common_row, failed_row, measured_row, row_of_error
-from harness.runs.steps.score import score
-from harness.runs.steps.train import train
 from harness.runs.steps.unforeseen import last_lines, whose_fault
+from harness.runs.tasks import RunTasks, is_known
 from toolkit.core import atomic
-from toolkit.core.errors import UsageError
+from toolkit.core.errors import HubError, UsageError
 from toolkit.core.locks import Busy, held
 from toolkit.core.progress import Progress
 from toolkit.core.settings import REFERENCE_NAME
+
+# Contribution and reference side by side: more trainings would share its memory and its clock.
+JOBS_ON_ONE_CARD = 2
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ class Options:
     fresh: bool = False
     skip_gate: bool = False
     thorough: bool = False  # all seeds of the track, the last ones only if they can matter
-    one_at_a_time: bool = False  # one process at a time: other runs fill the other cores
+    jobs: int | None = None  # tasks at once; None: as many as there are cores
 
 
 @dataclass(frozen=True)
@@ -120,50 +126,61 @@ def run_locked(attempt: Attempt, findings: tuple[Finding, ...], options: Options
 
     Raises:
         UsageError: Another process holds the lock.
+        GateError: The reference itself does not pass: nothing can be compared with it.
     """
     attempt.folder.mkdir(parents=True, exist_ok=True)
     try:
         with held(attempt.folder):
-            report = gate(attempt, findings, options)
+            gates = gates_of(attempt, findings, options)
             known = finished_row(attempt.folder, attempt.reference.content_hash)
-            summary = report.summary() if report else None
-            passed = report is None or not report.errors
-            if known is not None and passed and known.contract == summary and not attempt.fresh:
-                return Run(known, attempt.folder, findings, reused=True, report=report)
-            row = run_attempt(attempt, findings, report)
+            if known is not None and not attempt.fresh and still_holds(known, gates, attempt):
+                return Run(known, attempt.folder, findings, reused=True, report=report_of(gates))
+            row = run_attempt(attempt, findings, gates)
             for name in {attempt.contribution.name, REFERENCE_NAME}:
                 prune(attempt.track.file.name, name)
+            prune(BASE_RUNS, attempt.track.file.name)
     except Busy as error:
         raise UsageError(
             f"{attempt.contribution.name} is being run right now, by {error}.",
             where=str(attempt.folder),
             fix="Wait for that run to end, or stop it.",
         ) from error
-    return Run(row, attempt.folder, findings, report=report)
+    return Run(row, attempt.folder, findings, report=report_of(gates))
 
 
-def gate(attempt: Attempt, findings: Sequence[Finding], options: Options) -> GateReport | None:
-    """Run the correctness gate on a clean folder, and on the reference beside it.
-
-    Raises:
-        GateError: The reference itself does not pass: nothing can be compared with it.
-    """
+def gates_of(attempt: Attempt, findings: Sequence[Finding], options: Options) -> tuple[Gating, ...]:
+    """Return the correctness gate of a clean folder, and of the reference beside it."""
     skip = options.skip_gate or registry.is_control(attempt.contribution)  # they fail on purpose
     if skip or any(finding.severity == "error" for finding in findings):
-        return None
-    gated = [attempt.contribution]
-    if not attempt.is_reference:
-        gated.append(attempt.reference)
-    reports = run_gates(
-        gated,
-        attempt.reference,
-        gate_track(attempt.track),
+        return ()
+    track, reference = gate_track(attempt.track), attempt.reference
+    own = Gating(attempt.contribution, reference, track, fresh=options.fresh)
+    return (own,) if attempt.is_reference else (own, Gating(reference, reference, track))
+
+
+def still_holds(known: Row, gates: Sequence[Gating], attempt: Attempt) -> bool:
+    """Tell whether a finished row is still good: the gate has to say of it what it said then."""
+    kept = read_seconds()
+    Pool(
+        [gate_task(gate, kept) for gate in gates if gate.report is None],
         attempt.progress,
-        fresh=options.fresh,
-    )
-    if not attempt.is_reference:
-        require_passed(attempt.reference, reports[1])
-    return reports[0]
+        attempt.jobs,
+    ).run()
+    require_reference(gates, attempt.reference)
+    report = report_of(gates)
+    passed = report is None or not report.errors
+    return passed and known.contract == (report.summary() if report else None)
+
+
+def require_reference(gates: Sequence[Gating], reference: Contribution) -> None:
+    """Stop where the reference does not pass the gate.
+
+    Raises:
+        GateError: Nothing can be compared with it.
+    """
+    for gate in gates[1:]:
+        if gate.report is not None:
+            require_passed(reference, gate.report)
 
 
 def check(contribution: Contribution) -> list[Finding]:
@@ -184,14 +201,11 @@ def plan(
     repeat_first: bool = False,
 ) -> Attempt:
     """Name the run and the reference's by what they depend on, and choose their folders."""
-    reference = registry.load_reference()
-
-    parts = run_parts(
-        contribution, reference, track, seeds, options.device, repeat_first=repeat_first
-    )
+    reference, shared = registry.load_reference(), shared_parts(track, options.device)
+    what = reference, track, seeds, options.device
 
     def folder_of(one: Contribution) -> Path:
-        key = run_key(one, reference, track, seeds, options.device, repeat_first=repeat_first)
+        key = run_key(one, *what, repeat_first=repeat_first, shared=shared)
         return run_folder(track.file.name, one.name, key)
 
     return Attempt(
@@ -204,25 +218,30 @@ def plan(
         reference_folder=folder_of(reference),
         fresh=options.fresh,
         repeat_first=repeat_first,
-        one_at_a_time=options.one_at_a_time,
-        parts=parts,
+        jobs=options.jobs or (None if options.device == "cpu" else JOBS_ON_ONE_CARD),
+        base_folder=run_folder(BASE_RUNS, track.file.name, base_key(shared)),
+        parts=run_parts(contribution, *what, repeat_first=repeat_first, shared=shared),
         progress=progress,
     )
 
 
-def run_attempt(attempt: Attempt, findings: Sequence[Finding], report: GateReport | None) -> Row:
-    """Do the steps and write row, sheet and page, whatever the outcome."""
+def run_attempt(attempt: Attempt, findings: Sequence[Finding], gates: tuple[Gating, ...]) -> Row:
+    """Do the tasks and write row, sheet and page, whatever the outcome.
+
+    Raises:
+        GateError: The reference itself does not pass: nothing can be compared with it.
+    """
     columns: Columns = []
     (attempt.folder / SHEET_FILE).unlink(missing_ok=True)  # of an earlier run
     try:
         require_clean(attempt.contribution.name, findings)
-        if report is not None:
-            require_passed(attempt.contribution, report)
-        row = measure(attempt, report)
+        row = measure(attempt, gates)
         if row.scores or row.own_pictures:
             columns = picture_columns(attempt)
     except Exception as error:
-        row = row_of_fault(attempt, error, report)
+        require_reference(gates, attempt.reference)
+        row = row_of_fault(attempt, error, report_of(gates))
+    report = report_of(gates)
     if report is not None:
         row = row.model_copy(update={"contract": report.summary()})
     try:
@@ -234,27 +253,52 @@ def run_attempt(attempt: Attempt, findings: Sequence[Finding], report: GateRepor
     return row
 
 
+def report_of(gates: Sequence[Gating]) -> GateReport | None:
+    """Return the report of the contribution's own gate."""
+    return gates[0].report if gates else None
+
+
 def row_of_fault(attempt: Attempt, error: Exception, report: GateReport | None) -> Row:
     """Return the row of an exception: the contribution's fault, the machine's or the hub's."""
     log_tail = report.log_tail if report and isinstance(error, GateError) else last_lines(error)
     return row_of_error(attempt, whose_fault(error), log_tail)
 
 
-def measure(attempt: Attempt, report: GateReport | None) -> Row:
-    """Train and score.
+def measure(attempt: Attempt, gates: tuple[Gating, ...]) -> Row:
+    """Gate, train and score.
 
     Raises:
+        GateError: A gate found an error.
         HubError: Something that no row of its own kind describes went wrong.
     """
-    trained = train(attempt)
-    own, reference, costs = trained.own, trained.reference, trained.costs
-    if own.answer is None or reference.answer is None or costs is None:
-        return failed_row(attempt, own if own.error else reference)
-    scored = score(attempt, own.answer, reference.answer)
-    if isinstance(scored, ErrorReport):
-        return common_row(attempt, "failed", error=scored)
-    flags = flags_of(attempt, own.answer, reference.answer, costs, scored, report)
-    return measured_row(attempt, own.answer, reference.answer, costs, scored, flags)
+    with ExitStack() as shared:
+        if not attempt.is_reference and not is_known(attempt):
+            share_reference(attempt, shared)
+        tasks = RunTasks(attempt, gates, shared.close)
+        all_well = tasks.carry_out()
+    require_reference(gates, attempt.reference)
+    if tasks.report is not None:
+        require_passed(attempt.contribution, tasks.report)
+    if tasks.failed_training is not None:
+        return failed_row(attempt, tasks.failed_training)
+    if tasks.failed_scoring is not None:
+        return common_row(attempt, "failed", error=tasks.failed_scoring)
+    if not all_well:
+        raise HubError("A task failed without saying why.", where="harness/runs/tasks.py")
+    own, reference, costs = tasks.own.answer, tasks.reference.answer, tasks.costs()
+    scored = tasks.scored()
+    flags = flags_of(attempt, own, reference, costs, scored, tasks.report)
+    return measured_row(attempt, own, reference, costs, scored, flags)
+
+
+def share_reference(attempt: Attempt, stack: ExitStack) -> None:
+    """Take the lock of the reference's run: another one may be making it, then it is waited for."""
+    attempt.reference_folder.mkdir(parents=True, exist_ok=True)
+
+    def tell(owner: str) -> None:
+        attempt.progress.update(attempt.reference.name, 0.0, f"waiting for {owner}")
+
+    stack.enter_context(held(attempt.reference_folder, timeout_s=-1, when_busy=tell))
 
 
 def publish(

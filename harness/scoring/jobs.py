@@ -14,6 +14,15 @@ from harness.protocol.track import Track
 from harness.protocol.track_file import TrackFile
 from toolkit.core.record import Record
 
+BENCH_FILE = "bench.safetensors"
+
+
+class BenchFile(Record):
+    """The base's measurement, as an earlier scorer left it."""
+
+    path: Path
+    sha256: str = Field(description="of the file; another one is refused")
+
 
 class Entry(Record):
     """One trained model to score: a label, a seed, and what a worker wrote."""
@@ -31,7 +40,7 @@ class Entry(Record):
 
 
 class ScoreJob(Record):
-    """Score the base and every entry on the pictures of one track."""
+    """Score every entry on the pictures of one track; without entries, the base for later jobs."""
 
     track: TrackFile
     base_model: str
@@ -40,6 +49,7 @@ class ScoreJob(Record):
     heldout_dir: Path
     contrast_dir: Path
     rivals_dir: Path
+    bench: BenchFile | None = Field(default=None, description="null: the base is measured")
     entries: tuple[Entry, ...]
     device: str = "cpu"
     threads: int = Field(default=1, ge=1)
@@ -92,3 +102,6 @@ class ScoreAnswer(Record):
         default={}, description="label -> PNG files, one per prompt, relative to the job"
     )
     not_measured: dict[str, str] = Field(default={}, description="figure -> why it is null")
+    bench_sha256: str | None = Field(
+        default=None, description="of the file with the base's measurement, where one was asked for"
+    )

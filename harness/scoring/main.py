@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from harness.sandbox.events import EventWriter
 from harness.sandbox.files import ANSWER_FILE, EVENTS_FILE
 from harness.sandbox.report import report
-from harness.scoring.jobs import Entry, EntryScore, ScoreAnswer, ScoreJob
+from harness.scoring.jobs import BENCH_FILE, Entry, EntryScore, ScoreAnswer, ScoreJob
 from toolkit.core import atomic
 from toolkit.core.errors import DeltaError, HubError, UsageError
 from toolkit.deltas.tolerance import TOLERANCE
@@ -42,19 +42,23 @@ def main(job_file: Path) -> None:
 
 
 def score(job: ScoreJob, events: EventWriter) -> ScoreAnswer:
-    """Measure the base, then every entry; an entry at fault does not stop the others."""
+    """Measure the base unless it is known, then every entry; one at fault stops no other."""
     events.phase("loading torch", 0.01)
     import torch
 
     from harness.protocol.base_model import load_pipeline
+    from harness.scoring import bench_file
     from harness.scoring.measuring import Bench
 
     torch.set_num_threads(job.threads)
     torch.backends.cudnn.allow_tf32 = False
     pipeline = load_pipeline(Path(job.base_model), job.device)
-    events.phase("measuring the base", 0.3)
-    bench = Bench(pipeline, job)
+    events.phase("measuring the base" if job.bench is None else "reading about the base", 0.3)
+    known = bench_file.read(job.bench, pipeline.device) if job.bench is not None else None
+    bench, digest = Bench(pipeline, job, known), None
     pictures = {BASE_LABEL: save(bench.base.drawn, job.out, 0)}
+    if not job.entries:
+        digest = bench_file.write(bench.known, job.out / BENCH_FILE)
     scores: list[EntryScore] = []
     for number, entry in enumerate(job.entries):
         share = 0.4 + 0.6 * number / len(job.entries)
@@ -72,6 +76,7 @@ def score(job: ScoreJob, events: EventWriter) -> ScoreAnswer:
         entries=tuple(scores),
         pictures=pictures,
         not_measured=bench.not_measured,
+        bench_sha256=digest,
     )
 
 

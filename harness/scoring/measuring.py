@@ -56,47 +56,91 @@ class Look:
     drawn: list[Image.Image]
 
 
+@dataclass(frozen=True)
+class Known:
+    """What is the same for all models of a track: grids, features, and the base on them."""
+
+    heldout_grid: Grid
+    train_grid: Grid
+    drift_grids: dict[PromptKind, Grid]
+    gallery: Gallery | None  # None without a judge
+    candidates: Candidates | None
+    base: Look
+
+
 class Bench:
-    """Grids, judge and pictures of one track, and the base measured on them."""
+    """Grids, judge and pictures of one track, and the base measured on them.
 
-    def __init__(self, pipeline: StableDiffusionPipeline, job: ScoreJob) -> None:
-        """Prepare everything; the base is measured here, for drift is a distance from it.
+    Args:
+        pipeline: The clean base.
+        job: What is scored, and the track's folders.
+        known: What an earlier scorer measured of the base; None: it is measured now.
 
-        Raises:
-            BaseModelError: The base does not predict noise.
-        """
+    Raises:
+        BaseModelError: The base does not predict noise.
+    """
+
+    def __init__(
+        self, pipeline: StableDiffusionPipeline, job: ScoreJob, known: Known | None = None
+    ) -> None:
         self.pipeline, self.job, self.track = pipeline, job, job.track
         require_noise(pipeline)
         self.learnt = self.track.of_kind(*LEARNT_KINDS)
         self.not_measured: dict[str, str] = {}
-        heldout, captions = read_folder(job.heldout_dir, self.track.resolution)
-        train, train_captions = read_folder(job.train_dir, self.track.resolution)
-        spec = self.track.grid
-        self.heldout_grid = self._grid(heldout, captions, spec)
-        self.train_grid = self._grid(train, train_captions, thinned(spec))
         self.train_thumbs = [thumbnail(open_picture(path)) for path in files(job.train_dir)]
         self.judge = self._load_judge()
-        contrast = torch.empty(0)  # (C, 3, H, W)
-        if self.track.kind == "style":
-            contrast, _ = read_folder(job.contrast_dir, self.track.resolution)
-        self.gallery = self._gallery(heldout, train, contrast)
-        self.candidates = self._candidates(heldout, contrast)
-        latents = self._sample(pipeline)
-        # Unrelated prompts have no pictures: the base's own drawings are noised instead.
-        self.drift_grids = {
-            kind: self._drift_grid(latents, self.track.of_kind(kind)) for kind in DRIFT_KINDS
-        }
-        self.base = self.look(pipeline, latents)
+        self.known = self._measure_base() if known is None else known
 
-    def look(self, pipeline: StableDiffusionPipeline, latents: Tensor | None = None) -> Look:
-        """Have a model predict on all grids and draw all prompts, unless that has been done."""
+    @property
+    def base(self) -> Look:
+        """What the untouched base predicted and drew."""
+        return self.known.base
+
+    @property
+    def candidates(self) -> Candidates | None:
+        """What a drawn picture may be nearest to; None where hits need none, or without a judge."""
+        return self.known.candidates
+
+    def _measure_base(self) -> Known:
+        """Prepare everything that needs no trained model; drift is a distance from the base."""
+        job, track, spec = self.job, self.track, self.track.grid
+        heldout, captions = read_folder(job.heldout_dir, track.resolution)
+        train, train_captions = read_folder(job.train_dir, track.resolution)
+        heldout_grid = self._grid(heldout, captions, spec)
+        train_grid = self._grid(train, train_captions, thinned(spec))
+        contrast = torch.empty(0)  # (C, 3, H, W)
+        if track.kind == "style":
+            contrast, _ = read_folder(job.contrast_dir, track.resolution)
+        gallery = self._gallery(heldout, train, contrast)
+        candidates = self._candidates(heldout, contrast)
+        latents = self._sample(self.pipeline)
+        # Unrelated prompts have no pictures: the base's own drawings are noised instead.
+        drift_grids = {kind: self._drift_grid(latents, track.of_kind(kind)) for kind in DRIFT_KINDS}
+        base = self._look(self.pipeline, latents, heldout_grid, train_grid, drift_grids)
+        return Known(heldout_grid, train_grid, drift_grids, gallery, candidates, base)
+
+    def look(self, pipeline: StableDiffusionPipeline) -> Look:
+        """Have a model predict on all grids and draw all prompts."""
+        known, latents = self.known, self._sample(pipeline)
+        return self._look(
+            pipeline, latents, known.heldout_grid, known.train_grid, known.drift_grids
+        )
+
+    def _look(
+        self,
+        pipeline: StableDiffusionPipeline,
+        latents: Tensor,
+        heldout_grid: Grid,
+        train_grid: Grid,
+        drift_grids: dict[PromptKind, Grid],
+    ) -> Look:
+        """Have a model predict on all grids, and decode what it drew: ``latents`` (n, 4, h, w)."""
         models = (pipeline.unet, pipeline.text_encoder)
         heldout, train = (
             loss_of(predict_noise(pipeline, *models, grid), grid)
-            for grid in (self.heldout_grid, self.train_grid)
+            for grid in (heldout_grid, train_grid)
         )
-        noise = {k: predict_noise(pipeline, *models, grid) for k, grid in self.drift_grids.items()}
-        latents = self._sample(pipeline) if latents is None else latents
+        noise = {k: predict_noise(pipeline, *models, grid) for k, grid in drift_grids.items()}
         return Look(
             heldout, train, noise, decode(pipeline, latents, self.track.sampling.batch_size)
         )
@@ -128,10 +172,10 @@ class Bench:
         pixel_values = to_pixel_values(pictures)  # (n, 3, H, W)
         copied = [is_copy(thumbnail(picture), self.train_thumbs) for picture in pictures]
         alike, nearer, features = None, None, None
-        if self.judge is not None and self.gallery is not None:
+        if self.judge is not None and self.known.gallery is not None:
             features = self.judge.embed(pixel_values)  # (n, F)
-            alike = similarity(features, prompts, self.gallery)
-            nearer = memorisation(features, self.gallery)
+            alike = similarity(features, prompts, self.known.gallery)
+            nearer = memorisation(features, self.known.gallery)
         return PictureFigures(
             similarity=alike,
             prompt_adherence=adherence(pixel_values, prompts, self.track.colours),

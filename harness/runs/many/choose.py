@@ -11,7 +11,8 @@ from harness.contributions.record import Contribution
 from harness.protocol import base_model, row_files
 from harness.protocol.row import Row
 from harness.protocol.track import Track, board_tracks, load_track
-from harness.runs.many.estimates import estimate, memory_bytes, read_seconds, weights_bytes
+from harness.runs.graph.memory import memory_bytes, weights_bytes
+from harness.runs.many.estimates import estimate, read_seconds
 from harness.runs.many.plan import PlannedRun, ground_of, line_of
 from harness.runs.many.queue import Planned
 from harness.runs.many.tasks import Task

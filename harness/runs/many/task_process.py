@@ -79,7 +79,7 @@ def execute(task: Task, progress: LineProgress) -> TaskResult:
             fresh=task.fresh,
             skip_gate=task.skip_gate,
             thorough=task.thorough,
-            one_at_a_time=True,
+            jobs=1,  # other runs fill the other cores
         )
         finished = run_contribution(contribution, track, options, progress)
     except HubError as error:

@@ -11,19 +11,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from harness.runs.graph.durations import clock
 from harness.runs.many.estimates import typical
 from harness.runs.many.queue import Planned, urgency
 from harness.runs.many.tasks import Task, TaskResult
 from toolkit.core.progress import NothingToClose
 
 SHOWN_QUEUED = 6
-
-
-def clock(seconds: float) -> str:
-    """Return ``1:02:03``, or ``2:03`` below an hour."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def spoken(seconds: float) -> str:

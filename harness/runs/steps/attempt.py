@@ -10,8 +10,8 @@ from harness.contributions.registry import is_reference
 from harness.protocol.track import Track
 from toolkit.core.progress import Progress
 
-# One thread per process: figures do not depend on how many cores a machine has, and contribution
-# and reference train side by side.
+# One thread per process: figures do not depend on how many cores a machine has, and tasks run side
+# by side.
 THREADS = 1
 
 
@@ -28,7 +28,8 @@ class Attempt:
     reference_folder: Path
     fresh: bool
     repeat_first: bool
-    one_at_a_time: bool  # else contribution and reference train side by side
+    jobs: int | None  # tasks at once; None: as many as there are cores
+    base_folder: Path  # of the base's measurement, shared by all runs on this machine
     parts: dict[str, str]  # what the figures depend on, for `why-stale`
     progress: Progress
 

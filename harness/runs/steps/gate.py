@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import platform
 import re
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from harness import paths
 from harness.contributions.record import Contribution
@@ -30,13 +29,18 @@ from harness.protocol.base_model import EMBEDDED_BASE
 from harness.protocol.row import ErrorReport
 from harness.protocol.track import Track
 from harness.runs.folders import prune
+from harness.runs.graph.durations import estimate, name_of, read_seconds
+from harness.runs.graph.memory import memory_bytes, weights_of
+from harness.runs.graph.pool import Pool
+from harness.runs.graph.task import AlreadyDone, Followed, Task
 from harness.runs.key import LOCK, RECORDS, file_or_folder_hash
-from harness.sandbox.child import POLL_S, Child
+from harness.sandbox.child import Child
 from harness.sandbox.events import LineReader, clean_json
 from harness.sandbox.files import LOG_FILE
 from harness.sandbox.outcome import Outcome, log_tail
 from harness.worker.jobs import Answer
 from toolkit.core import atomic
+from toolkit.core.errors import HubError
 from toolkit.core.progress import Progress
 
 REPORT_FILE = "report.json"
@@ -291,6 +295,83 @@ def deepest_line(log: Sequence[str], contribution: Contribution) -> str | None:
     return None
 
 
+@dataclass
+class Gating:
+    """The task that takes one contribution through the gate; unchanged ones come from disk.
+
+    Args:
+        contribution: Who is looked at.
+        reference: What is beside it.
+        track: What the gate's pictures come from.
+        probes: Which probes; none means all.
+        fresh: Whether a report that lies there does not count.
+    """
+
+    contribution: Contribution
+    reference: Contribution
+    track: Track
+    probes: tuple[str, ...] = ()
+    fresh: bool = False
+    report: GateReport | None = None
+    _run: GateRun | None = None
+    _lock: FileLock | None = None
+
+    def __post_init__(self) -> None:
+        self.folder = gate_folder(self.contribution, self.reference, self.track)
+        self.report = self._read()
+
+    def start(self) -> Followed | None:
+        """Start its worker."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(f"{self.folder}.lock")
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            return None
+        self.report = self._read()
+        if self.report is not None:  # another process has run it meanwhile
+            return AlreadyDone()
+        self._run = GateRun(self.contribution, self.reference, self.track, self.folder, self.probes)
+        return self._run
+
+    def keep(self) -> bool:
+        """Take the report, and tell whether nothing in it is an error."""
+        if self._run is not None:
+            self.report = self._run.report()
+            if not self.probes:
+                text = self.report.model_dump_json(indent=1)
+                atomic.write_text(self.folder / REPORT_FILE, text + "\n")
+            prune(GATE_RUNS, self.contribution.name)
+        return self.report is not None and not self.report.errors
+
+    def close(self) -> None:
+        """Let other runs have it."""
+        if self._lock is not None:
+            self._lock.release()
+
+    def _read(self) -> GateReport | None:
+        return None if self.fresh or self.probes else read_report(self.folder / REPORT_FILE)
+
+
+def gate_task(work: Gating, kept: Mapping[str, float]) -> Task:
+    """Return the task of a gate; its end is awaited whatever else happens.
+
+    Args:
+        work: What it does.
+        kept: What tasks took here.
+    """
+    name = name_of("gate", "", "cpu", work.contribution.name)
+    return Task(
+        id=f"the gate of {work.contribution.name}",
+        kind="gate",
+        work=work,
+        seconds=estimate(kept, name, "gate"),
+        memory_bytes=memory_bytes(weights_of(EMBEDDED_BASE), None),
+        name="" if work.probes else name,
+        heeded=True,
+    )
+
+
 def run_gates(
     contributions: Sequence[Contribution],
     reference: Contribution,
@@ -301,32 +382,21 @@ def run_gates(
     fresh: bool = False,
 ) -> list[GateReport]:
     """Return the report of each contribution, side by side; unchanged ones come from disk."""
-    folders = [gate_folder(one, reference, track) for one in contributions]
-    reports: dict[int, GateReport] = {}
-    with contextlib.ExitStack() as stack:
-        for folder in sorted(set(folders)):  # in one order, or two runs could wait for each other
-            folder.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(FileLock(f"{folder}.lock"))
-        runs: dict[int, GateRun] = {}
-        for number, (one, folder) in enumerate(zip(contributions, folders, strict=True)):
-            known = None if fresh or probes else read_report(folder / REPORT_FILE)
-            if known is not None:
-                reports[number] = known
-                continue
-            runs[number] = GateRun(one, reference, track, folder, probes)
-            stack.callback(runs[number].kill)
-        pending = set(runs)
-        while pending:
-            pending -= {number for number in pending if runs[number].poll(progress)}
-            time.sleep(POLL_S if pending else 0)
-        for number, run in runs.items():
-            reports[number] = run.report()
-            if not probes:
-                text = reports[number].model_dump_json(indent=1)
-                atomic.write_text(run.folder / REPORT_FILE, text + "\n")
-    for one in contributions:
-        prune(GATE_RUNS, one.name)
-    return [reports[number] for number in range(len(contributions))]
+    kept = read_seconds()
+    gates = [Gating(one, reference, track, probes, fresh) for one in contributions]
+    Pool([gate_task(gate, kept) for gate in gates if gate.report is None], progress).run()
+    return [reported(gate) for gate in gates]
+
+
+def reported(gate: Gating) -> GateReport:
+    """Return the report of a gate that was run.
+
+    Raises:
+        HubError: There is none.
+    """
+    if gate.report is None:
+        raise HubError(f"The gate of {gate.contribution.name} was stopped before it ended.")
+    return gate.report
 
 
 def gate_folder(contribution: Contribution, reference: Contribution, track: Track) -> Path:

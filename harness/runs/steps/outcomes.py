@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from harness.protocol.figures import Figures
-from harness.sandbox.outcome import Outcome
 from harness.sandbox.resource_use import Spent
 from harness.scoring.jobs import EntryScore
-from harness.worker.jobs import Answer
 from toolkit.core.record import Record
 
 
@@ -32,15 +30,6 @@ class TrainCosts(Record):
     reference_cpu_seconds: dict[int, float]
     reference_memory_bytes: int
     reference_repeats: bool | None = None
-
-
-@dataclass(frozen=True)
-class Trained:
-    """How both trainings ended, and what the contribution's took."""
-
-    own: Outcome[Answer]
-    reference: Outcome[Answer]
-    costs: TrainCosts | None
 
 
 @dataclass(frozen=True)

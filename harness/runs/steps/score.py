@@ -1,70 +1,229 @@
-"""Have the trusted scorer measure base, contribution and reference; the reference once per key."""
+"""Have the trusted scorer measure: the base once per machine, then each seed in a process."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from harness.protocol.figures import Figures
 from harness.protocol.row import ErrorReport
-from harness.runs.steps.attempt import THREADS, Attempt
-from harness.runs.steps.outcomes import Scored
-from harness.sandbox.child import Child, run_children
+from harness.protocol.track import Track
+from harness.runs.graph.task import AlreadyDone, Followed
+from harness.runs.steps.attempt import THREADS
+from harness.runs.steps.side import Side
+from harness.sandbox.child import Child
 from harness.sandbox.files import ANSWER_FILE
-from harness.scoring.jobs import Entry, EntryScore, ScoreAnswer, ScoreJob
-from harness.worker.jobs import (
-    DELTA_FILE,
-    Answer,
-    again_folder,
-    picture_file,
-    remade_folder,
-    seed_folder,
-)
+from harness.scoring.jobs import BENCH_FILE, BenchFile, Entry, EntryScore, ScoreAnswer, ScoreJob
+from harness.worker.jobs import DELTA_FILE, again_folder, picture_file, remade_folder, seed_folder
+from toolkit.core import atomic
 from toolkit.core.errors import HubError
 
 TIMEOUT_S = 1800
 
-# The base is measured in every job. One machine repeats itself to the bit.
+# The base is measured once on a machine. One machine repeats itself to the bit.
 REPEATS = 1e-6
 
 
-def score(attempt: Attempt, own: Answer, reference: Answer) -> Scored | ErrorReport:
-    """Measure what has not been measured before; a delta that the scorer refuses is a failure.
+@dataclass
+class BaseMeasuring:
+    """The task that measures the untouched base of a track, for all runs on this machine.
 
-    Raises:
-        HubError: The machine does not repeat itself.
+    Args:
+        track: Its track.
+        folder: Named by all that the measurement depends on.
+        device: Where it is computed.
     """
-    known = None if attempt.is_reference else read_scores(attempt.reference_scoring, attempt.seeds)
-    children = [score_child(attempt, own, attempt.own_training, attempt.own_scoring)]
-    if known is None and not attempt.is_reference:
-        children.append(
-            score_child(attempt, reference, attempt.reference_training, attempt.reference_scoring)
+
+    track: Track
+    folder: Path
+    device: str
+    bench: BenchFile | None = None
+    error: ErrorReport | None = None
+    _child: Child[ScoreAnswer] | None = None
+    _lock: FileLock | None = None
+
+    def __post_init__(self) -> None:
+        self.bench = self._read()
+
+    def start(self) -> Followed | None:
+        """Start the scorer on the base alone."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(f"{self.folder}.lock")
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            return None
+        self.bench = self._read()
+        if self.bench is not None:  # another process has measured it meanwhile
+            return AlreadyDone()
+        label = f"the base of {self.track.file.name}"
+        self._child = scorer(label, self.track, (), self.folder, self.device)
+        return self._child
+
+    def keep(self) -> bool:
+        """Take what it measured."""
+        if self._child is not None:
+            self.error = self._child.ended().error
+            self.bench = self._read()
+        return self.error is None and self.bench is not None
+
+    def close(self) -> None:
+        """Let other runs have it."""
+        if self._lock is not None:
+            self._lock.release()
+
+    def _read(self) -> BenchFile | None:
+        """Return what was measured before; a file that has changed since is measured again."""
+        answer = read_answer(self.folder)
+        file = self.folder / BENCH_FILE
+        if answer is None or answer.bench_sha256 is None or not file.is_file():
+            return None
+        if hashlib.sha256(file.read_bytes()).hexdigest() != answer.bench_sha256:
+            return None
+        return BenchFile(path=file, sha256=answer.bench_sha256)
+
+
+@dataclass
+class Scoring:
+    """The task that scores one seed of a side.
+
+    Args:
+        side: Whose it is.
+        seed: Which one.
+        folder: Of all scorings of the side.
+        base: What it is measured against.
+        when_scored: Called when all seeds of the side are scored.
+    """
+
+    side: Side
+    seed: int
+    folder: Path
+    base: BaseMeasuring
+    when_scored: Callable[[], None] = field(default=lambda: None, repr=False)
+    answer: ScoreAnswer | None = None
+    error: ErrorReport | None = None
+    _child: Child[ScoreAnswer] | None = None
+
+    def __post_init__(self) -> None:
+        answer = read_answer(self.out) if self.side.is_trained else None
+        self.answer = answer if answer is not None and seeds_of(answer) == (self.seed,) else None
+
+    @property
+    def out(self) -> Path:
+        """Its folder."""
+        return seed_folder(self.folder, self.seed)
+
+    @property
+    def done(self) -> bool:
+        """Whether its result lies there."""
+        return self.answer is not None
+
+    def start(self) -> Child[ScoreAnswer]:
+        """Start a scorer."""
+        name, track = self.side.contribution.name, self.side.attempt.track
+        device, bench = self.side.attempt.device, self.base.bench
+        label = f"scoring {name}, seed {self.seed}"
+        self._child = scorer(label, track, (self._entry(),), self.out, device, bench)
+        return self._child
+
+    def keep(self) -> bool:
+        """Take the figures; a delta that the scorer refuses is a failure."""
+        if self._child is None:
+            return False
+        outcome = self._child.ended()
+        self.error = outcome.error
+        if outcome.answer is not None:
+            refused = [entry.error for entry in outcome.answer.entries if entry.error is not None]
+            self.error = self.error or (refused[0] if refused else None)
+        if self.error is None:
+            self.answer = outcome.answer
+            self._put_together()
+        return self.error is None
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _put_together(self) -> None:
+        """Write one answer for the side, once all its seeds are scored."""
+        seeds = self.side.seeds
+        found = [read_answer(seed_folder(self.folder, seed)) for seed in seeds]
+        answers = [answer for answer in found if answer is not None]
+        if len(answers) == len(seeds):
+            write_together(self.folder, seeds, answers)
+            self.when_scored()
+
+    def _entry(self) -> Entry:
+        """Say what is scored; its own pictures, if there is one for each prompt."""
+        training, attempt = self.side.folder, self.side.attempt
+        (outcome,) = (one for one in self.side.outcomes if one.seed == self.seed)
+        folder = seed_folder(training, self.seed)
+        again = again_folder(training, self.seed) / DELTA_FILE
+        drawn = [picture_file(folder, i) for i in range(len(attempt.track.file.prompts))]
+        return Entry(
+            label=self.side.contribution.name,
+            seed=self.seed,
+            delta=None if outcome.unmergeable else folder / DELTA_FILE,
+            again=again if again.is_file() else None,
+            remade=None if outcome.unmergeable else remade_folder(training, self.seed) / DELTA_FILE,
+            own_pictures=tuple(drawn) if all(path.is_file() for path in drawn) else (),
         )
-    run_children(children, attempt.progress)
-    for child in children:
-        if child.outcome is not None and child.outcome.error is not None:
-            return child.outcome.error
-    answers = [complete_answer(child) for child in children]
-    for answer in answers:
-        refused = [entry.error for entry in answer.entries if entry.error is not None]
-        if refused:
-            return refused[0]
-    measured, yardstick = answers[0], known or answers[-1]
-    if measured.base is None or yardstick.base is None:
-        raise HubError("The scorer left out the base.", where="harness/scoring/main.py")
-    require_repeated(measured.base, yardstick.base)
-    return Scored(measured.base, by_seed(measured), by_seed(yardstick), dict(measured.not_measured))
 
 
-def complete_answer(child: Child[ScoreAnswer]) -> ScoreAnswer:
-    """Return a scorer's answer.
+def scorer(
+    label: str,
+    track: Track,
+    entries: tuple[Entry, ...],
+    out: Path,
+    device: str,
+    bench: BenchFile | None = None,
+) -> Child[ScoreAnswer]:
+    """Start one scorer; without entries it measures the base."""
+    job = ScoreJob.on(track, entries, out, device=device, threads=THREADS, bench=bench)
+    timeout_s = max(TIMEOUT_S, track.file.timeout_s * (len(job.entries) + 1))
+    read = ScoreAnswer.model_validate_json
+    return Child(label, "harness.scoring.main", job, out, timeout_s, read)
+
+
+def write_together(folder: Path, seeds: tuple[int, ...], answers: list[ScoreAnswer]) -> None:
+    """Write the answers to several seeds as one; pictures are those of the first seed."""
+    first = {
+        label: tuple(f"{seed_folder(folder, seeds[0]).name}/{name}" for name in names)
+        for label, names in answers[0].pictures.items()
+    }
+    entries = tuple(entry for answer in answers for entry in answer.entries)
+    whole = answers[0].model_copy(update={"entries": entries, "pictures": first})
+    atomic.write_text(folder / ANSWER_FILE, whole.model_dump_json())
+
+
+def read_scores(folder: Path, seeds: tuple[int, ...]) -> ScoreAnswer:
+    """Return the figures of a side.
 
     Raises:
-        HubError: It was stopped before it had one.
+        HubError: They are not there.
     """
-    answer = child.ended().answer
-    if answer is None:
+    answer = read_answer(folder)
+    if answer is None or seeds_of(answer) != seeds or answer.base is None:
         raise HubError("The scorer left no answer.", where="harness/scoring/main.py")
     return answer
+
+
+def read_answer(folder: Path) -> ScoreAnswer | None:
+    """Return a scorer's answer without faults, or None."""
+    try:
+        answer = ScoreAnswer.model_validate_json((folder / ANSWER_FILE).read_bytes())
+    except (OSError, ValueError):
+        return None  # not there, or of another version of the hub
+    good = answer.error is None and all(entry.error is None for entry in answer.entries)
+    return answer if good else None
+
+
+def seeds_of(answer: ScoreAnswer) -> tuple[int, ...]:
+    """Return the seeds that an answer is about."""
+    return tuple(entry.seed for entry in answer.entries)
 
 
 def by_seed(answer: ScoreAnswer) -> dict[int, EntryScore]:
@@ -84,52 +243,3 @@ def require_repeated(now: Figures, then: Figures) -> None:
             f"{then.heldout.mean:.6f} when the reference was scored on this machine.",
             fix="Remove runs/ and run again; if it comes back, `nox -s doctor`.",
         )
-
-
-def read_scores(folder: Path, seeds: tuple[int, ...]) -> ScoreAnswer | None:
-    """Return the figures of a scoring that is complete, or None."""
-    try:
-        answer = ScoreAnswer.model_validate_json((folder / ANSWER_FILE).read_bytes())
-    except (OSError, ValueError):
-        return None
-    same = tuple(entry.seed for entry in answer.entries) == seeds
-    good = answer.error is None and all(entry.error is None for entry in answer.entries)
-    return answer if same and good else None
-
-
-def score_child(attempt: Attempt, answer: Answer, training: Path, out: Path) -> Child[ScoreAnswer]:
-    """Start one scorer on everything that one training left."""
-    track = attempt.track
-    label = attempt.reference.name if out == attempt.reference_scoring else None
-    found = entries(attempt, answer, training, label or attempt.contribution.name)
-    job = ScoreJob.on(track, found, out, device=attempt.device, threads=THREADS)
-    return Child(
-        f"scoring {label or attempt.contribution.name}",
-        "harness.scoring.main",
-        job,
-        out,
-        max(TIMEOUT_S, track.file.timeout_s * (len(job.entries) + 1)),  # the base is measured, too
-        ScoreAnswer.model_validate_json,
-    )
-
-
-def entries(attempt: Attempt, answer: Answer, training: Path, label: str) -> tuple[Entry, ...]:
-    """List what is scored of one training, once per seed."""
-    listed = []
-    for outcome in answer.seeds:
-        folder = seed_folder(training, outcome.seed)
-        again = again_folder(training, outcome.seed) / DELTA_FILE
-        drawn = [picture_file(folder, i) for i in range(len(attempt.track.file.prompts))]
-        listed.append(
-            Entry(
-                label=label,
-                seed=outcome.seed,
-                delta=None if outcome.unmergeable else folder / DELTA_FILE,
-                again=again if again.is_file() else None,
-                remade=None
-                if outcome.unmergeable
-                else remade_folder(training, outcome.seed) / DELTA_FILE,
-                own_pictures=tuple(drawn) if all(path.is_file() for path in drawn) else (),
-            )
-        )
-    return tuple(listed)
