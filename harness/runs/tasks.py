@@ -127,10 +127,10 @@ class RunTasks:
 
     def _task(self, kind: Kind, work: Work, kept: dict[str, float], *needs: str) -> Task:
         attempt, side = self.attempt, getattr(work, "side", None)
-        who = side.contribution.name if side is not None else "base"
+        who = [side.contribution.name] if side is not None else []
         what = "pace" if side is not None and side is self._pace else kind
-        words = [what, who, *(str(value) for value in key_of(work))]
-        name = name_of(kind, attempt.track.file.name, attempt.device, who)
+        words = [what, *who, *(str(value) for value in key_of(work))]
+        name = name_of(kind, attempt.track.file.name, attempt.device, *who)
         return Task(
             id=" ".join(words),
             kind=kind,

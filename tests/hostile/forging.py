@@ -28,11 +28,14 @@ from harness.contributions.record import Contribution
 from harness.contributions.registry import load_reference
 from harness.gate.records import GateReport, ProbeOutcome
 from harness.protocol.track import load_track
+from harness.runs.graph.pool import Pool
+from harness.runs.graph.task import Task
 from harness.runs.steps.attempt import Attempt
 from harness.runs.steps.budget import BATCH, MADE, PICTURES, RATE, STARTS_AS_THE_BASE, STEPS
 from harness.runs.steps.flags import flags_of
 from harness.runs.steps.outcomes import Scored
-from harness.runs.steps.train import Side, keep_costs, train_sides
+from harness.runs.steps.side import Side
+from harness.runs.steps.train import Remaking, Training, keep_costs
 from harness.sandbox.choose import choose, why_not
 from harness.sandbox.layers import LAYERS, WANTED
 from harness.sandbox.tidy import remove_tree
@@ -88,7 +91,8 @@ def attempt_of(contribution: Contribution, folder: Path) -> Attempt:
         reference_folder=folder / "reference",
         fresh=True,
         repeat_first=False,
-        one_at_a_time=True,
+        jobs=1,
+        base_folder=folder / "base",
         parts={},
         progress=Silent(),
     )
@@ -107,9 +111,9 @@ class Stage:
         with self.chosen():
             attempt = attempt_of(load_reference(), folder)
             self.reference = Side(attempt, attempt.reference, folder / "reference", (0,))
-            failed = train_sides(attempt, [self.reference])
+            failed = train(self.reference)
         assert failed is None, failed
-        self.answer = self.reference.finish().answer
+        self.answer = self.reference.answer
 
     def chosen(self):
         """Return a context in which the hub chooses this layer."""
@@ -133,11 +137,11 @@ class Stage:
     def run(self, contribution: Contribution) -> Seen:
         """Train and remake one contribution, and collect its flags."""
         attempt = attempt_of(contribution, self.folder)
-        own = Side(attempt, contribution, attempt.own_training, attempt.seeds)
-        failed = train_sides(attempt, [own])
+        own = Side(attempt, contribution, attempt.own_training, attempt.seeds, fresh=True)
+        failed = train(own)
         if failed is not None and failed.error is not None:
             return Seen((f"{failed.status} {failed.error.kind}",), failed.error.what)
-        answer = own.finish().answer
+        answer = own.answer
         costs = keep_costs(attempt, own, self.reference, None)
         cost = costs.cpu_seconds[0] / costs.reference_cpu_seconds[0]
         apart = delta_distance(own.folder)
@@ -148,6 +152,17 @@ class Stage:
         flags = flags_of(attempt, answer, self.answer, costs, scored, report)
         said = flags[0].text if flags else ""
         return Seen(tuple(flag.kind for flag in flags), said, cost)
+
+
+def train(side: Side):
+    """Train a side's only seed and make its change of weights again; return how a failure ended."""
+    training, remaking = Training(side, 0), Remaking(side)
+    tasks = [
+        Task("train", "train", training),
+        Task("remake", "remake", remaking, needs=("train",)),
+    ]
+    Pool(tasks, side.attempt.progress, side.attempt.jobs).run()
+    return training.failed or remaking.failed
 
 
 class Variable:

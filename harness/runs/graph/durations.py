@@ -36,7 +36,7 @@ def keep_seconds(new: Mapping[str, float]) -> None:
     )
 
 
-def name_of(kind: Kind, track: str, device: str, contribution: str) -> str:
+def name_of(kind: Kind, track: str, device: str, contribution: str = "") -> str:
     """Return the name under which a task's seconds are kept; seeds are alike."""
     return f"{track}/{kind}/{device}/{contribution}"
 

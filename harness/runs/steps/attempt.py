@@ -50,7 +50,7 @@ class Attempt:
 
     @property
     def pace(self) -> Path:
-        """Folder of the reference's training that only sets the pace for the clock."""
+        """Folder of the reference's training that only sets the pace: its cost is the yardstick."""
         return self.folder / "pace"
 
     @property

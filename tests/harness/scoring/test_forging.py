@@ -12,7 +12,7 @@ from harness.protocol.track import load_track, track_names
 from harness.runs.steps.attempt import Attempt
 from harness.runs.steps.flags import brought_along_flags, flags_of
 from harness.runs.steps.outcomes import Scored, TrainCosts
-from harness.runs.steps.train import Side
+from harness.runs.steps.side import Side
 from harness.sandbox.child import Child, run_children
 from harness.sandbox.resource_use import Spent
 from harness.scoring.jobs import Entry, EntryScore, ScoreAnswer
@@ -73,7 +73,8 @@ def attempt(tmp_path, contribution: Contribution) -> Attempt:
         reference_folder=tmp_path / "reference",
         fresh=False,
         repeat_first=False,
-        one_at_a_time=False,
+        jobs=None,
+        base_folder=tmp_path / "base",
         parts={},
         progress=Silent(),
     )

@@ -1,0 +1,155 @@
+"""The executor of one machine, on tasks that only pretend to run."""
+
+import json
+
+import pytest
+
+from harness import paths
+from harness.runs.graph import pool as pool_module
+from harness.runs.graph.durations import SECONDS_FILE, clock, estimate, name_of, read_seconds
+from harness.runs.graph.pool import LABEL, Pool
+from harness.runs.graph.task import AlreadyDone, Task
+
+
+class Told:
+    def __init__(self):
+        self.lines, self.finished = [], []
+
+    def update(self, label, done, text):
+        self.lines.append((label, done, text))
+
+    def finish(self, label, *, ok):
+        self.finished.append((label, ok))
+
+
+class Job:
+    """Runs for some polls, then ends well or badly."""
+
+    def __init__(self, stage, name, polls, well, fault=None):
+        self.stage, self.name, self.polls, self.well, self.fault = stage, name, polls, well, fault
+        self.kills = 0
+
+    def start(self):
+        if self.name in self.stage.busy:
+            self.stage.busy.remove(self.name)
+            return None
+        self.stage.events.append(f"{self.name} starts")
+        self.stage.running.add(self.name)
+        self.stage.most = max(self.stage.most, len(self.stage.running))
+        return AlreadyDone() if self.polls == 0 else self
+
+    def poll(self, progress):
+        if self.fault is not None:
+            raise self.fault
+        self.polls -= 1
+        return self.polls <= 0
+
+    def kill(self):
+        self.kills += 1
+
+    def keep(self):
+        self.stage.events.append(f"{self.name} kept")
+        return self.well
+
+    def close(self):
+        self.stage.running.discard(self.name)
+        self.stage.events.append(f"{self.name} closed")
+
+
+class Stage:
+    def __init__(self):
+        self.events, self.running, self.most, self.busy, self.jobs = [], set(), 0, [], {}
+
+    def task(self, name, *needs, polls=1, well=True, fault=None, kind="train", **more):
+        self.jobs[name] = Job(self, name, polls, well, fault)
+        return Task(name, kind, self.jobs[name], needs, seconds=1.0, name=f"t/{name}", **more)
+
+
+@pytest.fixture
+def stage(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "RUNS", tmp_path)
+    monkeypatch.setattr(pool_module, "POLL_S", 0.0)
+    monkeypatch.setattr(pool_module, "BUSY_S", 0.0)
+    return Stage()
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 3])
+def test_as_many_run_at_once_as_allowed_and_needs_come_first(stage, jobs):
+    tasks = [
+        stage.task("a", polls=3),
+        stage.task("b", polls=2),
+        stage.task("c", "a", "b"),
+        stage.task("d"),
+    ]
+    assert Pool(tasks, Told(), jobs).run()
+    assert stage.most == jobs
+    assert stage.events.index("c starts") > stage.events.index("b kept")
+    assert stage.events.index("c starts") > stage.events.index("a kept")
+    assert stage.running == set()
+
+
+def test_the_first_failure_ends_the_others_and_what_is_heeded_goes_on(stage):
+    tasks = [
+        stage.task("gate", polls=5, heeded=True, kind="gate"),
+        stage.task("bad", polls=2, well=False),
+        stage.task("long", polls=99),
+        stage.task("after", "bad"),
+    ]
+    assert not Pool(tasks, Told(), 3).run()
+    assert "gate kept" in stage.events
+    assert stage.jobs["long"].kills == 1
+    assert "long kept" not in stage.events
+    assert "after starts" not in stage.events
+
+
+def test_what_another_process_does_is_tried_again(stage):
+    stage.busy = ["a", "a"]
+    assert Pool([stage.task("a"), stage.task("b")], Told(), 1).run()
+    assert stage.events.index("b starts") < stage.events.index("a starts")
+
+
+@pytest.mark.parametrize("fault", [KeyboardInterrupt(), RuntimeError("broken")])
+def test_no_process_is_left_whatever_happens(stage, fault):
+    tasks = [stage.task("a", polls=99), stage.task("b", fault=fault)]
+    with pytest.raises(type(fault)):
+        Pool(tasks, Told(), 2).run()
+    assert stage.jobs["a"].kills == stage.jobs["b"].kills == 1
+    assert stage.running == set()
+
+
+def test_it_says_what_runs_what_waits_and_how_long(stage, monkeypatch):
+    monkeypatch.setattr(pool_module, "NEWS_S", -1.0)
+    told = Told()
+    tasks = [stage.task("a", polls=3), stage.task("b", "a"), stage.task("c", "b")]
+    assert Pool(tasks, told, 2).run()
+    label, done, text = told.lines[0]
+    assert (label, done) == (LABEL, 0)
+    assert text == "1 run, 2 wait, about 0:03 left"
+    assert [done for _, done, _ in told.lines] == sorted(done for _, done, _ in told.lines)
+    assert told.finished == [(LABEL, True)]
+
+
+def test_seconds_are_remembered_of_what_ran_here_and_ended_well(stage):
+    tasks = [stage.task("a"), stage.task("was there", polls=0), stage.task("bad", well=False)]
+    Pool(tasks, Told(), 1).run()
+    assert set(read_seconds()) == {"t/a"}
+
+
+def test_a_damaged_file_of_seconds_is_no_fault(stage, tmp_path):
+    (tmp_path / SECONDS_FILE).write_text("{", encoding="utf-8")
+    assert read_seconds() == {}
+    (tmp_path / SECONDS_FILE).write_text(json.dumps({"x": "y"}), encoding="utf-8")
+    assert read_seconds() == {}
+
+
+def test_an_estimate_is_its_own_else_that_of_others_of_its_kind_else_the_usual():
+    name = name_of("train", "robot", "cpu", "One")
+    others = {name_of("train", "robot", "cpu", one): s for one, s in (("A", 8.0), ("B", 12.0))}
+    assert estimate({name: 3.0, **others}, name, "train") == 3.0
+    assert estimate(others, name, "train") == 10.0
+    assert estimate({}, name, "train") > 0
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(59.6, "1:00"), (3661, "1:01:01"), (0, "0:00")])
+def test_time_is_written_as_on_a_clock(seconds, text):
+    assert clock(seconds) == text
