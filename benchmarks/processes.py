@@ -50,9 +50,13 @@ def cpu_seconds(work: Callable[[], object]) -> float:
 
 
 def use(
-    command: Sequence[str], what: str = "", home: Path | None = None, extra_path: str = ""
+    command: Sequence[str],
+    what: str = "",
+    home: Path | None = None,
+    extra_path: str = "",
+    where: Path = paths.ROOT,
 ) -> Used:
-    """Run a command in the repository's root with one thread, and wait for its end.
+    """Run a command with one thread, and wait for its end.
 
     Args:
         command: The interpreter and what follows.
@@ -60,6 +64,7 @@ def use(
         home: Where Hugging Face's libraries keep what they have seen, for a program that is to be
             as on its first day.
         extra_path: A folder of packages for it alone.
+        where: The folder it is typed in.
 
     Raises:
         SystemExit: It failed; with the end of what it printed.
@@ -73,7 +78,7 @@ def use(
         began = time.time()
         process = subprocess.Popen(  # noqa: S603 - the benchmark's own command
             list(command),
-            cwd=paths.ROOT,
+            cwd=where,
             stdout=file,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,

@@ -202,6 +202,10 @@ class Counted(Record):
     attached: float = Field(
         ge=0, description="relative change of the base's prediction by the untrained adapter"
     )
+    hook_seconds: dict[str, float] = Field(
+        default={},
+        description="hook -> processor time that its process counted in it; none in older rows",
+    )
 
 
 class Flag(Record):

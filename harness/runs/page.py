@@ -19,6 +19,7 @@ from harness.errors import Finding
 from harness.gate.profile.summary import differences, what_it_does_differently
 from harness.gate.records import GateReport
 from harness.protocol.figure_table import figure_lines
+from harness.protocol.figures import Counted
 from harness.protocol.row import Row
 from harness.protocol.row_files import recorded_rows
 from harness.protocol.track import Track
@@ -128,8 +129,16 @@ def counted_sentence(row: Row) -> str:
         f"Counted while the first seed trained: {one.steps:,} optimiser steps, "
         f"{one.trained_pictures:,} pictures through the U-Net with gradients and "
         f"{one.other_pictures:,} without, {rates}; the untrained adapter changed the base's "
-        f"prediction by {one.attached:.1g} (relative)."
+        f"prediction by {one.attached:.1g} (relative).{hook_sentence(one)}"
     )
+
+
+def hook_sentence(counted: Counted) -> str:
+    """Say how much of the first seed's cost each hook took; nothing of older rows."""
+    if not counted.hook_seconds:
+        return ""
+    parts = ", ".join(f"{hook} {seconds:.1f} s" for hook, seconds in counted.hook_seconds.items())
+    return f" Its process counted {parts} of processor time."
 
 
 @dataclass(frozen=True)

@@ -165,6 +165,9 @@ class Watched(Record):
         ge=0,
         description="relative change of the base's prediction by the untrained adapter",
     )
+    hook_seconds: dict[HookName, float] = Field(
+        default={}, description="hook -> processor time of this process in it"
+    )
 
 
 class SeedOutcome(Record):

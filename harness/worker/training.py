@@ -19,7 +19,7 @@ from harness.worker.jobs import Answer, TrainJob, picture_file, seed_folder
 from harness.worker.returned import check_adapter, check_dataset, check_pictures, check_train_result
 from harness.worker.save_adapter import Trained, keep
 from toolkit.core import atomic
-from toolkit.core.settings import GenerateConfig
+from toolkit.core.settings import GenerateConfig, HookName
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -101,22 +101,25 @@ def train_one(
         watcher: Looks on in a scored job.
     """
     start, span = place
+    timing = watcher.counter.timing if watcher else not_timed
     events.phase(f"seed {seed}: preparing", start)
     seed_everything(seed)
     dataset_config = job.dataset_config(seed)
-    dataset = hooks.call(
-        "make_dataset", data_dir=job.data_dir, resolution=job.resolution, config=dataset_config
-    )
+    with timing("make_dataset"):
+        dataset = hooks.call(
+            "make_dataset", data_dir=job.data_dir, resolution=job.resolution, config=dataset_config
+        )
     with hooks.blaming("make_dataset"):
         where = hooks.place("make_dataset")
         check_dataset(dataset, job.resolution, dataset_config.buckets, where)
-    adapter = hooks.call("make_lora", pipeline=pipeline, config=job.lora_config())
+    with timing("make_lora"):
+        adapter = hooks.call("make_lora", pipeline=pipeline, config=job.lora_config())
     check_adapter(adapter, hooks.place("make_lora"))
     if watcher is not None:
         watcher.counter.attached = distance(watcher.clean, prediction(pipeline))
     reporter = StepReporter(events, f"seed {seed}", job.steps, start, start + TRAINED * span)
     events.phase(f"seed {seed}: training", start)
-    with watcher.counter.in_training() if watcher else nullcontext():
+    with watcher.counter.in_training() if watcher else nullcontext(), timing("train"):
         result = hooks.call(
             "train",
             pipeline=pipeline,
@@ -127,6 +130,11 @@ def train_one(
         )
     losses = check_train_result(result, job.steps, hooks.place("train"))
     return Trained(seed, pipeline, adapter, losses)
+
+
+def not_timed(hook: HookName) -> nullcontext[None]:
+    """Stand for a counter where nothing is counted."""
+    return nullcontext()
 
 
 def draw(

@@ -19,6 +19,7 @@ from harness.worker.jobs import (
     RemakeJob,
     SeedOutcome,
     TrainJob,
+    Watched,
     picture_file,
     seed_folder,
 )
@@ -26,6 +27,7 @@ from toolkit.deltas.tolerance import TOLERANCE
 
 LARGEST_LOSS = 1e6  # the base's is about 1; far above it a training has burst
 LONGEST_REASON = 1000  # characters
+LONGEST_S = 10**7  # of processor time: four months
 MIB = 1 << 20
 # Beside the weights themselves, which in float32 take twice the bytes of a base in float16.
 COPIES_OF_THE_BASE, BESIDE_WEIGHTS = 2, 64 * MIB
@@ -79,11 +81,20 @@ def check_outcome(outcome: SeedOutcome, job: TrainJob) -> None:
     if job.scored and outcome.watched is None:
         raise ValueError(f"{seed} was not counted")
     if outcome.watched is not None:
-        rates = outcome.watched.rates or ()
-        if not all(math.isfinite(one) for one in (*rates, outcome.watched.attached)):
-            raise ValueError(
-                f"{seed}: a learning rate or a prediction that was counted is not finite"
-            )
+        check_watched(seed, outcome.watched)
+
+
+def check_watched(seed: str, watched: Watched) -> None:
+    """Check the numbers that were counted.
+
+    Raises:
+        ValueError: One is out of range.
+    """
+    rates, seconds = watched.rates or (), watched.hook_seconds.values()
+    if not all(math.isfinite(one) for one in (*rates, watched.attached)):
+        raise ValueError(f"{seed}: a learning rate or a prediction that was counted is not finite")
+    if not all(0 <= one <= LONGEST_S for one in seconds):  # written so that NaN fails too
+        raise ValueError(f"{seed}: the processor time of a hook is out of range")
 
 
 def read_remaking(job: RemakeJob, data: bytes) -> Answer:

@@ -144,6 +144,7 @@ def counted(watched: Watched | None) -> Counted | None:
         other_pictures=watched.other_pictures,
         rates=watched.rates,
         attached=watched.attached,
+        hook_seconds={hook: round(one, 3) for hook, one in watched.hook_seconds.items()},
     )
 
 

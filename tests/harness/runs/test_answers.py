@@ -76,6 +76,13 @@ def test_a_good_answer_comes_through(left):
     assert read_training(job(left), answer()).seeds[0].losses == (0.1,) * STEPS
 
 
+@pytest.mark.parametrize("seconds", [-1, math.nan, math.inf, 1e12])
+def test_the_time_of_a_hook_is_in_range_or_refused(left, seconds):
+    watched = {**SEED["watched"], "hook_seconds": {"train": seconds}}
+    with pytest.raises(ValueError, match="hook"):
+        read_training(job(left), answer(watched=watched))
+
+
 NUMBERS = st.floats() | st.integers() | st.none() | st.text() | st.lists(st.floats(), max_size=4)
 
 

@@ -50,12 +50,13 @@ def test_a_row_of_before_says_what_it_lacks_and_a_withheld_one_why(runs, tmp_pat
     flags = [{"kind": "over budget", "text": text}]
     counted = {
         "steps": 225, "trained_pictures": 1800, "other_pictures": 0, "rates": (1e-3, 1e-3),
-        "attached": 0.0,
+        "attached": 0.0, "hook_seconds": {"make_dataset": 0.2, "train": 8.04},
     }  # fmt: skip
     row = example_row(status="withheld", verdict=None, error=error, flags=flags, counted=counted)
     page = page_of(row, tmp_path)
     assert page.count(text) == 2
     assert "225 optimiser steps, 1,800 pictures" in page
+    assert "counted make_dataset 0.2 s, train 8.0 s of processor time" in page
     assert "Your row would be here" not in page
 
 

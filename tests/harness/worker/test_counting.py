@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,8 @@ def test_a_counted_training_is_the_same_to_the_bit(name, base, tmp_path):
     assert (seen.rates is not None) == known
     assert seen.trained_pictures >= STEPS * BATCH
     assert seen.attached < 1e-3
+    assert list(seen.hook_seconds) == ["make_dataset", "make_lora", "train"]
+    assert seen.hook_seconds["train"] > seen.hook_seconds["make_lora"] >= 0
 
 
 def test_steps_and_calls_outside_the_training_are_counted_apart(base):
@@ -102,6 +105,20 @@ def test_steps_and_calls_outside_the_training_are_counted_apart(base):
     assert (seen.steps, seen.calls, seen.outside) == (2, 2, 2)
     assert (seen.trained_pictures, seen.other_pictures) == (2, 2)
     assert seen.rates == (0.1, 0.4)
+
+
+def test_time_in_a_hook_adds_up_even_when_it_fails_and_no_patched_clock_is_asked(monkeypatch):
+    counter = Counter()
+    monkeypatch.setattr("time.process_time", lambda: 0.0)
+    for _ in range(2):
+        with contextlib.suppress(RuntimeError), counter.timing("train"):
+            sum(range(300_000))
+            raise RuntimeError
+    first = counter.hook_seconds["train"]
+    assert first > 0
+    with counter.timing("train"):
+        sum(range(300_000))
+    assert counter.hook_seconds["train"] > first
 
 
 def test_what_is_not_finite_is_far():
