@@ -14,7 +14,7 @@ from harness.board.entries import STATES, Entry
 from harness.board.history import Event
 from harness.board.markdown import render
 from harness.board.readmes import without_block
-from harness.board.sheets import BASE, OWN, REFERENCE, Sheet, sheet_of
+from harness.board.sheets import BASE, OWN, REFERENCE, Sheet, prompt_that_differs, sheet_of
 from harness.gate.profile import table as profiles
 from harness.gate.profile.summary import what_it_does_differently
 from harness.protocol.next_step import draw_command, run_command, verify_command
@@ -143,10 +143,13 @@ def gallery_page(
         else:
             shots.append(_shot(entry.name, entry.name, entry, sheet, OWN))
     texts = [track.file.texts[number] for number in track.file.shown]
+    prompts = texts[: whole.prompts] if whole else []
+    drawn = [sheet for entry in entries if (sheet := found[entry.name]) and entry.placed]
     return {
         "track": track,
         "shots": shots,
-        "prompts": texts[: whole.prompts] if whole else [],
+        "prompts": prompts,
+        "first": min(prompt_that_differs(drawn), max(0, len(prompts) - 1)),
         "own_pictures": any(s.cell and s.entry and s.entry.state == "unmergeable" for s in shots),
     }
 

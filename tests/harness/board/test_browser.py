@@ -216,6 +216,9 @@ def test_a_click_on_a_point_opens_its_contribution(page, built):
 def test_the_gallery_shows_the_chosen_prompt_of_everybody(page, built):
     page.open((built / "track0/gallery.html").as_uri())
     top = "getComputedStyle(document.querySelector('.shot img')).top"
+    opened = int(page.run("document.querySelector('input[name=prompt]:checked').value"))
+    assert page.run(top) == f"-{18 + opened * (128 + 6 + 16)}px"
+    page.run("document.querySelectorAll('input[name=prompt]')[0].click()")
     assert page.run(top) == "-18px"
     page.run("document.querySelectorAll('input[name=prompt]')[2].click()")
     assert page.run(top) == f"-{18 + 2 * (128 + 6 + 16)}px"
