@@ -63,6 +63,10 @@ class Entry:
     time_ratio: float | None = None
     cost_interval: tuple[float, float] | None = None  # of time_ratio, over seeds
     cost_by: str = ""  # what time_ratio compares: "processor time", or "clock" in older rows
+    tolerance: tuple[float, float] | None = None  # learning rates within a point of the best
+    tolerance_decades: float | None = None  # how wide that is
+    tolerance_text: str = ""  # the same as tables show it; ">=": wider than what was tried
+    tolerance_sentence: str = ""
     memory_bytes: int | None = None
     adapter_bytes: int | None = None
     parameters: int | None = None

@@ -24,6 +24,7 @@ from harness.protocol.row_files import recorded_rows
 from harness.protocol.track import Track
 from harness.protocol.track_file import TrackFile
 from harness.runs.folders import SHEET_FILE
+from harness.runs.sweep_files import sweep_of
 from toolkit.core import atomic
 from toolkit.core.settings import REFERENCE_NAME
 from toolkit.core.templates import render
@@ -75,6 +76,7 @@ def write_page(
         times=times,
         cost_sentence=cost_sentence(row),
         counted_sentence=counted_sentence(row),
+        tolerance=tolerance_sentence(contribution, track),
         curve=polyline(row.losses),
         curve_width=CURVE_WIDTH,
         curve_height=CURVE_HEIGHT,
@@ -130,6 +132,12 @@ def counted_sentence(row: Row) -> str:
         f"{one.other_pictures:,} without, {rates}; the untrained adapter changed the base's "
         f"prediction by {one.attached:.1g} (relative)."
     )
+
+
+def tolerance_sentence(contribution: Contribution | None, track: Track) -> str:
+    """Say how far off the best learning rate one may be, where a sweep of today's code found it."""
+    found = sweep_of(contribution, track) if contribution is not None else None
+    return found.tolerance.sentence if found is not None else ""
 
 
 @dataclass(frozen=True)
