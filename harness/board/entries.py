@@ -81,6 +81,7 @@ class Entry:
     curve: tuple[tuple[int, float], ...] = ()
     group: int | None = None  # 1 is the best group
     tier: int | None = None  # Pareto tier
+    confirmed: bool = False  # on exchanged training pictures
     evidence: tuple[str, ...] = ()  # what was shown of it, of EVIDENCE
 
     @property
@@ -186,6 +187,7 @@ def from_row(row: Row, reasons: Sequence[str] = ()) -> Entry:
         protocol_hash=row.protocol_hash,
         reference_hash=row.reference_hash,
         curve=thinned(row.losses),
+        confirmed=row.confirmation is not None and row.confirmation.exchange is not None,
     )
 
 

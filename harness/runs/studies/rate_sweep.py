@@ -11,7 +11,6 @@ import shutil
 from pathlib import Path
 
 from harness.contributions.record import Contribution
-from harness.protocol.track_file import PROMPT_KINDS, TrackFile
 from harness.runs.sweep_files import FOLDS
 from toolkit.core.errors import UsageError
 
@@ -47,20 +46,6 @@ def split(source: Path, out: Path) -> list[tuple[str, ...]]:
 def fold_folder(out: Path, fold: int) -> Path:
     """Return where the pictures of a fold are: ``train`` and ``heldback``."""
     return out / f"fold-{fold}"
-
-
-def lean(file: TrackFile) -> TrackFile:
-    """Return a track that draws next to nothing: a sweep looks at the loss alone."""
-    prompts = [file.prompts[file.of_kind(kind)[0]] for kind in PROMPT_KINDS]
-    return file.model_copy(
-        update={
-            # `like` names a held-out picture, and here there are others.
-            "prompts": tuple(prompt.model_copy(update={"like": None}) for prompt in prompts),
-            "sampling": file.sampling.model_copy(update={"num_inference_steps": 1}),
-            # The style's contrast pictures belong to the held-out ones.
-            "kind": "subject" if file.kind == "style" else file.kind,
-        }
-    )
 
 
 def with_rate(contribution: Contribution, rate: float) -> Contribution:

@@ -14,7 +14,7 @@ from harness.contributions import registry
 from harness.contributions.record import Contribution
 from harness.protocol.track import Track
 from harness.runs.studies.rate_choice import BUDGET, Budget, bound, choose, next_rates, tolerance
-from harness.runs.studies.rate_sweep import fold_folder, lean, split, with_rate
+from harness.runs.studies.rate_sweep import fold_folder, split, with_rate
 from harness.runs.sweep_files import FOLDS, Fold, Sweep, Trial, bench_hash, subject_hash
 from harness.sandbox.child import POLL_S, Child
 from harness.sandbox.files import ANSWER_FILE, JOB_FILE
@@ -226,7 +226,7 @@ def score(bench: Bench, rates: Sequence[float], fold: int) -> ScoreAnswer:
         bench.track,
         entries,
         bench.folder / f"score-{fold}",
-        track=lean(bench.track.file),
+        track=bench.track.file.for_losses(),
         train_dir=pictures / "train",
         heldout_dir=pictures / "heldback",
     )
