@@ -86,6 +86,14 @@ PROGRAMS = {
         "tests.proofs.held_up",
         "Is the recommended contribution the best on other pictures, too? 20 splits, an hour.",
     ),
+    "confirmed": (
+        "tests.proofs.confirmed",
+        "Are smuggled adapters seen, and honest contributions left alone? Half an hour.",
+    ),
+    "simulate": (
+        "tests.proofs.simulated",
+        "Simulate boards whose truth is known: false differences, coverage, who stands first.",
+    ),
     "elsewhere": (
         "tests.proofs.elsewhere",
         "Run other programs on the hub's files and the hub on theirs: -- --programs FOLDER.",

@@ -34,6 +34,10 @@ class Advised(NamedTuple):
     more: tuple[str, ...]  # the measured numbers, and a sentence for each track
 
 
+# How to sort for it, the smallest first, and the words that say it.
+Reason = tuple[Callable[["Entry"], float], str]
+
+
 class Recommended(NamedTuple):
     """One of the three to try first."""
 
@@ -151,7 +155,9 @@ def recommended(kind: str, board: Board | None = None) -> list[Recommended]:
     """Return three contributions for a kind of task, from the best groups of its track.
 
     The one that learns most; and of the best group the cheapest, or, where no cost was measured by
-    processor time, the one with the smallest file; and the one that changes other prompts least.
+    processor time, the one with the smallest file; and the one with the least risk: where sweeps
+    have found it of two that are left, the one that forgives most learning rates, else the one that
+    changes other prompts least.
     Where a group has fewer than three, those of the next one are looked at, too.
     """
     board = board or recorded()
@@ -185,29 +191,53 @@ def three(best: Iterable[Entry], track: str) -> list[Recommended]:
     left = list(best)
     count = len(left)
     costs = [e.time_ratio for e in left if e.cost_interval and e.time_ratio]
-    cheap: tuple[Callable[[Entry], float], str] = (
+    cheap: Reason = (
         lambda e: (e.time_ratio or math.inf) if e.cost_interval else math.inf,
         "costs least of the {count} best: {time:.2f} times the reference's processor time, gain "
         "{gain:.1f} %",
     )
-    small: tuple[Callable[[Entry], float], str] = (
+    small: Reason = (
         lambda e: e.adapter_bytes or math.inf,
         "has the smallest file of the {count} best: {size:.0f} kB, gain {gain:.1f} %",
     )
-    reasons: tuple[tuple[Callable[[Entry], float], str], ...] = (
+    reasons: tuple[Reason, ...] = (
         (lambda e: -(e.gain or 0), "learns most: gain {gain:.1f} % on {track}"),
         cheap if costs else small,
-        (
-            lambda e: math.inf if e.drift is None else e.drift,
-            "changes other prompts least of the {count} best: drift {drift:.3f}, gain {gain:.1f} %",
-        ),
     )
     found = []
-    for key, words in reasons[: len(left)]:
+    for number in range(min(WANTED, count)):
+        key, words = reasons[number] if number < len(reasons) else least_risk(left)
         one = min(left, key=key)
         left.remove(one)
         gain, time, drift = 100 * (one.gain or 0), one.time_ratio or 0, one.drift or 0
-        size = (one.adapter_bytes or 0) / 1000
-        why = words.format(gain=gain, track=track, time=time, drift=drift, count=count, size=size)
+        size, tolerance = (one.adapter_bytes or 0) / 1000, one.tolerance_text
+        why = words.format(
+            gain=gain,
+            track=track,
+            time=time,
+            drift=drift,
+            count=count,
+            size=size,
+            tolerance=tolerance,
+        )
         found.append(Recommended(one.name, why))
     return found
+
+
+def least_risk(best: Sequence[Entry]) -> Reason:
+    """Return by what the least risk is told, and in which words.
+
+    A learning rate that is off is the risk of a first try. So tolerance tells it where there is
+    something to compare: where two or more have it.
+    """
+    swept = [entry for entry in best if entry.tolerance_decades is not None]
+    if len(swept) > 1:
+        return (
+            lambda e: math.inf if e.tolerance_decades is None else -e.tolerance_decades,
+            f"forgives most of the {len(swept)} others that were swept: learning rates over "
+            "{tolerance} decades stay within a point of its best, gain {gain:.1f} %",
+        )
+    return (
+        lambda e: math.inf if e.drift is None else e.drift,
+        "changes other prompts least of the {count} best: drift {drift:.3f}, gain {gain:.1f} %",
+    )

@@ -11,6 +11,7 @@ from harness.board.findings import compared, findings_block
 from harness.board.forest import forest
 from harness.board.opening import openings
 from harness.board.readmes import TEMPLATES
+from harness.board.sweeps_block import sweeps_block
 from toolkit.core import atomic
 from toolkit.core.errors import UsageError
 from toolkit.core.templates import render
@@ -34,7 +35,8 @@ def board_text(board: Board) -> str:
         )
         for track in board.tracks
     ]
-    return render(TEMPLATES / "leaderboard.md", tracks=tracks).rstrip() + "\n"
+    swept = any(entry.tolerance_text for _, entries in tracks for entry in entries)
+    return render(TEMPLATES / "leaderboard.md", tracks=tracks, swept=swept).rstrip() + "\n"
 
 
 def readme_block(board: Board) -> str:
@@ -67,10 +69,11 @@ def with_block(file: Path, block: str) -> str:
 
 def wanted(board: Board) -> dict[Path, str]:
     """Return what each generated file should say."""
-    readme, findings = paths.ROOT / "README.md", paths.ROOT / "docs" / "findings.md"
+    readme, docs = paths.ROOT / "README.md", paths.ROOT / "docs"
+    findings, rates = docs / "findings.md", docs / "learning_rates.md"
     measured = [(one.file, compared(board, one.file.name)) for one in board.tracks]
     plots = {
-        paths.ROOT / "docs" / "images" / f"findings_{track.name}.svg": forest(track.title, entries)
+        docs / "images" / f"findings_{track.name}.svg": forest(track.title, entries)
         for track, entries in measured
         if entries
     }
@@ -78,6 +81,7 @@ def wanted(board: Board) -> dict[Path, str]:
         paths.ROOT / "LEADERBOARD.md": board_text(board),
         readme: with_block(readme, readme_block(board)),
         findings: with_block(findings, findings_block(board)),
+        rates: with_block(rates, sweeps_block(board)),
         **plots,
         **readmes.wanted(board)[0],
     }

@@ -10,6 +10,7 @@ from pathlib import Path
 from harness import paths
 from harness.board.entries import EXACTLY, STATES, Entry, from_row, taken_hooks
 from harness.board.evidence import with_evidence
+from harness.board.tolerances import with_tolerance
 from harness.check import check_folder
 from harness.contributions import registry
 from harness.contributions.record import Contribution
@@ -127,7 +128,9 @@ def _entries_of(
             reasons.append("the track has changed since")
         if not same_code(row.reference_hash, reference_hash):
             reasons.append("the reference has changed since")
-        entries.append(from_row(row, reasons))
+        entry, damaged = with_tolerance(from_row(row, reasons), contribution, track)
+        entries.append(entry)
+        faults += damaged
     return entries, faults
 
 

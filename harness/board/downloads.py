@@ -14,9 +14,9 @@ from toolkit.core.templates import render
 COLUMNS = (
     "group", "tier", "name", "state", "status", "outcome", "evidence", "gain", "difference",
     "interval_low", "interval_high", "seeds", "heldout", "drift", "hit_rate", "similarity",
-    "prompt_adherence", "memorisation", "overfit_gap", "seconds", "time_ratio", "memory_bytes",
-    "adapter_bytes", "parameters", "own_hooks", "taken", "authors", "isolation", "origin",
-    "measured_at", "content_hash",
+    "prompt_adherence", "memorisation", "overfit_gap", "tolerance_decades", "seconds",
+    "time_ratio", "memory_bytes", "adapter_bytes", "parameters", "own_hooks", "taken", "authors",
+    "isolation", "origin", "measured_at", "content_hash",
 )  # fmt: skip
 
 COLOURS = {"better": "#1a7f37", "worse": "#b3261e"}  # of a badge; anything else is grey

@@ -63,6 +63,10 @@ class Entry:
     time_ratio: float | None = None
     cost_interval: tuple[float, float] | None = None  # of time_ratio, over seeds
     cost_by: str = ""  # what time_ratio compares: "processor time", or "clock" in older rows
+    tolerance: tuple[float, float] | None = None  # learning rates within a point of the best
+    tolerance_decades: float | None = None  # how wide that is
+    tolerance_text: str = ""  # the same as tables show it; ">=": wider than what was tried
+    tolerance_sentence: str = ""
     memory_bytes: int | None = None
     adapter_bytes: int | None = None
     parameters: int | None = None
@@ -77,6 +81,7 @@ class Entry:
     curve: tuple[tuple[int, float], ...] = ()
     group: int | None = None  # 1 is the best group
     tier: int | None = None  # Pareto tier
+    confirmed: bool = False  # on exchanged training pictures
     evidence: tuple[str, ...] = ()  # what was shown of it, of EVIDENCE
 
     @property
@@ -182,6 +187,7 @@ def from_row(row: Row, reasons: Sequence[str] = ()) -> Entry:
         protocol_hash=row.protocol_hash,
         reference_hash=row.reference_hash,
         curve=thinned(row.losses),
+        confirmed=row.confirmation is not None and row.confirmation.exchange is not None,
     )
 
 

@@ -2,6 +2,7 @@
 
 checked       the folder passes every check, and a run came through
 five seeds    five seeds or more were measured
+confirmed     trained on other pictures, it had another gain: it brought nothing along
 SD 1.x        a run on the real Stable Diffusion 1.x came through
 verified      another contributor measured the same on another machine
 
@@ -28,6 +29,7 @@ from toolkit.core.errors import ResultFileError
 EVIDENCE = {
     "checked": "the folder passes every check, and a run came through",
     "five seeds": "five seeds or more were measured",
+    "confirmed": "trained on other pictures, it had another gain: it brought nothing along",
     "SD 1.x": "a run on the real Stable Diffusion 1.x came through",
     "verified": "another contributor measured the same on another machine",
 }
@@ -60,6 +62,7 @@ def _evidence(entry: Entry, clean: set[str], on_real: set[str]) -> tuple[str, ..
     shown = {
         "checked": True,
         "five seeds": len(entry.seeds) >= SEEDS,
+        "confirmed": entry.confirmed,
         "SD 1.x": entry.name in on_real,
         "verified": bool(verifiers(entry)),
     }

@@ -60,7 +60,7 @@ EXAMPLES = {
     "track": "new photos --data DIR",
     "check": "Example1",
     "explain": "HUB204",
-    "sweep": "Example1 --rates 3e-4,1e-3,3e-3",
+    "sweep": "Example1",
 }
 
 # No space, file too large, read-only, not permitted: faults of the machine, not of the hub.

@@ -30,6 +30,7 @@ from harness.protocol.gate_track import gate_track
 from harness.protocol.next_step import draw_command
 from harness.protocol.row import Row
 from harness.protocol.track import DEFAULT_TRACK, Track, load_track
+from harness.runs.confirm import confirmed
 from harness.runs.folders import PAGE_FILE, SHEET_FILE
 from harness.runs.pipeline import Options, Run, check, require_clean, run_contribution
 from harness.runs.steps.gate import run_gates
@@ -139,6 +140,8 @@ def run_one(args: argparse.Namespace, console: Console) -> int:
     options = chosen_options(args, track)
     with create_progress(console) as progress:
         finished = run_contribution(contribution, track, options, progress)
+        if args.record:
+            finished = confirmed(finished, contribution, track, options, progress)
     show(finished, console)
     if contribution.label:
         console.print(f"Keep it: {keep_command(contribution)}", style="dim", soft_wrap=True)

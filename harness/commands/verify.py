@@ -17,6 +17,7 @@ from harness.protocol.repeated import judge
 from harness.protocol.row import Row
 from harness.protocol.row_files import read_row
 from harness.protocol.track import DEFAULT_TRACK, Track, load_track
+from harness.runs.confirm import confirmed
 from harness.runs.pipeline import Options, run_contribution
 from toolkit.core.errors import UsageError
 from toolkit.core.progress import create_progress
@@ -64,9 +65,12 @@ def run(args: argparse.Namespace) -> int:
     seeds = tuple(score.seed for score in row.scores)
     options = Options(seeds=seeds, device=args.device, fresh=True, skip_gate=True)
     with create_progress(console) as progress:
-        again = run_contribution(contribution, track, options, progress).row
+        finished = run_contribution(contribution, track, options, progress)
+        again = confirmed(finished, contribution, track, options, progress).row
     agrees, sentence = judge(row, again)
     console.print(sentence, style="bold green" if agrees else "bold red", soft_wrap=True)
+    if again.confirmation is not None:
+        console.print(again.confirmation.sentence, markup=False, soft_wrap=True)
     return 0 if agrees else 1
 
 

@@ -179,6 +179,7 @@ FlagKind = Literal[
     "cost not explained",
     "processes of its own",
     "brought along",
+    "not confirmed",
 ]
 
 # With one of these no verdict is given and no place on the board.
@@ -188,6 +189,7 @@ WITHHOLDING: tuple[FlagKind, ...] = (
     "cost not explained",
     "processes of its own",
     "brought along",
+    "not confirmed",
     "near-duplicate of a held-out picture",
 )
 

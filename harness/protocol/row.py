@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from harness.protocol.confirmation import Confirmation
 from harness.protocol.figures import Costs, Counted, Figures, Flag, OwnPictures, SeedScores, Verdict
 from toolkit.core.record import Record as Record
 from toolkit.core.settings import HOOK_NAMES, HookName
@@ -96,6 +97,9 @@ class Row(Record):
     )
     not_measured: dict[str, str] = Field(default={}, description="figure -> why it is null")
     flags: tuple[Flag, ...] = ()
+    confirmation: Confirmation | None = Field(
+        default=None, description="null in rows that were not recorded, or whose track has no sets"
+    )
     losses: tuple[float, ...] = Field(
         default=(),
         description="training loss per step, first seed; of many thousands, means of runs",

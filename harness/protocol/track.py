@@ -7,6 +7,7 @@ runs/, outside git, and never has a place on the board.
 from __future__ import annotations
 
 import hashlib
+import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,9 @@ from toolkit.core.hashing import content_hash
 from toolkit.core.validation import faults_of
 
 DEFAULT_TRACK = "robot"
+
+# Folder with sets that only the board's job has: `<track>/exchanged` and `<track>/heldout2`.
+BOARD_SETS = "HUB_BOARD_SETS"
 
 # Goes up whenever a figure means something else than before: rows of another version are shown as
 # old and never compared with newer ones. `docs/protocol.md` has the list of versions.
@@ -53,6 +57,49 @@ class Track:
     def rivals_dir(self) -> Path:
         """Other things of the subject's kind, which only the scorer sees; a track may have none."""
         return self.pictures / "rivals"
+
+    @property
+    def exchanged(self) -> Track | None:
+        """The same task with pictures of another thing of its kind; None: there are none.
+
+        Only losses are measured on it. No worker is ever told where its pictures lie.
+        """
+        folder = self.board_sets / "exchanged"
+        if not folder.is_dir():
+            return None
+        file = self.file.for_losses()
+        named = file.model_copy(update={"name": f"{self.file.name}-exchanged", "pictures": None})
+        return Track(named, folder)
+
+    @property
+    def second_heldout_dir(self) -> Path | None:
+        """A second set of held-out pictures, which only the scorer sees; None: there is none."""
+        folder = self.board_sets / "heldout2"
+        return folder if folder.is_dir() else None
+
+    @property
+    def has_board_sets(self) -> bool:
+        """Whether the board brings sets of its own for this track, which no repository has."""
+        return self.board_sets != self.pictures
+
+    @property
+    def board_sets(self) -> Path:
+        """Folder with ``exchanged`` and ``heldout2``: the board's own, or the track's.
+
+        Raises:
+            UsageError: The board's folder was named, and is not there.
+        """
+        named = os.environ.get(BOARD_SETS)
+        if not named:
+            return self.pictures
+        if not Path(named).is_dir():
+            raise UsageError(
+                f"{BOARD_SETS} names no folder.",
+                where=named,
+                fix="docs/protocol.md says what it holds.",
+            )
+        own = Path(named).absolute() / self.file.name
+        return own if own.is_dir() else self.pictures
 
     @property
     def pictures(self) -> Path:

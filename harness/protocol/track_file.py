@@ -130,6 +130,19 @@ class TrackFile(Record):
         """Return the numbers of the prompts of these kinds."""
         return tuple(i for i, prompt in enumerate(self.prompts) if prompt.kind in kinds)
 
+    def for_losses(self) -> TrackFile:
+        """Return a track that draws next to nothing, where the loss alone is looked at."""
+        prompts = [self.prompts[self.of_kind(kind)[0]] for kind in PROMPT_KINDS]
+        return self.model_copy(
+            update={
+                # `like` names a held-out picture, and there may be others.
+                "prompts": tuple(prompt.model_copy(update={"like": None}) for prompt in prompts),
+                "sampling": self.sampling.model_copy(update={"num_inference_steps": 1}),
+                # A style's contrast pictures belong to its held-out ones.
+                "kind": "subject" if self.kind == "style" else self.kind,
+            }
+        )
+
     @property
     def texts(self) -> tuple[str, ...]:
         """The prompts as texts, in order."""

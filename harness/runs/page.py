@@ -25,6 +25,7 @@ from harness.protocol.row_files import recorded_rows
 from harness.protocol.track import Track
 from harness.protocol.track_file import TrackFile
 from harness.runs.folders import SHEET_FILE
+from harness.runs.sweep_files import sweep_of
 from toolkit.core import atomic
 from toolkit.core.settings import REFERENCE_NAME
 from toolkit.core.templates import render
@@ -76,6 +77,7 @@ def write_page(
         times=times,
         cost_sentence=cost_sentence(row),
         counted_sentence=counted_sentence(row),
+        tolerance=tolerance_sentence(contribution, track),
         curve=polyline(row.losses),
         curve_width=CURVE_WIDTH,
         curve_height=CURVE_HEIGHT,
@@ -139,6 +141,12 @@ def hook_sentence(counted: Counted) -> str:
         return ""
     parts = ", ".join(f"{hook} {seconds:.1f} s" for hook, seconds in counted.hook_seconds.items())
     return f" Its process counted {parts} of processor time."
+
+
+def tolerance_sentence(contribution: Contribution | None, track: Track) -> str:
+    """Say how far off the best learning rate one may be, where a sweep of today's code found it."""
+    found = sweep_of(contribution, track) if contribution is not None else None
+    return found.tolerance.sentence if found is not None else ""
 
 
 @dataclass(frozen=True)

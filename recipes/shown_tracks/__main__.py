@@ -16,7 +16,7 @@ from pathlib import Path
 from harness import paths
 from recipes.pictures import write_folder
 from recipes.robot_track.__main__ import require_wheel
-from recipes.shown_tracks import halves, portrait, silhouette
+from recipes.shown_tracks import board_sets, halves, portrait, silhouette
 from recipes.tiny_sd.packages import read_icon_set, read_packages
 
 
@@ -33,6 +33,7 @@ def main() -> int:
         for part, robots in portrait.parts().items():
             write_folder(options.out / "portrait" / part, portrait.robots(robots, wheel))
         write_folder(options.out / "portrait" / "rivals", portrait.rivals(wheel, sets))
+        board_sets.PUBLIC.write(options.out / "portrait", wheel)
     for part, drawn in silhouette.parts().items():
         write_folder(options.out / "silhouette" / part, silhouette.drawings(drawn, sets))
     for part, made in halves.parts().items():

@@ -21,6 +21,8 @@ from recipes.tiny_sd.vocabulary import BACKGROUNDS, STYLES, with_article
 
 FIGURE: Final = "arcade/resources/assets/images/animated_characters/{}/{}_{}.png"
 
+ROBOT: Final = ("robot", "robot")
+
 # Pose file -> the word a caption uses for it. Not those that show the robot's back, or its head
 # in another shape: one portrait is to be learnt within a short budget.
 TRAIN_POSES: Final = {
@@ -94,19 +96,26 @@ def pictures_of(poses: Mapping[str, str], colours: Sequence[str]) -> list[Pictur
     ]
 
 
-def robots(pictures: Iterable[Picture], wheel: zipfile.ZipFile) -> Iterator[tuple[str, bytes, str]]:
+def robots(
+    pictures: Iterable[Picture],
+    wheel: zipfile.ZipFile,
+    figure: tuple[str, str] = ROBOT,
+    salt: str = "",
+) -> Iterator[tuple[str, bytes, str]]:
     """Yield stem, PNG and caption of each picture.
 
     Args:
         pictures: What to draw.
         wheel: arcade's.
+        figure: Folder and beginning of the file names; another figure has the robot's captions.
+        salt: Moves every figure to another place and size.
     """
     for number, one in enumerate(pictures, start=1):
-        robot = pasted(wheel, FIGURE.format("robot", "robot", one.pose))
-        seed = f"{number}{one.pose}{one.colour}"
+        shown = pasted(wheel, FIGURE.format(*figure, one.pose))
+        seed = f"{salt}{number}{one.pose}{one.colour}"
         yield (
             f"robot{number:02d}",
-            portrait(robot, one.colour, seed, mirrored=one.mirrored),
+            portrait(shown, one.colour, seed, mirrored=one.mirrored),
             one.caption,
         )
 

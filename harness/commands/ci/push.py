@@ -19,7 +19,13 @@ from toolkit.core.git import Repository
 
 # What the job records, and what it writes from that. Nothing else in the work tree is touched.
 ROWS = "leaderboard/results"
-WRITTEN = ("registry.toml", "LEADERBOARD.md", "README.md", "docs/findings.md")
+WRITTEN = (
+    "registry.toml",
+    "LEADERBOARD.md",
+    "README.md",
+    "docs/findings.md",
+    "docs/learning_rates.md",
+)
 PATTERNS = ("CONTRIBUTIONS/*/README.md", "docs/images/findings_*.svg")
 AUTHOR = ("-c", "user.name=the hub", "-c", "user.email=hub@users.noreply.github.com")
 MOST_TRIES = 5

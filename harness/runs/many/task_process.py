@@ -24,6 +24,7 @@ from harness.contributions import registry
 from harness.contributions.record import Contribution
 from harness.protocol.row import ErrorReport
 from harness.protocol.track import Track, load_track
+from harness.runs.confirm import confirmed
 from harness.runs.folders import SHEET_FILE
 from harness.runs.many.plan import ground_of, key_of
 from harness.runs.many.tasks import Task, TaskResult
@@ -82,6 +83,8 @@ def execute(task: Task, progress: LineProgress) -> TaskResult:
             jobs=1,  # other runs fill the other cores
         )
         finished = run_contribution(contribution, track, options, progress)
+        if task.thorough:
+            finished = confirmed(finished, contribution, track, options, progress)
     except HubError as error:
         return TaskResult(
             contribution=task.contribution,

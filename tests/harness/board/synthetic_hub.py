@@ -35,7 +35,7 @@ def hub_at(root: Path) -> Iterator[Path]:
     (root / "CONTRIBUTIONS").mkdir(parents=True)
     (root / "models").symlink_to(real / "models", target_is_directory=True)
     (root / "docs").mkdir()
-    for page in ("README.md", "docs/findings.md"):
+    for page in ("README.md", "docs/findings.md", "docs/learning_rates.md"):
         (root / page).write_text((real / page).read_text(encoding="utf-8"), encoding="utf-8")
     changed = {
         "ROOT": root,

@@ -50,6 +50,29 @@ def test_where_costs_are_known_by_processor_time_the_cheapest_is_one_of_the_thre
     assert cheap.why.startswith("costs least of the 3 best: 0.90 times the reference's processor")
 
 
+def test_where_two_that_are_left_were_swept_the_more_forgiving_one_has_the_least_risk(board):
+    decades = {"Best": 2.0, "Near": 0.4, "Other": 1.3, "Worse": 0.9}
+    entries = [
+        replace(
+            e,
+            adapter_bytes=1 if e.name == "Near" else 10**6,
+            drift=0.0 if e.name == "Worse" else 0.1,
+            tolerance_decades=decades[e.name],
+            tolerance_text=f"{decades[e.name]:.1f}",
+        )
+        for e in board.of_track("robot")
+        if e.name in decades
+    ]
+    assert [one.name for one in advice.three(entries, "robot")] == ["Best", "Near", "Other"]
+    last = advice.three(entries, "robot")[-1]
+    assert last.why.startswith(
+        "forgives most of the 2 others that were swept: learning rates over 1.3 decades stay within"
+    )
+    alone = [replace(e, tolerance_decades=None) if e.name == "Worse" else e for e in entries]
+    last = advice.three(alone, "robot")[-1]  # nothing to compare with
+    assert (last.name, last.why[:27]) == ("Worse", "changes other prompts least")
+
+
 def test_a_best_group_of_one_or_two_is_filled_up_with_the_next(board):
     entries = [entry for entry in board.of_track("robot") if entry.placed]
     groups = dict(zip((entry.name for entry in entries), (1, 2, 2, 3, 3), strict=True))

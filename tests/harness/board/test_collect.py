@@ -13,6 +13,7 @@ from harness.board.collect import Board, collect, require_all
 from harness.board.entries import points
 from harness.contributions import registry
 from harness.protocol import row_files
+from harness.protocol.confirmation import Confirmation
 from harness.protocol.row import Row
 from harness.runs.many.choose import choose_tracks
 from tests.harness.board.conftest import REAL_TRACKS
@@ -40,7 +41,8 @@ def test_a_row_of_today_is_measured_and_every_figure_arrives(small):
     one = entry(collect(), "One")
     assert (one.state, one.outcome) == ("measured", "better")
     unknown = [k for k, v in one.public().items() if v is None]
-    assert unknown == ["cost_interval"]  # this row's cost is of one seed
+    # This row's cost is of one seed, and no sweep of it is kept.
+    assert unknown == ["cost_interval", "tolerance", "tolerance_decades"]
     assert len(one.bands) == 3
     assert one.time_ratio > 0
     assert one.curve[-1][0] == len(row_files.read_row(paths.RESULTS / "robot/One.json").losses)
@@ -160,6 +162,11 @@ def test_verified_needs_another_contributor_who_measured_the_same(small, monkeyp
     assert shown() == ("checked", "five seeds", "verified")
     # The embedded base is not the real model; here it passes for one.
     monkeypatch.setattr(evidence, "is_real_model", lambda track: True)
+    assert shown() == tuple(name for name in evidence.EVIDENCE if name != "confirmed")
+    gains = {"own": 0.36, "reference": 0.33}
+    exchange = {"seeds": (0,), "scored": gains, "carried": gains, "kept": gains}
+    confirmed = Confirmation.model_validate({"exchange": exchange})
+    record(row.model_copy(update={"confirmation": confirmed}))
     assert shown() == tuple(evidence.EVIDENCE)
     row_files.write_row(verified / "someone.json", make_row("robot", "One", 0.25, seed=1))
     assert "verified" not in shown()  # they measured something else

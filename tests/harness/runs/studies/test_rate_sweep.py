@@ -1,28 +1,31 @@
-"""The sweep over learning rates: what it holds back, what it reuses, what it refuses to answer."""
+"""The sweep over learning rates: what it holds back, trains, reuses, records and shows."""
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from rich.console import Console
 
-from harness.commands.sweep import measure, read_rates, show
+from harness import paths
+from harness.commands.sweep import show
 from harness.contributions import registry
 from harness.contributions.record import Contribution
 from harness.protocol.track import Track, load_track
-from harness.runs.studies.rate_sweep import (
+from harness.runs.studies.rate_choice import Budget
+from harness.runs.studies.rate_sweep import split, with_rate
+from harness.runs.studies.rate_trials import sweep
+from harness.runs.sweep_files import (
+    FOLDS,
     Sweep,
     Trial,
-    choose,
+    read_old_sweep,
     read_sweep,
-    split,
     subject_hash,
-    with_rate,
+    sweep_file,
+    sweep_of,
 )
 from tests.harness.forked import fork_children
 from tests.harness.scoring.support import small_track
@@ -30,100 +33,87 @@ from tests.harness.worker.test_worker import Silent
 from toolkit.core.errors import UsageError
 from toolkit.core.settings import LoraConfig
 
+SMALL = Budget(start=(1e-3, 3e-3), most=3)
+
 
 @pytest.fixture(scope="module")
 def track(random_base: Path) -> Track:
-    file = small_track(steps=2, batch_size=2, base_model=str(random_base))
+    file = small_track(steps=2, batch_size=2, base_model=str(random_base), in_preparation=True)
     return dataclasses.replace(load_track("robot"), file=file)
 
 
-def sweep(
-    track: Track, rates: tuple[float, ...], known: Sweep | None = None, name: str = "reference"
-) -> Sweep:
-    return measure(registry.load_any(name), track, rates, (0,), 2, known, Silent())
-
-
-def test_rates_are_trained_measured_and_gone_on_with(
+def test_rates_are_trained_on_folds_gone_on_with_and_recorded(
     track: Track,
     runs: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    fork_children(monkeypatch, "harness.commands.sweep")
-    first = sweep(track, (1e-4, 1e-2))
-    assert [trial.learning_rate for trial in first.trials] == [1e-4, 1e-2]
-    assert first.at_edge  # of two rates each is an edge
-    assert first.chosen == min(first.trials, key=lambda trial: trial.mean).learning_rate
+    fork_children(monkeypatch, "harness.runs.studies.rate_trials")
+    reference = registry.load_reference()
+    first = sweep(reference, track, 2, None, Silent(), SMALL._replace(most=2))
+    assert [trial.learning_rate for trial in first.trials] == [1e-3, 3e-3]
+    assert first.bound is not None  # of two rates each is an edge
+    assert [fold.seed for fold in first.folds] == list(range(FOLDS))
+    assert all(len(trial.gains) == FOLDS for trial in first.trials)
+    assert len({gain for trial in first.trials for gain in trial.gains}) == 2 * FOLDS
     assert Sweep.model_validate_json(first.model_dump_json()) == first
 
-    again = sweep(track, (1e-4, 1e-3, 1e-2), first)
-    assert [trial for trial in again.trials if trial.learning_rate != 1e-3] == list(first.trials)
-    # The second call left the folders of the rates that were known alone.
-    folder = next(runs.glob("*/sweep/*"))
-    assert (folder / "0.001" / "answer.json").stat().st_mtime > max(
-        (folder / rate / "answer.json").stat().st_mtime for rate in ("0.0001", "0.01")
-    )
+    for fold in range(FOLDS):  # a fold for each seed
+        names = [path.name for path in runs.glob(f"*/sweep/*/0.001/fold-{fold}/seed-*/")]
+        assert names == [f"seed-{fold}"]
 
-    show(again, registry.load_reference(), Console(width=200))
+    asked = []
+
+    def stub(bench: object, rates: Sequence[float]) -> tuple[list[Trial], list[float]]:
+        asked.extend(rates)
+        return [Trial(learning_rate=rate, gains=(0.0,) * FOLDS) for rate in rates], []
+
+    monkeypatch.setattr("harness.runs.studies.rate_trials.try_rates", stub)
+    again = sweep(reference, track, 2, first, Silent(), SMALL)
+    # One beyond the edge, and nothing that was tried before.
+    assert asked == [1e-2 if first.chosen == 3e-3 else 3e-4]
+    assert again.folds == first.folds
+    assert {*first.trials} < {*again.trials}
+
+    show(again, reference, Console(width=200))
     told = capsys.readouterr().out
     assert "<- best" in told
-    assert "3 held-back training pictures" in told
+    assert "9 training pictures, each held back once (3 folds, a seed each)" in told
+    assert "3 of at most 3 rates" in told
+    assert "Tolerance: Learning rates from" in told
+
+    path = sweep_file("reference", track)
+    assert path.is_relative_to(runs)  # a track in preparation records nothing
+    path.write_text(again.model_dump_json(), encoding="utf-8")
+    assert sweep_of(reference, track) == again
+    assert sweep_of(with_rate(reference, 0.5), track) == again
+    longer = dataclasses.replace(track, file=track.file.model_copy(update={"steps": 3}))
+    assert sweep_of(reference, longer) is None  # another budget: other rates may be best
 
 
-def test_held_out_pictures_are_nowhere_in_a_sweep(track: Track, tmp_path: Path) -> None:
-    names = split(track.train_dir, tmp_path)
+def test_every_training_picture_is_held_back_once_and_no_held_out_one_is_there(
+    track: Track, tmp_path: Path
+) -> None:
+    folds = split(track.train_dir, tmp_path)
     training = sorted(path.name for path in (track.train_dir / "Images").iterdir())
-    assert names == tuple(training[2::3])
-    for part in ("train", "heldback"):
-        for picture in (tmp_path / part / "Images").iterdir():
-            original = track.train_dir / "Images" / picture.name
-            assert picture.read_bytes() == original.read_bytes()
-            assert (tmp_path / part / "ImageCaptions" / f"{picture.stem}.txt").is_file()
-    assert {path.name for path in (tmp_path / "train" / "Images").iterdir()} == set(training) - {
-        *names
-    }
+    assert sorted(name for names in folds for name in names) == training
+    for fold, names in enumerate(folds):
+        for part in ("train", "heldback"):
+            shown = {path.name for path in (tmp_path / f"fold-{fold}" / part / "Images").iterdir()}
+            assert shown == ({*names} if part == "heldback" else {*training} - {*names})
+            for name in shown:
+                copy = tmp_path / f"fold-{fold}" / part / "Images" / name
+                assert copy.read_bytes() == (track.train_dir / "Images" / name).read_bytes()
+                caption = copy.parent.parent / "ImageCaptions" / f"{copy.stem}.txt"
+                assert caption.is_file()
 
 
-def test_two_pictures_are_too_few_to_hold_one_back(tmp_path: Path) -> None:
+def test_two_pictures_are_too_few_for_three_folds(tmp_path: Path) -> None:
     (tmp_path / "Images").mkdir()
     for name in ("a.png", "b.png"):
         (tmp_path / "Images" / name).touch()
     with pytest.raises(UsageError, match="there are only 2"):
         split(tmp_path, tmp_path / "out")
-
-
-def test_a_rate_that_failed_is_told_and_never_chosen() -> None:
-    trials = [
-        Trial(learning_rate=1e-3, losses=(0.2,)),
-        Trial(learning_rate=1e-2, losses=(0.1,)),
-        Trial(learning_rate=1e-1, fault="the loss is not finite at step 3"),
-    ]
-    assert choose(trials) == (1e-2, False)
-    with pytest.raises(UsageError, match="not finite at step 3"):
-        choose(trials[2:])
-
-
-def test_a_training_that_reads_no_learning_rate_is_told_so() -> None:
-    same = [Trial(learning_rate=rate, losses=(0.2,)) for rate in (1e-3, 1e-2)]
-    with pytest.raises(UsageError, match=r"does not read config\.learning_rate"):
-        choose(same)
-
-
-@given(
-    st.lists(
-        st.tuples(st.floats(1e-6, 1), st.floats(0, 10)), min_size=2, unique_by=lambda pair: pair[0]
-    )
-)
-def test_the_chosen_rate_has_the_lowest_loss_and_edges_are_told(
-    pairs: list[tuple[float, float]],
-) -> None:
-    trials = [Trial(learning_rate=rate, losses=(loss,)) for rate, loss in pairs]
-    if len({loss for _, loss in pairs}) == 1:
-        return  # says that nothing was read; see above
-    best, at_edge = choose(trials)
-    assert dict(pairs)[best] == min(loss for _, loss in pairs)
-    rates = sorted(rate for rate, _ in pairs)
-    assert at_edge == (best in (rates[0], rates[-1]))
 
 
 def test_a_sweep_holds_for_any_rate_and_for_no_other_setting() -> None:
@@ -138,17 +128,18 @@ def test_a_sweep_holds_for_any_rate_and_for_no_other_setting() -> None:
     assert subject_hash(changed(LoraConfig(rank=8))) != subject_hash(reference)
 
 
-def test_rates_are_read_as_a_sorted_list_or_refused_with_a_word() -> None:
-    assert read_rates("3e-3,1e-3") == (1e-3, 3e-3)
-    with pytest.raises(argparse.ArgumentTypeError, match="is not a list such as"):
-        read_rates("fast")
-    with pytest.raises(argparse.ArgumentTypeError, match="between 0 and 1"):
-        read_rates("1e-3,2")
-
-
 def test_a_damaged_sweep_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "Foo.json"
     assert read_sweep(path) is None
     path.write_text("{}", encoding="utf-8")
     with pytest.raises(UsageError, match=r"(?s)no sweep.*Foo\.json"):
         read_sweep(path)
+
+
+def test_sweeps_of_the_board_s_tracks_lie_by_track_and_older_ones_are_still_read() -> None:
+    robot = load_track("robot")
+    assert sweep_file("Foo", robot) == paths.ROOT / "leaderboard" / "sweeps" / "robot" / "Foo.json"
+    old = read_old_sweep("reference")
+    assert old is not None
+    assert len(old.held_back) == 3
+    assert read_old_sweep("NoSuchContribution") is None

@@ -1,0 +1,1 @@
+"""Is a smuggled adapter seen by exchanged pictures, and is an honest method left alone?"""

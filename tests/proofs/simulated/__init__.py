@@ -1,0 +1,1 @@
+"""Boards whose truth is known: what the board's groups, intervals and first places are worth."""
