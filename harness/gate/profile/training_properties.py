@@ -1,4 +1,4 @@
-"""The properties of ``train``. What is measured: ``experiments/training_measures.py``."""
+"""The properties of ``train``. What is measured: ``experiments/training_measures/``."""
 
 from __future__ import annotations
 
