@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         )
     console.print(table)
     console.print(
-        "In a group nothing is clearly below anything else (docs/protocol.md).", style="dim"
+        "No row of a group is clearly below another (docs/protocol.md).", style="dim"
     )
     for name, why in row_files.outdated_rows(row.track, row.protocol_hash).items():
         console.print(f"not shown: {name}, {why}", style="yellow")

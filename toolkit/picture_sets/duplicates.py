@@ -47,13 +47,6 @@ def fingerprint(image: Image.Image) -> Fingerprint:
     return Fingerprint(bits, colours * (128.0 / max(float(colours.mean()), 1.0)))
 
 
-def is_near(one: Fingerprint, other: Fingerprint) -> bool:
-    """Tell whether two pictures look alike enough to be one."""
-    bits = int(np.bitwise_count(one.bits ^ other.bits).sum())
-    colour = float(np.abs(one.thumb - other.thumb).mean())
-    return bits <= MAX_BITS and colour <= MAX_COLOUR
-
-
 def equal_groups(keys: Sequence[Hashable]) -> list[list[int]]:
     """Return the places of equal keys, for those that occur more than once."""
     places: defaultdict[Hashable, list[int]] = defaultdict(list)

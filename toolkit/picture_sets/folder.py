@@ -196,11 +196,6 @@ def name_key(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def stem_key(path: Path) -> str:
-    """Return a file's name without extension, see ``name_key``."""
-    return name_key(path.stem)
-
-
 def is_run(folder: Path) -> bool:
     """Tell whether a training has left its results here: its samples are not to be trained on."""
     return (folder / "plan.json").is_file() and (

@@ -140,15 +140,6 @@ def rows_of(source: Path, problems: list[Problem]) -> Iterator[tuple[int, Any]]:
     yield from enumerate(rows, start=1)
 
 
-def read_line(text: str, data_dir: Path) -> tuple[Path, str]:
-    """Return the picture and the caption of one line of JSON.
-
-    Raises:
-        ValueError: Something is wrong with it; the message goes on after the line's number.
-    """
-    return read_entry(text, data_dir, {})
-
-
 def read_entry(entry: Any, folder: Path, by_stem: dict[str, Path]) -> tuple[Path, str]:
     """Return the picture and the caption of one entry.
 

@@ -21,7 +21,6 @@ class AdapterSeen:
     trainable: int  # tensors
     unregistered: tuple[str, ...]  # trainable tensors of the adapter that are in no model
     frozen_inside: tuple[str, ...]  # parameters of the adapter that are not trainable
-    trainable_outside: tuple[str, ...]  # trainable parameters of the models, not in the adapter
     parameters: int
     base_parameters: int
     identity_error: float  # relative change of the U-Net's output by attaching
@@ -43,7 +42,6 @@ def run(context: Context) -> AdapterSeen:
         adapter = attach(context, live)
     for model in (live.unet, live.text_encoder, live.vae, adapter):
         model.eval()
-    inside = {id(p) for p in adapter.parameters()}
     models = {
         id(p): f"{part}.{name}"
         for part in ("unet", "text_encoder", "vae")
@@ -53,13 +51,6 @@ def run(context: Context) -> AdapterSeen:
     before, before_text = answers(clean)
     attached, attached_text = answers(live)
     trainable = [p for p in adapter.parameters() if p.requires_grad]
-    outside = [
-        name
-        for part in ("unet", "text_encoder", "vae")
-        for name_, p in getattr(live, part).named_parameters()
-        if p.requires_grad and id(p) not in inside
-        for name in (f"{part}.{name_}",)
-    ]
     perturb(adapter, 0.5)
     moved, moved_text = answers(live)
     state = {key: value.clone() for key, value in copy.deepcopy(adapter.state_dict()).items()}
@@ -68,7 +59,6 @@ def run(context: Context) -> AdapterSeen:
         trainable=len(trainable),
         unregistered=tuple(n for n, p in own.items() if p.requires_grad and id(p) not in models),
         frozen_inside=tuple(n for n, p in own.items() if not p.requires_grad),
-        trainable_outside=tuple(outside),
         parameters=sum(p.numel() for p in trainable),
         base_parameters=sum(p.numel() for p in clean.unet.parameters()),
         identity_error=max(

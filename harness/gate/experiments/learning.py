@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +46,6 @@ class LearningSeen:
     others_before: float
     others_after: float
     losses: tuple[float, ...]
-    seconds_per_step: float
     finite: bool
 
 
@@ -63,9 +61,7 @@ def run(context: Context) -> LearningSeen:
     adapter = attach(context, pipeline)
     before = measure(pipeline, kept), measure(pipeline, others)
     config = context.train_config(steps=STEPS, batch_size=BATCH_SIZE)
-    began = time.process_time()
     losses = train(context, pipeline, Part(kept), adapter, config, Recorder())
-    seconds = (time.process_time() - began) / STEPS
     for model in (pipeline.unet, pipeline.text_encoder, adapter):
         model.eval()
     after = measure(pipeline, kept), measure(pipeline, others)
@@ -76,7 +72,6 @@ def run(context: Context) -> LearningSeen:
         others_before=before[1],
         others_after=after[1],
         losses=losses,
-        seconds_per_step=seconds,
         finite=all(bool(p.isfinite().all()) for p in adapter.parameters()),
     )
 

@@ -1,4 +1,4 @@
-"""The properties of ``make_lora``. What is measured: ``experiments/profile_adapter.py``."""
+"""The properties of ``make_lora``. What is measured: ``experiments/adapter_measures/``."""
 
 from __future__ import annotations
 

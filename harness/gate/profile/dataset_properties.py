@@ -1,4 +1,4 @@
-"""The properties of ``make_dataset``. What is measured: ``experiments/profile_dataset.py``."""
+"""The properties of ``make_dataset``. What is measured: ``experiments/dataset_measures/``."""
 
 from __future__ import annotations
 

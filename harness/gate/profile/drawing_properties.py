@@ -1,4 +1,4 @@
-"""The properties of ``generate``. What is measured: ``experiments/profile_drawing.py``."""
+"""The properties of ``generate``. What is measured: ``experiments/drawing_measures/``."""
 
 from __future__ import annotations
 

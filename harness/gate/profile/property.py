@@ -13,8 +13,10 @@ from toolkit.core.settings import HookName
 
 # What one measure gives; None when it cannot be told (no step was clipped, say).
 Value = float | str | None
+# Measure -> value, of one property.
+Values = dict[str, Value]
 # Property -> measure -> value.
-Measured = dict[str, dict[str, Value]]
+Measured = dict[str, Values]
 
 FOLLOWS = "follows from "  # note of a difference that another, declared one explains
 

@@ -130,7 +130,6 @@ class Step:
     grads: list[Tensor | None]  # of the watched tensors
     before: list[Tensor]
     after: list[Tensor] = field(default_factory=list)
-    decays: list[float | None] = field(default_factory=list)
     rate_of: list[float | None] = field(default_factory=list)
 
 
@@ -282,7 +281,6 @@ class Watch:
             held=held,
             grads=[None if p.grad is None else p.grad.detach().float().clone() for p in watched],
             before=[p.detach().clone() for p in watched],
-            decays=[groups.get(id(p), {}).get("weight_decay") for p in watched],
             rate_of=[groups.get(id(p), {}).get("lr") for p in watched],
         )
 

@@ -26,7 +26,6 @@ ENOUGH_NOISES = 16
 SMALL_BATCH = 4
 GUIDANCE, TINY_GUIDANCE = 7.5, 3.0
 
-TIMES_OF_DRIFT = 2  # kinds of prompts on which drift is measured
 LOADS = 3  # processes that load the base in a run: worker, pace of the reference, scorer
 
 

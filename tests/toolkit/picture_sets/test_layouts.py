@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.toolkit.picture_sets.zoo import fill, scene
 from toolkit.core.errors import DataSetError
 from toolkit.picture_sets.layouts import read_folder
-from toolkit.picture_sets.metadata import read_line
+from toolkit.picture_sets.metadata import read_entry
 from toolkit.picture_sets.problems import refuse_errors
 
 
@@ -233,7 +233,7 @@ json_values = st.recursive(
 @given(entry=st.dictionaries(st.sampled_from(["file_name", "text", "caption"]), json_values))
 def test_no_json_makes_a_line_crash_or_leave_the_folder(tmp_path, entry):
     try:
-        path, _ = read_line(json.dumps(entry), tmp_path)
+        path, _ = read_entry(json.dumps(entry), tmp_path, {})
     except ValueError as error:
         assert str(error)
     else:

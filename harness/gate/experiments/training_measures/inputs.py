@@ -9,13 +9,13 @@ from torch import Tensor
 
 from harness.gate.experiments.training_measures.numbers import (
     FEW,
-    Values,
     correlation,
     distinct,
     mean,
 )
 from harness.gate.experiments.training_measures.samples import Samples, spread_by
 from harness.gate.experiments.training_trace import Trace, TrainingTraces
+from harness.gate.profile.property import Values
 from harness.gate.profile.training_watch import LEVEL, SPREAD, codes
 
 

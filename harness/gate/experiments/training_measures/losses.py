@@ -9,10 +9,11 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from harness.gate.experiments.training_measures.numbers import FEW, Values, distinct, mean
+from harness.gate.experiments.training_measures.numbers import FEW, distinct, mean
 from harness.gate.experiments.training_measures.rounding import precision_of
 from harness.gate.experiments.training_measures.samples import Samples, spread_by
 from harness.gate.experiments.training_trace import Trace, TrainingTraces
+from harness.gate.profile.property import Values
 from harness.gate.profile.training_watch import LEVEL, MISSES, codes
 
 

@@ -5,11 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harness.gate.profile.property import Value
-
-Values = dict[str, Value]
-
-
 FEW = 24  # samples below which nothing is said
 
 

@@ -6,10 +6,11 @@ import torch
 from torch import Tensor
 
 from harness.gate.experiments.pipelines import changed
-from harness.gate.experiments.training_measures.numbers import Values, distinct
+from harness.gate.experiments.training_measures.numbers import distinct
 from harness.gate.experiments.training_measures.samples import Samples
 from harness.gate.experiments.training_measures.texts import Texts, captions, same_dropped
 from harness.gate.experiments.training_trace import Trace, TrainingTraces
+from harness.gate.profile.property import Values
 from harness.gate.profile.training_watch import codes
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from harness.gate.experiments.training_measures.numbers import Values, distinct
+from harness.gate.experiments.training_measures.numbers import distinct
 from harness.gate.experiments.training_measures.samples import Samples, spread_by
 from harness.gate.experiments.training_trace import Trace
+from harness.gate.profile.property import Values
 
 SAME_TEXT = 0.02  # relative distance of two embeddings that are the same text
 

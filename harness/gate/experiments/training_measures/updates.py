@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import statistics
 
-from harness.gate.experiments.training_measures.numbers import Values
 from harness.gate.experiments.training_trace import Trace
+from harness.gate.profile.property import Values
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # of the reference's AdamW
 

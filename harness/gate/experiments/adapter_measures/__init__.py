@@ -1,0 +1,1 @@
+"""Measure an adapter that was moved by a known amount. See ``profile/adapter_properties.py``."""

@@ -1,0 +1,1 @@
+"""Measure a drawing that was watched. See ``profile/drawing_properties.py``."""
