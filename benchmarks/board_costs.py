@@ -63,7 +63,9 @@ def one_run(folder: Path) -> dict[str, float] | None:
         return None
     if train is None or score is None or not seeds or row.costs is None or row.control:
         return None
-    spent = [one for path in folder.rglob("spent.json") if (one := read_spent(path.parent))]
+    # Sums of several children lie beside them, without a job.
+    children = [path.parent for path in folder.rglob("job.json")]
+    spent = [one for child in children if (one := read_spent(child))]
     again = 1 if row.determinism is not None else 0
     return {
         "training_cpu_s": train.cpu_s / (seeds + again),

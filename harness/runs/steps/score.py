@@ -17,6 +17,7 @@ from harness.runs.steps.attempt import THREADS
 from harness.runs.steps.side import Side
 from harness.sandbox.child import Child
 from harness.sandbox.files import ANSWER_FILE
+from harness.sandbox.resource_use import read_spent, together, write
 from harness.scoring.jobs import BENCH_FILE, BenchFile, Entry, EntryScore, ScoreAnswer, ScoreJob
 from harness.worker.jobs import DELTA_FILE, again_folder, picture_file, remade_folder, seed_folder
 from toolkit.core import atomic
@@ -154,6 +155,8 @@ class Scoring:
         answers = [answer for answer in found if answer is not None]
         if len(answers) == len(seeds):
             write_together(self.folder, seeds, answers)
+            spent = [read_spent(seed_folder(self.folder, seed)) for seed in seeds]
+            write(self.folder, together([one for one in spent if one is not None]))
             self.when_scored()
 
     def _entry(self) -> Entry:

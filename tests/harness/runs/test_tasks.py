@@ -21,7 +21,7 @@ from harness.runs.steps import side as side_step
 from harness.runs.tasks import RunTasks, is_known
 from harness.sandbox.meter import Cost
 from harness.sandbox.outcome import Outcome
-from harness.sandbox.resource_use import Spent, write
+from harness.sandbox.resource_use import Spent, read_spent, write
 from harness.scoring.jobs import BENCH_FILE, EntryScore, ScoreAnswer
 from harness.worker.jobs import ADAPTER_FILE, DELTA_FILE, Answer, SeedOutcome, seed_folder
 from tests.hostile.stage import Silent
@@ -150,6 +150,7 @@ def test_a_first_run_does_everything_once_and_a_second_one_nothing(hub):
     assert run.costs().reference_repeats is None
     scored = run.scored()
     assert sorted(scored.own) == sorted(scored.reference) == [0, 1]
+    assert read_spent(run.attempt.own_scoring).cpu_s == 2  # of two seeds, a second each
     assert is_known(attempt())
     assert RunTasks(attempt(), ()).tasks() == []
 
