@@ -97,7 +97,25 @@ def checked_row(file: Path, track: str, name: str) -> Row:
                 where=str(file),
                 fix="The row was measured on other files: run it again.",
             )
+    require_confirmation(row, file)
     return row
+
+
+def require_confirmation(row: Row, file: Path) -> None:
+    """Make sure that a row with a verdict was confirmed, where its track provides sets for that.
+
+    Raises:
+        ResultFileError: It was not.
+    """
+    track = load_track(row.track)
+    asked = track.exchanged is not None or track.second_heldout_dir is not None
+    hubs_own = row.control or row.contribution == REFERENCE_NAME
+    if asked and row.status == "ok" and not hubs_own and row.confirmation is None:
+        raise ResultFileError(
+            "The row was not confirmed on the sets that its track provides.",
+            where=str(file),
+            fix="Record it with --record, which does that.",
+        )
 
 
 def require_isolation(row: Row, file: Path) -> None:

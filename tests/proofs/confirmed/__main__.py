@@ -82,12 +82,17 @@ def main() -> int:
             print(name, known[name]["status"], known[name]["flags"], flush=True)
             known = {name: known[name] for name in (*HONEST, *SMUGGLERS) if name in known}
             atomic.write_text(RESULT, json.dumps(known, indent=1) + "\n")
+            write_page(known)
     finally:
         shutil.rmtree(place, ignore_errors=True)
+    return int(any(is_wrong(name, found) for name, found in known.items()))
+
+
+def write_page(known: dict[str, Any]) -> None:
+    """Write the table into the page."""
     text = PAGE.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)
     atomic.write_text(PAGE, f"{before}{BEGIN}\n\n{table(known)}\n\n{END}{rest.split(END)[1]}")
-    return int(any(is_wrong(name, found) for name, found in known.items()))
 
 
 def is_wrong(name: str, found: dict[str, Any]) -> bool:
@@ -113,6 +118,8 @@ def table(known: dict[str, Any]) -> str:
         told = f"`{name}`: {SMUGGLERS[name][0]}" if name in SMUGGLERS else f"`{name}`, honest"
         seen = "**brought along**" if "brought along" in found["flags"] else "nothing"
         lines.append(f"| {told} | {' | '.join(cells)} | {seen} |")
+    if missing := [f"`{name}`" for name in (*HONEST, *SMUGGLERS) if name not in known]:
+        lines += ["", f"Not played yet: {', '.join(missing)}."]
     return "\n".join(lines)
 
 

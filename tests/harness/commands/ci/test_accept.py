@@ -13,8 +13,9 @@ from harness.commands.ci.summary import plain
 from harness.commands.cli import main
 from harness.contributions import registry
 from harness.protocol import row_files
+from harness.protocol.confirmation import Confirmation
 from harness.protocol.machine import describe_machine
-from harness.protocol.track import load_track
+from harness.protocol.track import BOARD_SETS, load_track
 from tests.harness.support import example_row
 
 
@@ -75,6 +76,22 @@ def test_a_row_about_something_else_is_refused(handed_over, changes, said):
     assert rows == []
     assert said in str(refused[0])
     assert not list(paths.RESULTS.rglob("*"))
+
+
+def test_a_row_that_was_not_confirmed_is_refused_where_its_track_provides_sets(
+    handed_over, tmp_path, monkeypatch
+):
+    row_files.write_row(handed_over / "row.json", row_of_example1())
+    sets = tmp_path / "sets"
+    (sets / "robot" / "exchanged").mkdir(parents=True)
+    monkeypatch.setenv(BOARD_SETS, str(sets))
+    rows, refused = accept(handed(handed_over), "ci")
+    assert rows == []
+    assert "was not confirmed on the sets" in str(refused[0])
+    confirmed = row_of_example1(confirmation=Confirmation(of_the_board=True))
+    row_files.write_row(handed_over / "row.json", confirmed)
+    rows, refused = accept(handed(handed_over), "ci")
+    assert (len(rows), refused) == (1, [])
 
 
 @pytest.mark.parametrize("text", ["{}", "[]", "no json", '{"schema_version": 1, "extra": 1}'])
