@@ -62,9 +62,7 @@ def run(args: argparse.Namespace) -> int:
             str(len(shown.scores)),
         )
     console.print(table)
-    console.print(
-        "No row of a group is clearly below another (docs/protocol.md).", style="dim"
-    )
+    console.print("No row of a group is clearly below another (docs/protocol.md).", style="dim")
     for name, why in row_files.outdated_rows(row.track, row.protocol_hash).items():
         console.print(f"not shown: {name}, {why}", style="yellow")
     console.print(f"Page: {folder / PAGE_FILE}", soft_wrap=True)
