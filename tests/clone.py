@@ -8,9 +8,10 @@ from pathlib import Path
 
 from harness import paths
 
-# Of the track `robot`: few steps, few points of the held-out loss, pictures half drawn.
+# Of the track `robot`: few steps and seeds, few points of the held-out loss, pictures half drawn.
 BUDGET = {
     "steps": "4",
+    "quick_seeds": "1",
     "timesteps": "[125, 375, 625, 875]",
     "noises_per_picture": "1",
     "num_inference_steps": "4",
@@ -41,7 +42,17 @@ def clone(folder: Path, **budget: str) -> Path:
         text, changed = re.subn(rf"(?m)^{field} = .*", f"{field} = {value}", text)
         assert changed == 1, field
     track.write_text(text, encoding="utf-8")
+    draw_in_few_steps(hub / "toolkit" / "core" / "settings.py")
     return hub
+
+
+def draw_in_few_steps(settings: Path) -> None:
+    """Contributions draw with their own settings: 30 steps are most of a small run's cost."""
+    text = settings.read_text(encoding="utf-8")
+    field = "num_inference_steps: int = Field(default="
+    assert text.count(f"{field}30,") == 1
+    fewer = text.replace(f"{field}30,", f"{field}{BUDGET['num_inference_steps']},")
+    settings.write_text(fewer, encoding="utf-8")
 
 
 def small_clone(folder: Path, **budget: str) -> Path:
@@ -54,5 +65,5 @@ def small_clone(folder: Path, **budget: str) -> Path:
     from tests.src.support import build_pipeline
 
     hub = clone(folder, base_model='"models/random"', **budget)
-    build_pipeline().save_pretrained(hub / "models" / "random")
+    build_pipeline(layers_per_block=1).save_pretrained(hub / "models" / "random")
     return hub

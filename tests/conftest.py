@@ -12,6 +12,10 @@ REQUIRED = "HUB_REQUIRE_EXTRAS"  # set by `nox -s extras`, which installs what t
 # inherit that. The tests about stopping send the signal for real.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Models here are tiny, and a process of pytest-xdist for each core fills the machine: further
+# threads would only wait for each other, each at full load. A child of a test inherits it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # A file is the work of one process (pytest-xdist's loadfile), and each of these takes half a minute
 # of processor time or more: begun last, they would leave one core idle while the other ends them.
 # By cost; tests/processor_time.py measures it.

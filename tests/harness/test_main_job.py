@@ -17,6 +17,7 @@ from safetensors import safe_open
 
 from harness.protocol.row_files import read_row
 from tests.clone import clone, small_clone
+from tests.typed import Typist
 from toolkit.base_models.identity import base_hash
 from toolkit.base_models.load import load_pipeline
 from toolkit.drawings.loras import tensors_hash
@@ -32,17 +33,11 @@ def hub(tmp_path_factory):
     return small_clone(tmp_path_factory.mktemp("clone"))
 
 
-def harness(hub, *arguments):
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    return subprocess.run(
-        [sys.executable, "-m", "harness", *arguments],
-        cwd=hub,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
+@pytest.fixture(scope="module")
+def harness(hub):
+    """Type a command in the small hub."""
+    with Typist(hub) as typist:
+        yield typist
 
 
 def row_of(hub, name):
@@ -50,9 +45,9 @@ def row_of(hub, name):
     return read_row(path)
 
 
-def test_a_new_contribution_is_green_at_once(hub):
-    assert harness(hub, "new", "Foo").returncode == 0
-    result = harness(hub, "contribution", "Foo", *BUDGET)
+def test_a_new_contribution_is_green_at_once(hub, harness):
+    assert harness("new", "Foo").returncode == 0
+    result = harness("contribution", "Foo", *BUDGET)
     assert result.returncode == 0, result.stdout + result.stderr
     row = row_of(hub, "Foo")
     assert row.verdict.sentence in " ".join(result.stdout.split())
@@ -72,39 +67,39 @@ def test_a_new_contribution_is_green_at_once(hub):
     assert row.costs.peak_memory_bytes > 100e6
 
     # The reference is trained once and then shared; an unchanged contribution answers at once.
-    again = harness(hub, "contribution", "Foo", *BUDGET)
+    again = harness("contribution", "Foo", *BUDGET)
     assert "Nothing has changed" in again.stdout
     assert row_of(hub, "Foo") == row
 
     # What was recorded appears where the leaderboard keeps it.
-    recorded = harness(hub, "contribution", "Foo", *BUDGET, "--record")
+    recorded = harness("contribution", "Foo", *BUDGET, "--record")
     assert recorded.returncode == 0
     assert read_row(hub / "leaderboard" / "results" / "robot" / "Foo.json") == row
 
     # It can be verified, previewed, compared, and says why it would have to run again.
-    verified = harness(hub, "verify", "Foo")
+    verified = harness("verify", "Foo")
     assert verified.returncode == 0, verified.stdout + verified.stderr
     assert "Agrees" in verified.stdout
-    assert "Foo (this run)" in harness(hub, "preview", "Foo").stdout
-    compared = harness(hub, "compare", "Foo", "reference", "--seeds", "1")
+    assert "Foo (this run)" in harness("preview", "Foo").stdout
+    compared = harness("compare", "Foo", "reference", "--seeds", "1")
     assert compared.returncode == 0, compared.stdout + compared.stderr
     page = (hub / "runs" / "robot" / "compare" / "Foo-reference.html").read_text(encoding="utf-8")
     assert page.count("data:image/png;base64,") == 4 * 9
-    assert harness(hub, "why-stale", "Foo").returncode == 0
+    assert harness("why-stale", "Foo").returncode == 0
     with (hub / "CONTRIBUTIONS" / "Foo" / "README.md").open("a") as readme:
         readme.write("More words.\n")
-    assert harness(hub, "why-stale", "Foo").returncode == 0  # words change nothing that is measured
+    assert harness("why-stale", "Foo").returncode == 0  # words change nothing that is measured
     with (hub / "CONTRIBUTIONS" / "Foo" / "src" / "lora.py").open("a") as code:
         code.write("# More code.\n")
-    stale = harness(hub, "why-stale", "Foo")
+    stale = harness("why-stale", "Foo")
     assert stale.returncode == 1
     assert "CONTRIBUTIONS/Foo changed" in stale.stdout
 
 
-def test_an_adapter_that_is_no_change_of_weights_is_judged_by_its_pictures(hub):
+def test_an_adapter_that_is_no_change_of_weights_is_judged_by_its_pictures(hub, harness):
     source = hub / "tests" / "fixtures" / "contributions" / "NotAffine"
     shutil.copytree(source, hub / "CONTRIBUTIONS" / "NotAffine")
-    result = harness(hub, "contribution", "NotAffine", *BUDGET, "--skip-gate")
+    result = harness("contribution", "NotAffine", *BUDGET, "--skip-gate")
     assert result.returncode == 0, result.stdout + result.stderr
     assert "not ranked" in result.stdout
     row = row_of(hub, "NotAffine")
@@ -113,10 +108,10 @@ def test_an_adapter_that_is_no_change_of_weights_is_judged_by_its_pictures(hub):
     assert row.own_pictures[0].own.similarity is not None
 
 
-def test_generate_uses_the_newest_adapter_and_trains_first_when_there_is_none(hub):
+def test_generate_uses_the_newest_adapter_and_trains_first_when_there_is_none(hub, harness):
     out = hub / "pictures"
     arguments = ["--prompt", "a sks robot", "--count", "2", "--steps", "3", "--seed", "5"]
-    result = harness(hub, "generate", "Example1", *arguments, "--out", str(out))
+    result = harness("generate", "Example1", *arguments, "--out", str(out))
     assert result.returncode == 0, result.stdout + result.stderr
     assert "so it trains first" in result.stdout
     names = sorted(path.name for path in out.iterdir())
@@ -137,9 +132,7 @@ def test_generate_uses_the_newest_adapter_and_trains_first_when_there_is_none(hu
     with Image.open(out / names[1]) as picture:
         assert "Sampler: PLMS, CFG scale: 3, Seed: 6" in picture.info["parameters"]
 
-    base = harness(
-        hub, "generate", "Example1", *arguments, "--scale", "0", "--out", str(hub / "base")
-    )
+    base = harness("generate", "Example1", *arguments, "--scale", "0", "--out", str(hub / "base"))
     assert base.returncode == 0
     assert "trains first" not in base.stdout
     assert (hub / "base" / names[0]).read_bytes() != first
@@ -149,21 +142,21 @@ def test_generate_uses_the_newest_adapter_and_trains_first_when_there_is_none(hu
     file = hub / "style.safetensors"
     write_lora(Lora({"unet.mid_block.attentions.0.proj_in": layer}), file)
     more = ["--lora", f"{file}:0.7", "--out", str(hub / "more")]
-    result = harness(hub, "generate", "Example1", *arguments, *more)
+    result = harness("generate", "Example1", *arguments, *more)
     assert result.returncode == 0, result.stdout + result.stderr
     assert (hub / "more" / names[0]).read_bytes() != first
     assert read_drawing(hub / "more" / names[0]).loras[0].weight == 0.7
 
     # Nothing is ignored in silence: Example1's own generate knows no samplers.
-    result = harness(hub, "generate", "Example1", *arguments, "--scheduler", "ddim")
+    result = harness("generate", "Example1", *arguments, "--scheduler", "ddim")
     assert result.returncode == 1
     assert "the base's own sampler only" in result.stderr
 
 
-def test_a_contribution_that_raises_leaves_a_failed_row_and_exits_non_zero(hub):
+def test_a_contribution_that_raises_leaves_a_failed_row_and_exits_non_zero(hub, harness):
     source = hub / "tests" / "fixtures" / "contributions" / "RaisesInTrain"
     shutil.copytree(source, hub / "CONTRIBUTIONS" / "RaisesInTrain")
-    result = harness(hub, "contribution", "RaisesInTrain", *BUDGET)
+    result = harness("contribution", "RaisesInTrain", *BUDGET)
     assert result.returncode == 1
     assert "hook 'train' raised ZeroDivisionError" in result.stdout
     assert "CONTRIBUTIONS/RaisesInTrain/src/main.py:12" in result.stdout
@@ -176,14 +169,14 @@ def test_a_contribution_that_raises_leaves_a_failed_row_and_exits_non_zero(hub):
     assert "<script>" not in page.read_text(encoding="utf-8")
 
 
-def test_a_folder_with_faults_is_not_run_and_all_faults_are_shown(hub):
+def test_a_folder_with_faults_is_not_run_and_all_faults_are_shown(hub, harness):
     folder = hub / "CONTRIBUTIONS" / "Broken"
     shutil.copytree(hub / "tests/fixtures/contributions/StopsEarly", folder)
     text = (folder / "contribution.toml").read_text().replace("StopsEarly", "Broken")
     (folder / "contribution.toml").write_text(text)
     shutil.rmtree(folder / "Dataset")
     (folder / "src" / "main.py").write_text("from lora import make_lora\n")
-    result = harness(hub, "contribution", "Broken", *BUDGET)
+    result = harness("contribution", "Broken", *BUDGET)
     assert result.returncode == 1
     assert result.stdout.count("HUB") + result.stderr.count("HUB") >= 2
     assert row_of(hub, "Broken").error.kind == "CheckError"
@@ -193,7 +186,11 @@ def test_a_folder_with_faults_is_not_run_and_all_faults_are_shown(hub):
 def test_the_real_base_is_taught_and_nothing_is_written_outside_the_run_folder(tmp_path):
     hub = clone(tmp_path)
     before = {p: p.stat().st_mtime_ns for p in source_files(hub)}
-    result = harness(hub, "contribution", "Example1", "--seeds", "1,", "--skip-gate")
+    words = ("-m", "harness", "contribution", "Example1", "--seeds", "1,", "--skip-gate")
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    result = subprocess.run(
+        [sys.executable, *words], cwd=hub, env=environment, capture_output=True, text=True
+    )
     assert result.returncode == 0, result.stdout + result.stderr
     assert "Example1 lowers the held-out loss" in result.stdout
     assert row_of(hub, "Example1").status == "ok"
@@ -207,9 +204,9 @@ def source_files(hub: Path):
             yield path
 
 
-def test_a_recipe_is_trained_scored_and_says_whose_work_it_is(hub):
+def test_a_recipe_is_trained_scored_and_says_whose_work_it_is(hub, harness):
     words = ("contribution", "PiSSA", "--with", "train=MinSNR", *BUDGET)
-    result = harness(hub, *words, "--skip-gate")
+    result = harness(*words, "--skip-gate")
     assert result.returncode == 0, result.stdout + result.stderr
     assert "settings of PiSSA and MinSNR" in result.stdout
     row = row_of(hub, "PiSSA+MinSNR")
@@ -221,12 +218,12 @@ def test_a_recipe_is_trained_scored_and_says_whose_work_it_is(hub):
         header = file.metadata()
     assert header["hub.name"] == "PiSSA+MinSNR"
     assert json.loads(header["hub.origins"]) == row.origins
-    refused = harness(hub, *words, "--record")
+    refused = harness(*words, "--record")
     assert refused.returncode == 2
     assert "nox -s new -- MyMix --with make_lora=PiSSA --with train=MinSNR" in refused.stderr
 
     # The name of its runs is a name for every other command, too.
-    drawn = harness(hub, "generate", "PiSSA+MinSNR", "--prompt", "a robot", "--steps", "2")
+    drawn = harness("generate", "PiSSA+MinSNR", "--prompt", "a robot", "--steps", "2")
     assert drawn.returncode == 0, drawn.stdout + drawn.stderr
     (picture,) = (hub / "runs" / "generated" / "PiSSA+MinSNR").glob("*.png")
     assert read_drawing(picture).origins == row.origins

@@ -31,13 +31,13 @@ def build_tokenizer() -> CLIPTokenizer:
     return CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=24)
 
 
-def build_pipeline() -> StableDiffusionPipeline:
+def build_pipeline(layers_per_block: int = 2) -> StableDiffusionPipeline:
     torch.manual_seed(1)
     tokenizer = build_tokenizer()
     unet = UNet2DConditionModel(
         sample_size=8,
         block_out_channels=(16, 16, 16, 16),
-        layers_per_block=2,
+        layers_per_block=layers_per_block,
         cross_attention_dim=TEXT_WIDTH,
         attention_head_dim=2,
         norm_num_groups=4,

@@ -8,12 +8,9 @@ the same commands load them as they load the real ones.
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 
 import pytest
 from safetensors.numpy import load_file
@@ -21,6 +18,7 @@ from safetensors.numpy import load_file
 from harness import paths
 from tests.situations.situation import good, write
 from tests.toolkit.base_models.support import build_sd1, write_checkpoint
+from tests.typed import Typist
 
 # A random base learns much from little, so that one can be recommended.
 STEPS = 40
@@ -29,21 +27,33 @@ STEPS = 40
 @pytest.fixture
 def hub(tmp_path):
     """Type a command of the hub; its runs lie in a folder of their own."""
+    environment = {
+        "HUB_RUNS": str(tmp_path / "runs"),
+        "COLUMNS": "400",
+        "HF_HOME": str(tmp_path / "hf"),
+        "HF_HUB_OFFLINE": "1",
+    }
+    with Typist(paths.ROOT, **environment) as harness:
 
-    def typed(command, *more, **environment):
-        words = shlex.split(command.removeprefix("nox -s ").replace(" -- ", " ", 1))
-        done = subprocess.run(
-            [sys.executable, "-m", "harness", *words, *more],
-            cwd=paths.ROOT,
-            env={**os.environ, "HUB_RUNS": str(tmp_path / "runs"), "COLUMNS": "400", **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
+        def typed(command, *more):
+            words = shlex.split(command.removeprefix("nox -s ").replace(" -- ", " ", 1))
+            done = harness(*words, *more)
+            assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+            return done.stdout
 
-    return typed
+        yield typed
+
+
+def track_file(folder):
+    return folder / "runs" / "tracks" / "photos" / "track.toml"
+
+
+def draw_in_two_steps(folder):
+    """Prompts and budget may be edited, and this is a test: two denoising steps draw enough."""
+    text = track_file(folder).read_text(encoding="utf-8")
+    text = text.replace("[sampling]\n", "[sampling]\nnum_inference_steps = 2\n")
+    track_file(folder).write_text(text, encoding="utf-8")
+    return text
 
 
 def test_from_a_folder_of_pictures_to_the_exported_file(hub, random_base, tmp_path):
@@ -54,6 +64,7 @@ def test_from_a_folder_of_pictures_to_the_exported_file(hub, random_base, tmp_pa
     budget = f"--base {random_base} --steps {STEPS} --batch-size 2"
     said = hub(f"nox -s track -- new photos --data {photos} {budget}")
     assert "4 pictures are taught, 2 held out" in said
+    draw_in_two_steps(tmp_path)
 
     contest = "nox -s contribution -- DoRA Rank16 --track photos --seeds 1 --skip-gate"
     said = hub(contest)
@@ -92,7 +103,6 @@ def in_the_cache(base, home):
 
 @pytest.mark.parametrize("kind", ["file", "id"])
 def test_a_contest_on_another_kind_of_base(kind, hub, random_base, tmp_path):
-    environment = {"HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "1"}
     if kind == "file":
         base = str(write_checkpoint(build_sd1(), tmp_path / "model.safetensors"))
         place = base
@@ -102,22 +112,19 @@ def test_a_contest_on_another_kind_of_base(kind, hub, random_base, tmp_path):
     write(good(6), tmp_path)
     photos, size = tmp_path / "photos", "--resolution 64 --steps 2 --batch-size 2"
     new = f"nox -s track -- new photos --data {photos} --base {base} {size}"
-    said = hub(new, **environment)
+    said = hub(new)
     assert "4 pictures are taught, 2 held out" in said
-    # Prompts and budget may be edited, and this is a test: two denoising steps draw enough.
-    file = tmp_path / "runs" / "tracks" / "photos" / "track.toml"
-    text = file.read_text(encoding="utf-8")
+    text = draw_in_two_steps(tmp_path)
     assert f'base_model = "{place}"' in text
     text = re.sub(r"timesteps = \[[^\]]*\]", "timesteps = [200, 400, 600, 800]", text)
-    text = text.replace("[sampling]\n", "[sampling]\nnum_inference_steps = 2\n")
-    file.write_text(text, encoding="utf-8")
+    track_file(tmp_path).write_text(text, encoding="utf-8")
 
     contest = "nox -s contribution -- --all --only Rank16 --track photos --seeds 1 --skip-gate"
-    said = hub(contest, **environment)
+    said = hub(contest)
     assert "All rows are good." in said
     assert "should be kept in float32" not in said
     words = f"--data {photos} --base {base} {size} --num-inference-steps 1"
-    hub(f"nox -s train -- Rank16 {words}", "--prompt", "a mug", **environment)
+    hub(f"nox -s train -- Rank16 {words}", "--prompt", "a mug")
     out = tmp_path / "mug.safetensors"
-    hub("nox -s export -- Rank16", f"--out={out}", "--no-pictures", **environment)
+    hub("nox -s export -- Rank16", f"--out={out}", "--no-pictures")
     assert any(array.any() for array in load_file(out).values())
