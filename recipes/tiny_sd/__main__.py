@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from .settings import Recipe
+from .settings import SIZES, Recipe
 
 if TYPE_CHECKING:
     from .stages import Context
 
+LANDED_SIZE: Final = "full"
 ROOT: Final = Path(__file__).resolve().parents[2]
 # Spelt out here, so that --help need not import torch; a test compares them with stages.py.
 STAGE_NAMES: Final = (
@@ -35,8 +36,9 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument(
         "--run",
         type=Path,
-        default=ROOT / "runs" / "tiny_sd",
-        help="folder of checkpoints, previews and logs",
+        default=None,
+        help="folder of checkpoints, previews and logs (default: runs/tiny_sd; of another --size "
+        "runs/tiny_sd-SIZE)",
     )
     arguments.add_argument(
         "--packages",
@@ -48,7 +50,13 @@ def parser() -> argparse.ArgumentParser:
         "--model",
         type=Path,
         default=None,
-        help="model folder (default: models/tiny-sd; with --toy in --run)",
+        help="model folder (default: models/tiny-sd; with --toy or another --size in --run)",
+    )
+    arguments.add_argument(
+        "--size",
+        choices=SIZES,
+        default=LANDED_SIZE,
+        help="width of the U-Net; a half one tells whether a finding carries over",
     )
     arguments.add_argument(
         "--toy", action="store_true", help="seconds instead of hours, to see that it works"
@@ -70,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
 
 def chosen_recipe(arguments: argparse.Namespace) -> Recipe:
     """Apply the options to the recipe."""
-    recipe = Recipe.toy() if arguments.toy else Recipe()
+    recipe = (Recipe.toy() if arguments.toy else Recipe()).sized(arguments.size)
     recipe = replace(recipe, share_cpu=arguments.share_cpu)
     lengths = {}
     if arguments.steps is not None:
@@ -86,6 +94,23 @@ def chosen_recipe(arguments: argparse.Namespace) -> Recipe:
     return recipe
 
 
+def chosen_run(arguments: argparse.Namespace) -> Path:
+    """Return the run's folder; sizes do not share one, for they share no checkpoint."""
+    of_size = "tiny_sd" if arguments.size == LANDED_SIZE else f"tiny_sd-{arguments.size}"
+    folder: Path = arguments.run or ROOT / "runs" / of_size
+    return folder
+
+
+def chosen_model(arguments: argparse.Namespace) -> Path:
+    """Return the model's folder; only the landed size goes into the repository by itself."""
+    if arguments.model is not None:
+        folder: Path = arguments.model
+        return folder
+    if arguments.toy or arguments.size != LANDED_SIZE:
+        return chosen_run(arguments) / "model"
+    return ROOT / "models" / "tiny-sd"
+
+
 def main() -> None:
     """Run one stage or all of them."""
     arguments = parser().parse_args()
@@ -96,13 +121,13 @@ def main() -> None:
 
     if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)
-    default_model = arguments.run / "model" if arguments.toy else ROOT / "models" / "tiny-sd"
+    run = chosen_run(arguments)
     context = Context(
         recipe=chosen_recipe(arguments),
-        run=arguments.run,
-        packages=arguments.packages or arguments.run / "packages",
-        model=arguments.model or default_model,
-        reference=arguments.run / "reference" if arguments.toy else REFERENCE_FOLDER,
+        run=run,
+        packages=arguments.packages or run / "packages",
+        model=chosen_model(arguments),
+        reference=run / "reference" if arguments.toy else REFERENCE_FOLDER,
     )
     names = list(STAGE_NAMES) if arguments.stage == "all" else [arguments.stage]
     for name in names:

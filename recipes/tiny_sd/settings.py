@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 RESOLUTION_PX: Final = 64
@@ -18,6 +18,10 @@ SCHEDULER: Final[dict[str, Any]] = {
     "beta_end": 0.012,
     "beta_schedule": "scaled_linear",
 }
+
+
+# Name of a size -> what the U-Net's widths are divided by.
+SIZES: Final = {"full": 1, "half": 2}
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,19 @@ class Recipe:
     evaluation_prompts: int = 200
     vae: VaeSettings = field(default_factory=VaeSettings)
     unet: UnetSettings = field(default_factory=UnetSettings)
+
+    def sized(self, size: str) -> Recipe:
+        """Return the same recipe for a U-Net of another size.
+
+        Only the U-Net's widths change. The text encoder keeps its width, and so does what the U-Net
+        reads of a caption: where two sizes differ, it is not in what they understand. The
+        autoencoder is the same one, so both sizes train on the same latents.
+
+        Args:
+            size: One of `SIZES`.
+        """
+        widths = tuple(width // SIZES[size] for width in self.unet.widths)
+        return replace(self, unet=replace(self.unet, widths=widths))
 
     @classmethod
     def toy(cls) -> Recipe:

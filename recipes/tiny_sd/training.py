@@ -127,11 +127,21 @@ class TrainState:
 
     @torch.no_grad()
     def load(self, path: Path) -> None:
-        """Continue from what `save` wrote."""
+        """Continue from what `save` wrote.
+
+        Raises:
+            SystemExit: It is of a model of another size.
+        """
         with safe_open(path, framework="pt") as stored:
             self.step = int(stored.metadata()["step"])
             names = set(stored.keys())
             for key, value in self.parameters.items():
+                shape = tuple(stored.get_slice(f"model.{key}").get_shape())
+                if shape != tuple(value.shape):
+                    raise SystemExit(
+                        f"{path} is of another size: {key} is {shape}, here {tuple(value.shape)}.\n"
+                        "  Fix: give the --size it was begun with, or another --run."
+                    )
                 value.copy_(stored.get_tensor(f"model.{key}"))
                 self.ema[key].copy_(stored.get_tensor(f"ema.{key}"))
                 moments = self._moments(value)

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from recipes.tiny_sd.__main__ import EXTRA_STAGE_NAMES, STAGE_NAMES, chosen_recipe, parser
+from recipes.tiny_sd.__main__ import (
+    EXTRA_STAGE_NAMES,
+    STAGE_NAMES,
+    chosen_model,
+    chosen_recipe,
+    chosen_run,
+    parser,
+)
 from recipes.tiny_sd.settings import Recipe
 from recipes.tiny_sd.stages import EXTRA_STAGES, STAGES
 
@@ -25,6 +33,18 @@ def test_toy_is_small() -> None:
     recipe = chosen_recipe(parser().parse_args(["all", "--toy", "--run", "x"]))
     assert recipe == Recipe.toy()
     assert recipe.unet.train_steps < 10
+
+
+def test_another_size_changes_the_width_only_and_stays_out_of_the_repository() -> None:
+    half = parser().parse_args(["unet", "--size", "half"])
+    recipe, landed = chosen_recipe(half), Recipe()
+    assert recipe.unet.widths == (32, 64)
+    assert replace(recipe, unet=replace(recipe.unet, widths=landed.unet.widths)) == landed
+    assert chosen_run(half).name == "tiny_sd-half"
+    assert chosen_model(half) == chosen_run(half) / "model"
+    full = parser().parse_args(["unet"])
+    assert chosen_recipe(full) == landed
+    assert chosen_model(full).parts[-2:] == ("models", "tiny-sd")
 
 
 def test_the_command_line_knows_the_stages_in_their_order() -> None:

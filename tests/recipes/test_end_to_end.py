@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,6 +67,33 @@ def test_a_missing_corpus_is_explained(toy_run: Context) -> None:
         assert "Fix:" in str(stopped)
     else:
         raise AssertionError("a stage without its input must stop")
+
+
+def test_half_the_size_trains_on_copies_of_the_latents_resumes_and_draws(
+    toy_run: Context, tmp_path: Path
+) -> None:
+    for name in ("tokenizer", "vae"):
+        shutil.copytree(toy_run.run / name, tmp_path / name)
+    for name in ("vae.json", "corpus.json", "latents.json", "latents.safetensors"):
+        shutil.copy(toy_run.run / name, tmp_path / name)
+    half = replace(
+        toy_run, recipe=toy_run.recipe.sized("half"), run=tmp_path, model=tmp_path / "model"
+    )
+    STAGES["unet"](half)
+    longer = replace(half.recipe.unet, train_steps=6)
+    STAGES["unet"](replace(half, recipe=replace(half.recipe, unet=longer)))
+    STAGES["export"](half)
+    pipeline = StableDiffusionPipeline.from_pretrained(half.model)
+    pipeline.set_progress_bar_config(disable=True)
+    assert pipeline.unet.config.block_out_channels == [8, 16]
+    assert pipeline.text_encoder.config.hidden_size == toy_run.recipe.unet.text_width
+    assert pipeline("a star", num_inference_steps=2, output_type="np").images.shape[1] == 64
+    assert read_json(half.model / "training.json")["unet_samples"] == 6 * longer.batch_size
+
+
+def test_a_checkpoint_of_another_size_is_refused(toy_run: Context) -> None:
+    with pytest.raises(SystemExit, match=r"another size[\s\S]*Fix: give the --size"):
+        STAGES["unet"](replace(toy_run, recipe=toy_run.recipe.sized("half")))
 
 
 def test_a_landed_model_becomes_a_run_again(toy_run: Context, tmp_path: Path) -> None:
