@@ -15,6 +15,7 @@ from harness.gate.profile.summary import Difference, differences
 from harness.protocol.gate_track import gate_track
 from harness.protocol.track import DEFAULT_TRACK, load_track
 from harness.runs.steps.gate import run_gates
+from toolkit.core.errors import HubError
 from toolkit.core.progress import create_progress
 
 
@@ -54,7 +55,11 @@ def is_known(profiles: dict[str, table.Known], one: Contribution) -> bool:
 def measured(
     args: argparse.Namespace, one: Contribution, console: Console
 ) -> tuple[Difference, ...]:
-    """Measure one contribution; without hooks of its own there is nothing to measure."""
+    """Measure one contribution; without hooks of its own there is nothing to measure.
+
+    Raises:
+        HubError: An experiment did not end, so half of the differences would be missing.
+    """
     if not one.file.hooks:
         return ()
     settle(args, one, console)
@@ -64,6 +69,12 @@ def measured(
         (report,) = run_gates([one], registry.load_reference(), track, progress, probes=probes)
     for found in report.findings:
         console.print(f"{one.name}: {found.severity} {found.probe}: {found.observed}")
+    if any(outcome.state == "not run" for outcome in report.outcomes):
+        raise HubError(
+            f"{one.name}'s profile is incomplete, so it is not kept.",
+            fix=f"Mend what is said above, or run it on a quieter machine: "
+            f"nox -s profiles -- {one.name}",
+        )
     return differences(report)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from harness import paths
+from harness.commands import profiles
 from harness.contributions import registry
 from harness.contributions.record import ContributionFile
 from harness.gate.catalogue import choose
@@ -29,6 +31,7 @@ from harness.gate.render import render_report
 from tests.mutants.fixtures import fixture
 from tests.mutants.one_line import one_line_faults
 from tests.mutants.warm import warm_profiles
+from toolkit.core.errors import HubError
 
 PROFILES = ("profile_dataset", "profile_adapter", "profile_training", "profile_drawing")
 
@@ -246,6 +249,21 @@ def test_the_page_of_properties_is_as_the_code_says():
 
 def outcome(id, **others):
     return ProbeOutcome(probe=id, title="A title", state="declared", **others)
+
+
+def test_half_a_profile_is_not_kept(monkeypatch, tmp_path):
+    """On a busy machine an experiment may not end in time."""
+    for name in ("JSON_FILE", "PAGE_FILE"):
+        monkeypatch.setattr(table, name, tmp_path / name)
+    whole = ProbeOutcome(probe="training.noise", title="A title", state="passed")
+    half = ProbeOutcome(probe="training.loss", title="A title", state="not run")
+    report = GateReport(contribution="Example1", outcomes=(whole, half))
+    monkeypatch.setattr(profiles, "run_gates", lambda *_, **__: [report])
+    monkeypatch.setattr(profiles, "settle", lambda *_: None)
+    typed = argparse.Namespace(names=["Example1"], fresh=False, check=False)
+    with pytest.raises(HubError, match="Example1's profile is incomplete"):
+        profiles.run(typed)
+    assert not list(tmp_path.iterdir())
 
 
 def test_five_lines_say_what_is_different():
