@@ -12,7 +12,6 @@ from typing import Any
 from harness.sandbox import importing, landlock, rights, seccomp
 
 # Files open at once.
-OPEN_FILES = 1024
 
 
 def confine(settings_file: str) -> dict[str, Any]:

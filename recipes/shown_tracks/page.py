@@ -16,7 +16,7 @@ STEP: Final = paths.ROOT / "benchmarks" / "results" / "base_step.json"
 BEGIN, END = f"<!-- measured: begin. {WRITTEN_BY} -->", "<!-- measured: end -->"
 BY_EYE: Final = FOLDER / "by_eye.json"
 BASE, REAL, REFERENCE = "base", "real pictures", "reference"
-SHOWN, NOT_SHOWN = "+", "-"
+SHOWN = "+"
 
 
 def measured() -> dict[str, Any]:
