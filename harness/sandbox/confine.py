@@ -11,8 +11,6 @@ from typing import Any
 
 from harness.sandbox import importing, landlock, rights, seccomp
 
-# Files open at once.
-
 
 def confine(settings_file: str) -> dict[str, Any]:
     """Apply rlimits, give up all rights, apply Landlock and seccomp; return the settings.
