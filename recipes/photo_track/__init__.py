@@ -1,1 +1,1 @@
-"""The photograph track's pictures, rendered: one mug on many tables."""
+"""The photograph track's pictures, rendered: one mug on many papers, and its rivals."""

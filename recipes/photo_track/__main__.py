@@ -4,7 +4,7 @@
     blender/bin/python -m recipes.photo_track
 
 bpy is Blender as a Python module; it runs on Python 3.11 and is no package of the hub. It takes
-eight minutes on one core. Pixels may differ by a step of brightness on another processor.
+four minutes on one core. Pixels may differ by a step of brightness on another processor.
 """
 
 from __future__ import annotations

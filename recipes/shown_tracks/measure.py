@@ -1,19 +1,23 @@
-"""Measure a track: base, real pictures, the reference after its budget, its ranks and rates.
+"""Measure tracks: base, real pictures, the reference after its budget, its ranks and rates.
 
-    python -m recipes.shown_tracks.measure --track portrait
+    python -m recipes.shown_tracks.measure                    # all tracks, all of the page
+    python -m recipes.shown_tracks.measure --track portrait --only "rate x 10" --seeds 0 1 2
 
-Each variant is the code of ``src/`` with one seed, trained in this process and scored by the hub's
-scorer. Writes ``recipes/shown_tracks/measured/TRACK.json`` and ``TRACK.webp``: the pictures of the
-taught prompts, a row for the base and each variant, green where the judge counts a hit, red where
-it counts none. What is measured already is kept; --fresh measures it again. One core needs about
-two minutes for each variant.
+Each variant is the code of ``src/``, trained in this process and scored by the hub's scorer. Writes
+``recipes/shown_tracks/measured/TRACK.json`` and ``TRACK.webp``: the pictures of the taught prompts
+of the first seed, a row for the base and each variant, green where the judge counts a hit, red
+where it counts none. What is measured already is kept; --fresh measures it again. One core needs
+about a minute for each variant and seed.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
+import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -45,6 +49,7 @@ from toolkit.core.settings import DatasetConfig, LoraConfig, TrainConfig
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
 
+FIRST_SEED: Final = 0
 DRAWN: Final = paths.RUNS / "shown_tracks"
 SIDE_PX, GAP_PX = 96, 3
 HIT, MISS = (40, 170, 60), (200, 50, 50)
@@ -52,23 +57,26 @@ HIT, MISS = (40, 170, 60), (200, 50, 50)
 
 @dataclass(frozen=True)
 class Variant:
-    """The reference with another rank, rate or seed."""
+    """The reference with another rank or rate."""
 
     rank: int = LoraConfig().rank
     times_rate: float = 1.0
-    seed: int = 0
 
     @property
     def lora(self) -> LoraConfig:
         """Its adapter's settings."""
         return LoraConfig(rank=self.rank)
 
-    def training(self, track: Track) -> TrainConfig:
+    @property
+    def rate(self) -> float:
+        """Its learning rate."""
+        return TrainConfig().learning_rate * self.times_rate
+
+    def training(self, track: Track, seed: int) -> TrainConfig:
         """Return its settings of the training, with the track's budget."""
-        rate = TrainConfig().learning_rate * self.times_rate
         return TrainConfig(
-            learning_rate=rate,
-            seed=self.seed,
+            learning_rate=self.rate,
+            seed=seed,
             steps=track.file.steps,
             batch_size=track.file.batch_size,
         )
@@ -84,6 +92,23 @@ VARIANTS: Final = {
 }
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What the page shows of a track."""
+
+    variants: Sequence[str]
+    seeds: Sequence[int] = (FIRST_SEED,)
+
+
+# Whether ranks and rates are told apart is a question to one track; it takes several seeds.
+SHOWN: Final = {
+    "halves": Shown([REFERENCE]),
+    "photo": Shown([REFERENCE]),
+    "portrait": Shown([*VARIANTS], seeds=(FIRST_SEED, 1, 2)),
+    "silhouette": Shown([REFERENCE, "rank 16"]),
+}
+
+
 class Silent:
     """Hears of each step and says nothing."""
 
@@ -91,10 +116,10 @@ class Silent:
         """Take a step's number and loss."""
 
 
-def trained(track: Track, variant: Variant) -> tuple[StableDiffusionPipeline, float]:
+def trained(track: Track, variant: Variant, seed: int) -> tuple[StableDiffusionPipeline, float]:
     """Return the base with a trained adapter, and the processor time of the training in seconds."""
     pipeline = load_pipeline(str(track.base_model))
-    seed_everything(variant.seed)
+    seed_everything(seed)
     began = time.process_time()
     dataset = make_dataset(
         data_dir=track.train_dir, resolution=track.file.resolution, config=DatasetConfig()
@@ -104,18 +129,23 @@ def trained(track: Track, variant: Variant) -> tuple[StableDiffusionPipeline, fl
         pipeline=pipeline,
         dataset=dataset,
         adapter=adapter,
-        config=variant.training(track),
+        config=variant.training(track, seed),
         reporter=Silent(),
     )
     return pipeline, time.process_time() - began
 
 
 def figures_of(bench: Bench, look: Look) -> dict[str, Any]:
-    """Return the figures that tell variants apart."""
+    """Return the figures that tell variants apart.
+
+    `band_gains` are the gains at little, middle and much noise.
+    """
     figures = bench.figures(look)
+    bands = zip(bench.base.heldout.bands, look.heldout.bands, strict=True)
     hits = figures.pictures.hits
     return {
         "gain": figures.gain,
+        "band_gains": [(base - own) / base for base, own in bands],
         "train_gain": figures.train_gain,
         "drift": figures.drift,
         "copies": figures.pictures.copies,
@@ -181,13 +211,14 @@ def strip(pictures: list[Image.Image], hits: list[bool]) -> Image.Image:
     return paper
 
 
-def measure(track: Track, names: list[str], fresh: bool) -> None:
+def measure(track: Track, names: Sequence[str], seeds: Sequence[int], fresh: bool) -> None:
     """Measure base, real pictures and the variants that are asked for; write figures and sheet."""
     name, protocol = track.file.name, track.protocol_hash()
     file, drawn = FOLDER / f"{name}.json", DRAWN / name
     old = json.loads(file.read_bytes()) if file.is_file() and not fresh else {}
-    if old.get("protocol") != protocol or not (drawn / f"{BASE}.png").is_file():
+    if old.get("protocol") != protocol:
         old = {}
+        shutil.rmtree(drawn, ignore_errors=True)  # pictures of other weights
     bench = Bench(load_pipeline(str(track.base_model)), ScoreJob.on(track, (), FOLDER))
     found = {
         "track": name,
@@ -205,23 +236,28 @@ def measure(track: Track, names: list[str], fresh: bool) -> None:
         strip([look.drawn[i] for i in bench.learnt], hits).save(drawn / f"{label}.png")
 
     keep(BASE, bench.base, found[BASE]["hits"])
-    for label in (one for one in names if one not in found["variants"]):
+    for label, seed in itertools.product(names, seeds):
         variant = VARIANTS[label]
-        pipeline, seconds = trained(track, variant)
+        settings = {"rank": variant.rank, "learning_rate": variant.rate, "seeds": {}}
+        of_seeds = found["variants"].setdefault(label, settings)["seeds"]
+        if str(seed) in of_seeds:
+            continue
+        pipeline, seconds = trained(track, variant, seed)
         look = bench.look(pipeline)
-        figures = {
-            "rank": variant.rank,
-            "learning_rate": variant.training(track).learning_rate,
-            "seed": variant.seed,
-            **figures_of(bench, look),
-            "cpu_s": seconds,
-        }
-        found["variants"][label] = figures
-        keep(label, look, figures["hits"])
+        figures = of_seeds[str(seed)] = {**figures_of(bench, look), "cpu_s": seconds}
+        if seed == FIRST_SEED:
+            keep(label, look, figures["hits"])
         gain, rate = figures["gain"], figures["hit_rate"]
-        print(f"{name}, {label}: gain {gain:+.1%}, hit rate {rate:.0%}, {seconds:.0f} s")
+        print(
+            f"{name}, {label}, seed {seed}: gain {gain:+.1%}, hit rate {rate:.0%}, {seconds:.0f} s"
+        )
         atomic.write_text(file, json.dumps(found, indent=1) + "\n")
-    write_sheet(drawn, [BASE, *(one for one in VARIANTS if one in found["variants"])], name)
+    rows = [BASE, *(one for one in VARIANTS if one in found["variants"])]
+    gone = [one for one in rows if not (drawn / f"{one}.png").is_file()]
+    if gone:  # measured on another machine
+        print(f"{name}: the sheet stays as it is, {', '.join(gone)} not drawn here (--fresh)")
+    else:
+        write_sheet(drawn, rows, name)
 
 
 def write_sheet(drawn: Path, labels: list[str], name: str) -> None:
@@ -237,13 +273,29 @@ def write_sheet(drawn: Path, labels: list[str], name: str) -> None:
 def main() -> int:
     """Read the command line, measure, write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--track", required=True)
-    parser.add_argument("--only", nargs="+", choices=VARIANTS, default=[*VARIANTS])
+    parser.add_argument(
+        "--track", nargs="+", choices=SHOWN, default=[*SHOWN], help="(default: all of them)"
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=VARIANTS,
+        help="variants (default: those that the page shows of the track)",
+    )
+    parser.add_argument(
+        "--seeds",
+        nargs="+",
+        type=int,
+        help="(default: those that the page shows of the track); the sheet is of seed 0",
+    )
     parser.add_argument("--fresh", action="store_true", help="measure everything again")
     options = parser.parse_args()
     torch.set_num_threads(1)
     FOLDER.mkdir(exist_ok=True)
-    measure(load_track(options.track), options.only, options.fresh)
+    for name in options.track:
+        shown = SHOWN[name]
+        only, seeds = options.only or shown.variants, options.seeds or shown.seeds
+        measure(load_track(name), only, seeds, options.fresh)
     return 0
 
 

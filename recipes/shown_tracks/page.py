@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Final
 
 from harness import paths
+from harness.protocol.statistics.intervals import t_interval
 from toolkit.core import atomic
 
 FOLDER: Final = Path(__file__).with_name("measured")
@@ -25,22 +27,30 @@ def measured() -> dict[str, Any]:
     return {path.stem: json.loads(path.read_bytes()) for path in files}
 
 
+def first_seed(variant: dict[str, Any]) -> dict[str, Any]:
+    """Return a variant's figures of the seed that its sheet shows."""
+    figures: dict[str, Any] = next(iter(variant["seeds"].values()))
+    return figures
+
+
 def hits_of(found: dict[str, Any], row: str) -> list[bool]:
     """Return the judge's hits of one row of a track's sheet."""
-    figures = found[row] if row in (BASE, REAL) else found["variants"][row]
+    figures = found[row] if row in (BASE, REAL) else first_seed(found["variants"][row])
     return [bool(hit) for hit in figures["hits"]]
 
 
 def agreement() -> tuple[int, int, int, int]:
-    """Compare the judge with the eye, picture by picture.
+    """Compare the judge with the eye, picture by picture, where the eye saw these pictures.
 
     Returns:
         Pictures; those on which both agree; those that only the judge, and that only the eye took
         for what was taught.
     """
     tracks, pairs = measured(), list[tuple[bool, bool]]()
-    for track, rows in json.loads(BY_EYE.read_bytes())["rows"].items():
-        for row, marks in rows.items():
+    for track, looked_at in json.loads(BY_EYE.read_bytes())["tracks"].items():
+        if looked_at["protocol"] != tracks[track]["protocol"]:
+            continue  # pictures of other weights
+        for row, marks in looked_at["rows"].items():
             seen = [mark == SHOWN for mark in marks]
             pairs += zip(hits_of(tracks[track], row), seen, strict=True)
     return (
@@ -59,7 +69,7 @@ def tables() -> str:
         "|---|---|---:|---:|---:|---:|---:|",
     ]
     for name, found in tracks.items():
-        own = found["variants"][REFERENCE]
+        own = first_seed(found["variants"][REFERENCE])
         low, high = own["interval_95"]
         lines.append(
             f"| `{name}` | {found['steps']} steps of {found['batch_size']} "
@@ -69,20 +79,15 @@ def tables() -> str:
         )
     for name, found in tracks.items():
         if len(found["variants"]) > 1:
-            lines += ["", f"On `{name}`, one seed each:", ""]
-            lines += ["| variant | held-out gain | hit rate | drift |", "|---|---:|---:|---:|"]
-            for label, own in found["variants"].items():
-                said = f"rank {own['rank']}, rate x 1 (reference)" if label == REFERENCE else label
-                lines.append(
-                    f"| {said} | {own['gain']:+.1%} | {own['hit_rate']:.0%} | {own['drift']:.3f} |"
-                )
+            lines += ["", *variants_table(name, found["variants"])]
     count, agreed, judge_only, eye_only = agreement()
-    lines += [
-        "",
-        f"Of {count} drawn pictures that were also looked at, judge and eye agree on {agreed} "
-        f"({agreed / count:.0%}). The judge alone counts {judge_only}, the eye alone "
-        f"{eye_only} ([by_eye.json](../recipes/shown_tracks/measured/by_eye.json)).",
-    ]
+    if count:
+        lines += [
+            "",
+            f"Of {count} drawn pictures that were also looked at, judge and eye agree on {agreed} "
+            f"({agreed / count:.0%}). The judge alone counts {judge_only}, the eye alone "
+            f"{eye_only} ([by_eye.json](../recipes/shown_tracks/measured/by_eye.json)).",
+        ]
     step = json.loads(STEP.read_bytes())
     own, first = step["step_s"]["tiny-sd-next"], step["step_s"]["tiny-sd"]
     lines += [
@@ -92,6 +97,44 @@ def tables() -> str:
         "(`python -m benchmarks.base_step`).",
     ]
     return "\n".join(lines)
+
+
+def variants_table(track: str, variants: dict[str, Any]) -> list[str]:
+    """Return a track's ranks and rates; of several seeds with intervals, paired by seed.
+
+    Hits are counted over the pictures of all seeds.
+    """
+    reference = variants[REFERENCE]["seeds"]
+    lines = [
+        f"On `{track}`; the difference is to the reference in points of gain, paired by seed, with "
+        "Student's 95 % interval where there are several seeds:",
+        "",
+        "| variant | seeds | held-out gain | difference | overfit gap | hit rate | drift |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for label, variant in variants.items():
+        seeds = variant["seeds"]
+        said = f"rank {variant['rank']}, rate x 1 (reference)" if label == REFERENCE else label
+        paired = [seeds[one]["gain"] - reference[one]["gain"] for one in seeds if one in reference]
+        hits = [hit for one in seeds.values() for hit in one["hits"]]
+        gain, train_gain, drift = (
+            fmean(one[key] for one in seeds.values()) for key in ("gain", "train_gain", "drift")
+        )
+        lines.append(
+            f"| {said} | {len(seeds)} | {gain:+.1%} "
+            f"| {'' if label == REFERENCE else difference(paired)} "
+            f"| {train_gain - gain:+.1%} | {sum(hits) / len(hits):.0%} | {drift:.3f} |"
+        )
+    return lines
+
+
+def difference(paired: list[float]) -> str:
+    """Return the mean of paired differences of shares in points, with its interval."""
+    interval = t_interval(paired)
+    if interval is None:
+        return f"{100 * fmean(paired):+.1f}"
+    low, high = interval
+    return f"{100 * fmean(paired):+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
 
 
 def with_tables(page: str) -> str:

@@ -15,7 +15,7 @@ from toolkit.core.errors import UsageError
 from toolkit.images.alike import difference, thumbnail
 from toolkit.images.sheet import open_picture
 
-IN_PREPARATION = ("halves", "portrait", "silhouette")
+IN_PREPARATION = ("halves", "photo", "portrait", "silhouette")
 SHIPPED = ("binding", "robot", "sd14-robot", "streamline", *IN_PREPARATION)
 
 

@@ -3,7 +3,7 @@
     nox -s held_up                 # 20 splits; what is in the log is not run again
     nox -s held_up -- --splits 5
 
-The 24 photos of tracks/photo, which no contribution was tuned on, are divided anew for each split:
+The 24 photos in photos/, which no contribution was tuned on, are divided anew for each split:
 half are taught, a quarter judges (A), a quarter judges the judgement (B). Three contributions train
 on the taught ones with a short budget and two seeds. Each split is one line of result.jsonl.
 """
@@ -22,6 +22,7 @@ from tests.proofs.held_up.judging import Half, Line, judge, summary
 from toolkit.core import atomic
 
 RESULT = Path(__file__).with_name("result.jsonl")
+PHOTOS = RESULT.with_name("photos")
 SPLITS = 20
 PAGE = paths.ROOT / "docs" / "contest.md"
 BEGIN = "<!-- held up: begin. Written by `nox -s held_up`; do not edit. -->"
@@ -50,7 +51,7 @@ def main() -> None:
     if missing:
         from tests.proofs.held_up.training import Bench
 
-        bench = Bench(paths.TRACKS / "photo")
+        bench = Bench(PHOTOS)
         for number in missing:
             began = time.monotonic()
             with tempfile.TemporaryDirectory() as folder:
