@@ -13,14 +13,22 @@ from .files import read_json
 from .packages import read_packages
 from .vocabulary import BACKGROUNDS, STYLES, spoken, taught_concepts
 
+FIRST, EVALUATION = "tiny-sd", "evaluation.json"
 TEMPLATE, TABLES = (Path(__file__).with_name(f"card_{part}.md") for part in ("template", "tables"))
 
 
 def write_card(folder: Path) -> None:
-    """Write ``README.md`` beside the model from ``evaluation.json`` and ``training.json``."""
+    """Write ``README.md`` beside the model from ``evaluation.json`` and ``training.json``.
+
+    A model that lies beside the first base is compared with it.
+    """
+    first = folder.with_name(FIRST) / EVALUATION
     text = render(
         TEMPLATE,
-        report=read_json(folder / "evaluation.json"),
+        name=folder.name,
+        channels=read_json(folder / "unet" / "config.json")["in_channels"],
+        first=read_json(first) if folder.name != FIRST and first.is_file() else None,
+        report=read_json(folder / EVALUATION),
         training=read_json(folder / PROVENANCE),
         backgrounds=BACKGROUNDS,
         styles=STYLES,

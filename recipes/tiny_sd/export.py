@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,24 @@ def provenance(recipe: Recipe, run: Path, folder: Path, unet_steps: int) -> dict
         "vae_pictures": vae_state["steps"] * recipe.vae.batch_size,
         "decoder_pictures": vae_state.get("decoder_steps", 0) * recipe.vae.batch_size,
         "unet_samples": unet_steps * recipe.unet.batch_size,
+        "unet_held_out_loss": held_out_losses(run, recipe.unet.batch_size),
         "files_sha256": file_hashes(folder),
     }
+
+
+def held_out_losses(run: Path, batch_size: int) -> dict[str, float]:
+    """Return the averaged weights' loss on pictures kept out of the training, by samples seen.
+
+    Args:
+        run: Folder of the run; before it began from landed weights it knows nothing.
+        batch_size: Samples of a step.
+    """
+    found: dict[str, float] = {}
+    for line in (run / "unet.jsonl").read_text(encoding="utf-8").splitlines():
+        one = json.loads(line)
+        if "held_out_loss" in one:
+            found[str(one["step"] * batch_size)] = round(one["held_out_loss"], 5)
+    return found
 
 
 def file_hashes(folder: Path) -> dict[str, str]:

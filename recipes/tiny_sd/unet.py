@@ -161,10 +161,11 @@ def train_unet(recipe: Recipe, run: Path) -> None:
     tokenizer = build_tokenizer(load_merges(run / "tokenizer"))
     torch.manual_seed(settings.seed)
     unet = build_unet(settings).to(device=device, memory_format=torch.channels_last)
+    text_encoder = build_text_encoder(settings, len(tokenizer)).to(device)
     if device.type == "cpu":
         # The fused attention's backward pass in bfloat16 takes half of a step on a CPU.
         unet.set_attn_processor(AttnProcessor())
-    text_encoder = build_text_encoder(settings, len(tokenizer)).to(device)
+        text_encoder.set_attn_implementation("eager")
     scheduler = training_scheduler()
     weights = snr_weights(scheduler, settings.min_snr_gamma).to(device)  # (T,)
     steps_total = scheduler.config.num_train_timesteps
@@ -175,7 +176,10 @@ def train_unet(recipe: Recipe, run: Path) -> None:
 
     def loss_of(step: int, rng: random.Random) -> torch.Tensor:
         latents, input_ids = batches.draw(rng)
-        encoder_hidden_states = text_encoder(input_ids.to(device)).last_hidden_state  # (B, S, D)
+        with mixed_precision(device):
+            encoder_hidden_states = text_encoder(
+                input_ids.to(device)
+            ).last_hidden_state  # (B, S, D)
         # Stratified over the batch: the same mean as independent draws, less noise in the gradient.
         offsets = (torch.arange(len(latents)) + torch.rand(len(latents))) / len(latents)
         timesteps = (offsets * steps_total).long().clamp(max=steps_total - 1).to(device)  # (B,)

@@ -2,14 +2,37 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
+
+from recipes.tiny_sd.card import write_card
+from recipes.tiny_sd.export import file_hashes
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 
 
+def test_the_card_is_what_the_recipe_writes_of_it(tmp_path):
+    for name in ("tiny-sd", "tiny-sd-next"):
+        shutil.copytree(
+            MODELS / name, tmp_path / name, ignore=shutil.ignore_patterns("*.safetensors")
+        )
+    card = tmp_path / "tiny-sd-next" / "README.md"
+    card.unlink()
+    write_card(card.parent)
+    assert card.read_bytes() == (MODELS / "tiny-sd-next" / "README.md").read_bytes()
+
+
+def test_the_card_lists_the_hash_of_every_file():
+    folder = MODELS / "tiny-sd-next"
+    card, hashes = (folder / "README.md").read_text(encoding="utf-8"), file_hashes(folder)
+    assert json.loads((folder / "training.json").read_text())["files_sha256"] == hashes
+    assert all(f"{value}  {key}" in card for key, value in hashes.items())
+
+
 def test_the_cards_figures_are_those_of_the_evaluations():
     card = (MODELS / "tiny-sd-next" / "README.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| ([^|]+) \| ([\d.]+)%? \| ([\d.]+)%? \|$", card, re.MULTILINE)
+    beside = card.partition("Beside the first base:")[2]
+    rows = re.findall(r"^\| ([^|]+) \| ([\d.]+)%? \| ([\d.]+)%? \|$", beside, re.MULTILINE)
     old, new = (
         json.loads((MODELS / name / "evaluation.json").read_text())
         for name in ("tiny-sd", "tiny-sd-next")
