@@ -27,7 +27,8 @@ def glaze(colour: Colour) -> Any:
 
 def paper(colour: tuple[int, int, int]) -> Any:
     """Return dull paper of an sRGB colour, 0 to 255."""
-    return plain(tuple(linear(level / 255) for level in colour), 0.9)
+    red, green, blue = (linear(level / 255) for level in colour)
+    return plain((red, green, blue), 0.9)
 
 
 def linear(level: float) -> float:

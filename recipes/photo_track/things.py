@@ -47,9 +47,9 @@ def turned(outline: Outline, colours: tuple[Colour, ...]) -> Any:
         angle = 2 * math.pi * step / AROUND
         points += [(r * math.cos(angle), r * math.sin(angle), z) for r, z, _ in outline]
         here, next_one = step * len(outline), (step + 1) % AROUND * len(outline)
-        for row, (_, _, colour) in enumerate(outline[:-1]):
+        for row, (_, _, number) in enumerate(outline[:-1]):
             faces.append((here + row, next_one + row, next_one + row + 1, here + row + 1))
-            chosen.append(colour)
+            chosen.append(number)
     mesh = bpy.data.meshes.new("turned")
     mesh.from_pydata(points, [], faces)
     for colour in colours:
