@@ -63,20 +63,23 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
         """Take one step; `closure` is not called."""
         for group in self.param_groups:
-            momentum, alike = group["momentum"], defaultdict[torch.Size, list[Tensor]](list)
+            momentum, alike = (
+                group["momentum"],
+                defaultdict[torch.Size, list[tuple[Tensor, Tensor]]](list),
+            )
             for value in group["params"]:
                 if value.grad is not None:
-                    alike[value.flatten(1).shape].append(value)
+                    alike[value.flatten(1).shape].append((value, value.grad))
             for values in alike.values():  # matrices of one shape are multiplied together
                 wanted = []
-                for value in values:
+                for value, gradient in values:
                     state = self.state[value]
                     if "exp_avg" not in state:
                         state["exp_avg"] = torch.zeros_like(value)
-                    average = state["exp_avg"].lerp_(value.grad, 1 - momentum)
-                    wanted.append(value.grad.lerp(average, momentum).flatten(1))
+                    average = state["exp_avg"].lerp_(gradient, 1 - momentum)
+                    wanted.append(gradient.lerp(average, momentum).flatten(1))
                 updates = orthogonal(torch.stack(wanted))  # (N, out, in * kernel)
                 scale = USUAL_UPDATE * max(updates.shape[1:]) ** 0.5
-                for value, update in zip(values, updates, strict=True):
+                for (value, _), update in zip(values, updates, strict=True):
                     value.mul_(1 - group["lr"] * group["weight_decay"])
                     value.add_(update.view_as(value), alpha=-group["lr"] * scale)

@@ -9,9 +9,17 @@ from recipes.tiny_sd.muon import Muon, is_matrix, orthogonal
 
 def test_singular_values_become_about_one() -> None:
     torch.manual_seed(0)
-    for shape in ((24, 48), (48, 24)):
+    for shape in ((2, 24, 48), (2, 48, 24)):
         values = torch.linalg.svdvals(orthogonal(torch.randn(shape)))
         assert 0.5 < float(values.min()) <= float(values.max()) < 1.4
+
+
+def test_matrices_of_one_shape_do_not_mix() -> None:
+    torch.manual_seed(0)
+    both = torch.randn(2, 24, 48)
+    together = orthogonal(both)
+    for one, alone in zip(together, both, strict=True):
+        torch.testing.assert_close(one, orthogonal(alone[None])[0], atol=0.03, rtol=0.0)
 
 
 def test_tables_of_words_biases_and_thin_layers_are_no_matrices() -> None:
