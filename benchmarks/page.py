@@ -89,7 +89,9 @@ def wanted(usd: float = USD, cores: int = CORES) -> dict[Path, str]:
         },
         DOCS / "app.md": with_block(app, "way", page("app", known)),
         DOCS / "profile.md": page("profile", known),
-        DOCS / "speed.md": with_block(speed, "figures", targets(steps, process)),
+        DOCS / "speed.md": with_block(
+            with_block(speed, "figures", targets(steps, process)), "verdict", page("verdict", known)
+        ),
         DOCS / "scale.md": with_block(scale, "scaling", page("scaling", known)),
         DOCS / "images" / "speed_step.svg": step_plot(steps),
         DOCS / "images" / "speed_process.svg": process_plot(process),
