@@ -12,6 +12,7 @@ from harness.board.forest import forest
 from harness.board.opening import openings
 from harness.board.readmes import TEMPLATES
 from harness.board.sweeps_block import sweeps_block
+from harness.board.tolerances import worth_a_column
 from toolkit.core import atomic
 from toolkit.core.errors import UsageError
 from toolkit.core.templates import render
@@ -35,7 +36,7 @@ def board_text(board: Board) -> str:
         )
         for track in board.tracks
     ]
-    swept = any(entry.tolerance_text for _, entries in tracks for entry in entries)
+    swept = [title for title, entries in tracks if worth_a_column(entries)]
     return render(TEMPLATES / "leaderboard.md", tracks=tracks, swept=swept).rstrip() + "\n"
 
 

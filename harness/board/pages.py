@@ -15,6 +15,7 @@ from harness.board.history import Event
 from harness.board.markdown import render
 from harness.board.readmes import without_block
 from harness.board.sheets import BASE, OWN, REFERENCE, Sheet, prompt_that_differs, sheet_of
+from harness.board.tolerances import worth_a_column
 from harness.gate.profile import table as profiles
 from harness.gate.profile.summary import what_it_does_differently
 from harness.protocol.next_step import draw_command, run_command, verify_command
@@ -60,6 +61,7 @@ def track_page(track: Track, entries: Sequence[Entry]) -> dict[str, Any]:
     return {
         "track": track,
         "entries": entries,
+        "swept": worth_a_column(entries),
         "counts": ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state]),
         "states": [state for state in STATES if counts[state]],
         "scale": interval_scale(entries),

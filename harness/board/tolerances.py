@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.board.entries import Entry
@@ -9,6 +10,8 @@ from harness.contributions.record import Contribution
 from harness.protocol.track import Track
 from harness.runs.sweep_files import sweep_of
 from toolkit.core.errors import UsageError
+
+QUARTER = 4
 
 
 def with_tolerance(
@@ -34,3 +37,9 @@ def with_tolerance(
         tolerance_sentence=one.sentence,
     )
     return swept, []
+
+
+def worth_a_column(entries: Sequence[Entry]) -> bool:
+    """Tell whether a table shows tolerances: a quarter of its rows at least have one."""
+    swept = sum(bool(entry.tolerance_text) for entry in entries)
+    return swept > 0 and swept * QUARTER >= len(entries)

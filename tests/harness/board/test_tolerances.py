@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
 
 from harness.board.blocks import board_text, wanted
 from harness.board.collect import collect
 from harness.board.site import build
+from harness.board.tolerances import worth_a_column
 from harness.contributions import registry
 from harness.protocol.track import load_track
 from harness.runs.page import write_page
@@ -60,6 +64,12 @@ def test_without_a_sweep_there_is_no_column_and_no_line(small):
     assert "olerance" not in board_text(collect())
     for page in ("robot/index.html", "contributions/One.html"):
         assert "olerance" not in (small / "site" / page).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("swept", "rows", "shown"), [(0, 4, False), (1, 4, True), (1, 5, False)])
+def test_a_column_needs_a_quarter_of_the_rows(swept, rows, shown):
+    entries = [SimpleNamespace(tolerance_text="0.6" if n < swept else "") for n in range(rows)]
+    assert worth_a_column(entries) is shown
 
 
 def test_a_sweep_of_one_row_shows_it_there_and_a_dash_elsewhere(small):
