@@ -39,14 +39,12 @@ from harness.runs.folders import (
     prune,
     run_folder,
 )
-from harness.runs.graph.durations import read_seconds
-from harness.runs.graph.pool import Pool
 from harness.runs.key import base_key, run_key, run_parts, shared_parts
 from harness.runs.page import write_page, write_sheet
 from harness.runs.steps.attempt import Attempt
 from harness.runs.steps.columns import Columns, picture_columns
 from harness.runs.steps.flags import flags_of
-from harness.runs.steps.gate import Gating, gate_task, require_passed
+from harness.runs.steps.gate import Gating, carry_out, require_passed
 from harness.runs.steps.merging import merged_row, stopped_early
 from harness.runs.steps.rows import common_row, failed_row, measured_row, row_of_error
 from harness.runs.steps.unforeseen import last_lines, whose_fault
@@ -160,12 +158,7 @@ def gates_of(attempt: Attempt, findings: Sequence[Finding], options: Options) ->
 
 def still_holds(known: Row, gates: Sequence[Gating], attempt: Attempt) -> bool:
     """Tell whether a finished row is still good: the gate has to say of it what it said then."""
-    kept = read_seconds()
-    Pool(
-        [gate_task(gate, kept) for gate in gates if gate.report is None],
-        attempt.progress,
-        attempt.jobs,
-    ).run()
+    carry_out(gates, attempt.progress, attempt.jobs)
     require_reference(gates, attempt.reference)
     report = report_of(gates)
     passed = report is None or not report.errors

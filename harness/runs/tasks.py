@@ -26,8 +26,10 @@ from harness.runs.steps.score import (
     BaseMeasuring,
     Scoring,
     by_seed,
+    read_answer,
     read_scores,
     require_repeated,
+    seeds_of,
 )
 from harness.runs.steps.side import Side, make_room
 from harness.runs.steps.train import Remaking, Training, keep_costs, known_costs
@@ -201,11 +203,9 @@ def reference_side(attempt: Attempt) -> Side:
 
 def is_known(attempt: Attempt) -> bool:
     """Tell whether the reference is trained and scored: nothing of it is to be done."""
-    side = reference_side(attempt)
-    base = BaseMeasuring(attempt.track, attempt.base_folder, attempt.device)
-    return side.is_trained and all(
-        Scoring(side, seed, attempt.reference_scoring, base).done for seed in attempt.seeds
-    )
+    answer = read_answer(attempt.reference_scoring)
+    scored = answer is not None and seeds_of(answer) == attempt.seeds
+    return scored and reference_side(attempt).is_trained
 
 
 def key_of(work: Work) -> tuple[object, ...]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
+
+from filelock import FileLock, Timeout
 
 from toolkit.core.progress import Progress
 
@@ -67,3 +70,14 @@ class AlreadyDone:
 
     def kill(self) -> None:
         """There is nothing to end."""
+
+
+def lock_now(folder: Path) -> FileLock | None:
+    """Make a task's folder and lock it for this process; None when another process is at it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(f"{folder}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return None
+    return lock

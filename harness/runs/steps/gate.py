@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from harness import paths
 from harness.contributions.record import Contribution
@@ -32,7 +32,7 @@ from harness.runs.folders import prune
 from harness.runs.graph.durations import estimate, name_of, read_seconds
 from harness.runs.graph.memory import memory_bytes, weights_of
 from harness.runs.graph.pool import Pool
-from harness.runs.graph.task import AlreadyDone, Followed, Task
+from harness.runs.graph.task import AlreadyDone, Followed, Task, lock_now
 from harness.runs.key import LOCK, RECORDS, file_or_folder_hash
 from harness.sandbox.child import Child
 from harness.sandbox.events import LineReader, clean_json
@@ -322,11 +322,8 @@ class Gating:
 
     def start(self) -> Followed | None:
         """Start its worker."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(f"{self.folder}.lock")
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
+        self._lock = lock_now(self.folder)
+        if self._lock is None:
             return None
         self.report = self._read()
         if self.report is not None:  # another process has run it meanwhile
@@ -382,10 +379,15 @@ def run_gates(
     fresh: bool = False,
 ) -> list[GateReport]:
     """Return the report of each contribution, side by side; unchanged ones come from disk."""
-    kept = read_seconds()
     gates = [Gating(one, reference, track, probes, fresh) for one in contributions]
-    Pool([gate_task(gate, kept) for gate in gates if gate.report is None], progress).run()
+    carry_out(gates, progress)
     return [reported(gate) for gate in gates]
+
+
+def carry_out(gates: Sequence[Gating], progress: Progress, jobs: int | None = None) -> None:
+    """Take contributions through the gate, side by side; those whose report is known are done."""
+    kept = read_seconds()
+    Pool([gate_task(gate, kept) for gate in gates if gate.report is None], progress, jobs).run()
 
 
 def reported(gate: Gating) -> GateReport:

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from harness.protocol.figures import Figures
 from harness.protocol.row import ErrorReport
 from harness.protocol.track import Track
-from harness.runs.graph.task import AlreadyDone, Followed
+from harness.runs.graph.task import AlreadyDone, Followed, lock_now
 from harness.runs.steps.attempt import THREADS
 from harness.runs.steps.side import Side
 from harness.sandbox.child import Child
@@ -52,11 +52,8 @@ class BaseMeasuring:
 
     def start(self) -> Followed | None:
         """Start the scorer on the base alone."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(f"{self.folder}.lock")
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
+        self._lock = lock_now(self.folder)
+        if self._lock is None:
             return None
         self.bench = self._read()
         if self.bench is not None:  # another process has measured it meanwhile

@@ -65,16 +65,17 @@ class Side:
     def __post_init__(self) -> None:
         names = [*map(seed_name, self.seeds), again_name(self.seeds[0]), REMADE]
         found = {} if self.fresh else {name: read_kept(self.folder, name) for name in names}
-        self._kept = {name: kept for name, kept in found.items() if kept and self._is_whole(name)}
+        self._kept = {
+            name: kept for name, kept in found.items() if kept and self._is_whole(name, kept)
+        }
         if not all(seed_name(seed) in self._kept for seed in self.seeds):
             self._kept.pop(REMADE, None)  # it is of all seeds
 
-    def _is_whole(self, name: str) -> bool:
+    def _is_whole(self, name: str, kept: Kept) -> bool:
         """Tell whether the files of a task that was kept are there."""
         if name == REMADE:
             return all(remade_folder(self.folder, seed).is_dir() for seed in self.seeds)
-        kept = read_kept(self.folder, name)
-        outcome = kept.outcome if kept else None
+        outcome = kept.outcome
         if outcome is None:
             return True  # a second training: an adapter that is no change of weights leaves nothing
         folder = seed_folder(self.folder, outcome.seed)

@@ -9,7 +9,8 @@ and for a check: it has to repeat itself to the bit.
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
@@ -27,14 +28,42 @@ COSTS_FILE = "costs.json"
 
 
 @dataclass
-class Training:
-    """The task that trains one seed of one side; ``again``: for the second time."""
+class SideTask(ABC):
+    """What the tasks of a side have in common: one worker, whose failure stops the run.
+
+    Args:
+        side: Whose task it is.
+        child: Its worker, once it is started.
+        failed: How the worker ended, where it did not end well.
+    """
 
     side: Side
+    child: Child[Answer] | None = field(default=None, kw_only=True)
+    failed: Outcome[Answer] | None = field(default=None, kw_only=True)
+
+    @abstractmethod
+    def take(self, child: Child[Answer]) -> None:
+        """Take what a worker left that ended well."""
+
+    def keep(self) -> bool:
+        """Take what the worker left, and tell whether it ended well."""
+        child = ended(self.child)
+        if child.ended().error is not None:
+            self.failed = child.ended()
+        else:
+            self.take(child)
+        return self.failed is None
+
+    def close(self) -> None:  # noqa: B027  # it holds nothing, and neither do its tasks
+        """Nothing is held."""
+
+
+@dataclass
+class Training(SideTask):
+    """The task that trains one seed of one side; ``again``: for the second time."""
+
     seed: int
     again: bool = False
-    child: Child[Answer] | None = None
-    failed: Outcome[Answer] | None = None
 
     @property
     def done(self) -> bool:
@@ -46,28 +75,15 @@ class Training:
         self.child = self.side.train(self.seed, again=self.again)
         return self.child
 
-    def keep(self) -> bool:
-        """Take what the worker left."""
-        child = ended(self.child)
-        if child.ended().error is not None:
-            self.failed = child.ended()
-        elif self.again:
-            self.side.keep_again(child, self.seed)
-        else:
-            self.side.keep(child, self.seed)
-        return self.failed is None
-
-    def close(self) -> None:
-        """Nothing is held."""
+    def take(self, child: Child[Answer]) -> None:
+        """Take what a worker left that ended well."""
+        keep = self.side.keep_again if self.again else self.side.keep
+        keep(child, self.seed)
 
 
 @dataclass
-class Remaking:
+class Remaking(SideTask):
     """The task that makes a side's changes of weights again from its files, and draws."""
-
-    side: Side
-    child: Child[Answer] | None = None
-    failed: Outcome[Answer] | None = None
 
     @property
     def done(self) -> bool:
@@ -79,17 +95,9 @@ class Remaking:
         self.child = self.side.remake()
         return self.child
 
-    def keep(self) -> bool:
-        """Take what the worker left."""
-        child = ended(self.child)
-        if child.ended().error is not None:
-            self.failed = child.ended()
-        else:
-            self.side.keep_remade(child)
-        return self.failed is None
-
-    def close(self) -> None:
-        """Nothing is held."""
+    def take(self, child: Child[Answer]) -> None:
+        """Take what a worker left that ended well."""
+        self.side.keep_remade(child)
 
 
 def ended(child: Child[Answer] | None) -> Child[Answer]:
