@@ -28,6 +28,10 @@ ASKED = 64
 # forks a thousand others holds it for minutes, and the limits have to be looked at meanwhile.
 PATIENCE_S = 0.5
 
+# The hub looks a few times a second. When it could not for longer than this, the machine stood still
+# (a closed laptop, a paused virtual machine), and so did the child: it is not held against it.
+STANDSTILL_S = 15.0
+
 
 class Watch:
     """Follows one child's processes and folder.
@@ -43,7 +47,7 @@ class Watch:
         self.peak = Usage()
         self._memory_bytes = memory_bytes
         self._out = out
-        self._began = time.monotonic()
+        self._looked, self._wall_s = time.monotonic(), 0.0
         self._shared = SharedMemory()
         self._counted = counted
         self._own_s: dict[tuple[int, float], float] = {}  # of processes seen, ended ones included
@@ -94,7 +98,7 @@ class Watch:
         disk, files, depth = folder_size(self._out)
         disk += nameless_bytes(processes)
         now = Usage(
-            wall_s=time.monotonic() - self._began,
+            wall_s=self._wall_time(),
             cpu_s=self._processor_time(cpu_s),
             memory_bytes=memory,
             processes=count,
@@ -113,6 +117,13 @@ class Watch:
             depth=max(now.depth, self.peak.depth),
         )
         return now
+
+    def _wall_time(self) -> float:
+        """Return the seconds that the child could run; of a standstill only the first few count."""
+        now = time.monotonic()
+        self._wall_s += min(now - self._looked, STANDSTILL_S)
+        self._looked = now
+        return self._wall_s
 
     def _processor_time(self, alive_s: float) -> float:
         """Return the processor time so far: the kernel's count, or the most that was seen.
@@ -148,8 +159,7 @@ class Watch:
         cpu_s, memory = self._processor_time(told.cpu_s if told else 0.0), self.peak.memory_bytes
         if told is not None and told.memory_bytes > own_peak():
             memory = max(memory, told.memory_bytes)  # between two looks
-        wall_s = time.monotonic() - self._began
-        self.peak = replace(self.peak, wall_s=wall_s, cpu_s=cpu_s, memory_bytes=memory)
+        self.peak = replace(self.peak, wall_s=self._wall_time(), cpu_s=cpu_s, memory_bytes=memory)
 
 
 def own_peak() -> int:

@@ -142,3 +142,22 @@ def test_the_worker_is_noted_once_and_a_busier_process_that_it_starts_is_another
         for one in seen.processes()[::-1]:
             one.kill()
         process.wait()
+
+
+def test_a_machine_that_stood_still_is_not_held_against_the_child(tmp_path, monkeypatch):
+    """A closed laptop or a paused virtual machine: the hub's clock jumps between two looks."""
+    clock = iter([0.0, 1.0, 1.5, 301.5, 302.0, 303.0])
+    monkeypatch.setattr(watch.time, "monotonic", lambda: next(clock))
+    seen = Watch(os.getpid(), tmp_path, memory_bytes=1 << 40)
+    monkeypatch.setattr(seen, "_shared", Unasked())
+    walls = [seen.usage(0).wall_s for _ in range(4)]
+    assert walls == [1.0, 1.5, 1.5 + watch.STANDSTILL_S, 2.0 + watch.STANDSTILL_S]
+    seen.close(None)
+    assert seen.peak.wall_s == 3.0 + watch.STANDSTILL_S
+
+
+class Unasked:
+    """Stands for the questions about shared memory, which take the clock's time."""
+
+    def ask(self, processes, *, exactly):
+        return 0, 0

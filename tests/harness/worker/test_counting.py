@@ -81,7 +81,7 @@ def test_a_counted_training_is_the_same_to_the_bit(name, base, tmp_path):
     assert seen.trained_pictures >= STEPS * BATCH
     assert seen.attached < 1e-3
     assert list(seen.hook_seconds) == ["make_dataset", "make_lora", "train"]
-    assert seen.hook_seconds["train"] > seen.hook_seconds["make_lora"] >= 0
+    assert min(seen.hook_seconds.values()) > 0
 
 
 def test_steps_and_calls_outside_the_training_are_counted_apart(base):

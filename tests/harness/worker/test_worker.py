@@ -31,7 +31,7 @@ def drawing_little(contribution):
     return contribution.model_copy(update={"file": file.model_copy(update={"settings": settings})})
 
 
-def start(name, base, out, timeout_s=120, steps=3, kind=Child, **options):
+def start(name, base, out, timeout_s=600, steps=3, kind=Child, **options):
     contribution = load(str(FIXTURES / name)) if name != "reference" else load_reference()
     job = TrainJob(
         contribution=drawing_little(contribution),
