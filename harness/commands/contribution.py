@@ -30,9 +30,10 @@ from harness.protocol.gate_track import gate_track
 from harness.protocol.next_step import draw_command
 from harness.protocol.row import Row
 from harness.protocol.track import DEFAULT_TRACK, Track, load_track
-from harness.runs.confirm import confirmed
+from harness.runs.confirm import confirmed_course
 from harness.runs.folders import PAGE_FILE, SHEET_FILE
-from harness.runs.pipeline import Options, Run, check, require_clean, run_contribution
+from harness.runs.graph.pool import Pool, jobs_on
+from harness.runs.pipeline import Options, Run, check, require_clean, run_course
 from harness.runs.steps.gate import run_gates
 from toolkit.core import atomic
 from toolkit.core.errors import UsageError
@@ -139,9 +140,10 @@ def run_one(args: argparse.Namespace, console: Console) -> int:
         )
     options = chosen_options(args, track)
     with create_progress(console) as progress:
-        finished = run_contribution(contribution, track, options, progress)
-        if args.record:
-            finished = confirmed(finished, contribution, track, options, progress)
+        course = (confirmed_course if args.record else run_course)(
+            contribution, track, options, progress
+        )
+        finished = Pool(jobs_on(args.device)).run(course, progress)
     show(finished, console)
     if contribution.label:
         console.print(f"Keep it: {keep_command(contribution)}", style="dim", soft_wrap=True)

@@ -17,11 +17,11 @@ from harness.commands.whole_board import (
     add_board_arguments,
     announce,
     conclude,
-    local_jobs,
     task_pattern,
 )
 from harness.protocol.track import load_track
 from harness.runs.graph.durations import clock
+from harness.runs.graph.pool import jobs_on
 from harness.runs.many.choose import ALL, Choice, choose
 from harness.runs.many.estimates import typical
 from harness.runs.many.listener import Listener, Storing
@@ -129,7 +129,7 @@ def execute(
     planned: list[Planned], pattern: Task, args: argparse.Namespace, console: Console
 ) -> list[TaskResult]:
     """Carry the runs out."""
-    jobs = args.jobs or local_jobs(pattern)
+    jobs = args.jobs or jobs_on(pattern.device)
     if args.executor == "ray":
         from harness.runs.many.ray_cluster import connected
 

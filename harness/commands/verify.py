@@ -17,8 +17,9 @@ from harness.protocol.repeated import judge
 from harness.protocol.row import Row
 from harness.protocol.row_files import read_row
 from harness.protocol.track import DEFAULT_TRACK, Track, load_track
-from harness.runs.confirm import confirmed
-from harness.runs.pipeline import Options, run_contribution
+from harness.runs.confirm import confirmed_course
+from harness.runs.graph.pool import Pool, jobs_on
+from harness.runs.pipeline import Options
 from toolkit.core.errors import UsageError
 from toolkit.core.progress import create_progress
 from toolkit.core.settings import REFERENCE_NAME
@@ -65,8 +66,8 @@ def run(args: argparse.Namespace) -> int:
     seeds = tuple(score.seed for score in row.scores)
     options = Options(seeds=seeds, device=args.device, fresh=True, skip_gate=True)
     with create_progress(console) as progress:
-        finished = run_contribution(contribution, track, options, progress)
-        again = confirmed(finished, contribution, track, options, progress).row
+        course = confirmed_course(contribution, track, options, progress)
+        again = Pool(jobs_on(args.device)).run(course, progress).row
     agrees, sentence = judge(row, again)
     console.print(sentence, style="bold green" if agrees else "bold red", soft_wrap=True)
     if again.confirmation is not None:

@@ -1,4 +1,4 @@
-"""``contribution --all``: all contributions, on one track or on all, in a pool of processes."""
+"""``contribution --all``: all contributions, on one track or on all, in one pool."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from harness.commands.contest import (
     with_gates,
 )
 from harness.commands.seeds import chosen_seeds
-from harness.protocol.machine import usable_cores
 from harness.protocol.track import Track, load_track
+from harness.runs.graph.pool import jobs_on
 from harness.runs.many.choose import ALL, Choice, SeedsOf, choose
 from harness.runs.many.listener import Storing
 from harness.runs.many.local import run_local
@@ -50,7 +50,12 @@ def add_board_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="A,B,...",
         help="with --all: these only, and the reference they are compared with",
     )
-    add("--jobs", type=jobs, metavar="N", help="with --all: runs at once (default: one per core)")
+    add(
+        "--jobs",
+        type=jobs,
+        metavar="N",
+        help="with --all: trainings, gates and scorings at once (default: one per core)",
+    )
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -112,7 +117,7 @@ def run_board(args: argparse.Namespace, console: Console, *, contest: bool = Fal
         refuse_record(load_track(args.track))
     choice = choose(pattern, args.track, args.only, seeds_of)
     announce(choice, pattern, console)
-    many = args.jobs or local_jobs(pattern)
+    many = args.jobs or jobs_on(pattern.device)
     with create_view(console, Account(choice.planned, many)) as view:
         listener = Storing(view, paths.RESULTS) if args.record else view
         found = run_local(choice.planned, listener, many)
@@ -140,7 +145,7 @@ def run_contest(
     only = contestants(args.only, args.track)
     choice = foretold(choose(pattern, args.track, only, seeds_in_one_go(seeds_of)), track)
     announce(choice, pattern, console)
-    many = args.jobs or local_jobs(pattern)
+    many = args.jobs or jobs_on(pattern.device)
     gates = {} if args.skip_gate else gates_of(choice, track, pattern, console)
     choice = with_gates(choice, gates)
     announce_cost(choice, many, console, gates)
@@ -160,11 +165,6 @@ def gates_of(choice: Choice, track: Track, pattern: Task, console: Console) -> d
     os.environ[WANTED] = pattern.isolation or "process"  # as in the runs
     with create_progress(console) as progress:
         return gates_ahead(names, track, progress, fresh=pattern.fresh)
-
-
-def local_jobs(pattern: Task) -> int:
-    """Return how many runs this machine carries at once, as far as its processors go."""
-    return usable_cores() if pattern.device == "cpu" else 1
 
 
 def announce(choice: Choice, pattern: Task, console: Console) -> None:

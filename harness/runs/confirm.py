@@ -19,27 +19,35 @@ from harness.protocol.figures import Flag
 from harness.protocol.row import Row
 from harness.protocol.track import Track
 from harness.runs.folders import PAGE_FILE, ROW_FILE
+from harness.runs.graph.course import Course
 from harness.runs.page import write_page
-from harness.runs.pipeline import Options, Run, plan, run_contribution
+from harness.runs.pipeline import Options, Run, plan, run_course
 from harness.runs.steps.attempt import Attempt
 from harness.runs.steps.columns import picture_columns
 from harness.runs.steps.rows import withheld
-from harness.sandbox.child import Child, run_children
-from harness.scoring.jobs import Entry, ScoreAnswer, ScoreJob
+from harness.runs.steps.score import OtherPictures
+from harness.scoring.jobs import Entry
 from harness.worker.jobs import DELTA_FILE, seed_folder
 from toolkit.core.errors import HubError
 from toolkit.core.progress import Progress
 
 OWN, REFERENCE = "own", "reference"
-SCORING_S = 1800
 # A smuggled adapter is worth many points, one seed's chance one or two; each further seed costs two
 # trainings.
 SEEDS = 1
 
 
+def confirmed_course(
+    contribution: Contribution, track: Track, options: Options, progress: Progress
+) -> Course[Run]:
+    """Carry out the run of one contribution and confirm its row: as it is recorded."""
+    run = yield from run_course(contribution, track, options, progress)
+    return (yield from confirmed(run, contribution, track, options, progress))
+
+
 def confirmed(
     run: Run, contribution: Contribution, track: Track, options: Options, progress: Progress
-) -> Run:
+) -> Course[Run]:
     """Return a run whose row says what it was confirmed by; one that is refuted is withheld.
 
     The reference, controls and rows without a place are as they were, and so are those of a track
@@ -51,7 +59,7 @@ def confirmed(
         return run
     quick = track.file.seeds[: track.file.quick_seeds]
     first = plan(contribution, track, options, options.seeds or quick, progress)
-    found = confirm(run.row, first, options)
+    found = yield from confirm(run.row, first, options)
     row = with_confirmation(run.row, found)
     row_files.write_row(run.folder / ROW_FILE, row)
     columns = picture_columns(first)
@@ -72,7 +80,7 @@ def with_confirmation(row: Row, found: Confirmation) -> Row:
     return row.model_copy(update=update)
 
 
-def confirm(row: Row, first: Attempt, options: Options) -> Confirmation:
+def confirm(row: Row, first: Attempt, options: Options) -> Course[Confirmation]:
     """Train on exchanged pictures, and score on all sets that the track provides.
 
     Args:
@@ -82,66 +90,64 @@ def confirm(row: Row, first: Attempt, options: Options) -> Confirmation:
     """
     found = Confirmation(of_the_board=first.track.has_board_sets)
     if first.track.second_heldout_dir is not None:
-        found = found.model_copy(update={"second_heldout": second_heldout(row, first)})
+        second = yield from second_heldout(row, first)
+        found = found.model_copy(update={"second_heldout": second})
     if first.track.exchanged is not None:
-        found = found.model_copy(update=exchange(row, first, first.track.exchanged, options))
+        exchanged = yield from exchange(row, first, first.track.exchanged, options)
+        found = found.model_copy(update=exchanged)
     return found
 
 
-def second_heldout(row: Row, first: Attempt) -> SecondHeldout:
+def second_heldout(row: Row, first: Attempt) -> Course[SecondHeldout]:
     """Score the first seeds' changes of weights on the second set of held-out pictures."""
     heldout = first.track.second_heldout_dir
     if heldout is None:
         raise HubError("There is no second set to score on.", where=str(first.track.folder))
-    gains = score(first, first.folder / "second-heldout", first.track.train_dir, heldout)
+    out = first.folder / "second-heldout"
+    gains = yield from score(first, out, first.track.train_dir, heldout)
     scored = pair_of(row, first.seeds)
     return SecondHeldout(seeds=first.seeds, scored=scored, second=gains)
 
 
-def exchange(row: Row, first: Attempt, exchanged: Track, options: Options) -> Mapping[str, object]:
+def exchange(
+    row: Row, first: Attempt, exchanged: Track, options: Options
+) -> Course[Mapping[str, object]]:
     """Train contribution and reference on exchanged pictures; return fields of a Confirmation."""
     seeds = first.seeds[:SEEDS]
     again = replace(options, seeds=seeds, thorough=False, skip_gate=True)
-    run = run_contribution(first.contribution, exchanged, again, first.progress)
+    run = yield from run_course(first.contribution, exchanged, again, first.progress)
     if run.row.status != "ok":
         why = run.row.error.what if run.row.error else ""
         return {"failed": f"on exchanged pictures its training ended as {run.row.status}. {why}"}
     there = plan(first.contribution, exchanged, again, seeds, first.progress)
     heldout = first.track.heldout_dir
-    kept = score(there, there.folder / "first-heldout", exchanged.train_dir, heldout)
+    out = there.folder / "first-heldout"
+    kept = yield from score(there, out, exchanged.train_dir, heldout)
     carried = pair_of(run.row, seeds)
     scored = pair_of(row, seeds)
     return {"exchange": Exchange(seeds=seeds, scored=scored, carried=carried, kept=kept)}
 
 
-def score(attempt: Attempt, out: Path, train_dir: Path, heldout_dir: Path) -> Pair:
+def score(attempt: Attempt, out: Path, train_dir: Path, heldout_dir: Path) -> Course[Pair]:
     """Return the mean gains of what an attempt trained on other held-out pictures.
 
     Raises:
         HubError: The scorer failed.
     """
     trained = {OWN: attempt.own_training, REFERENCE: attempt.reference_training}
-    entries = [
+    entries = tuple(
         Entry(label=label, seed=seed, delta=seed_folder(folder, seed) / DELTA_FILE)
         for label, folder in trained.items()
         for seed in attempt.seeds
-    ]
-    job = ScoreJob.on(
-        attempt.track,
-        entries,
-        out,
-        track=attempt.track.file.for_losses(),
-        train_dir=train_dir,
-        heldout_dir=heldout_dir,
-        device=attempt.device,
     )
     label = f"confirming {attempt.contribution.name}"
-    read = ScoreAnswer.model_validate_json
-    child = Child(label, "harness.scoring.main", job, out, SCORING_S, read)
-    run_children([child], attempt.progress)
-    answer = child.ended().answer
-    refused = [one.error.what for one in answer.entries if one.error] if answer else []
-    if answer is None or answer.error is not None or refused:
+    scoring = OtherPictures(
+        label, attempt.track, entries, out, attempt.device, train_dir, heldout_dir
+    )
+    yield [scoring.task()]
+    answer = scoring.answer
+    refused = [one.error.what for one in answer.entries if one.error]
+    if refused:
         raise HubError(f"The scorer failed. {' '.join(refused)}", where=str(out))
     gains = {
         label: [one.figures.gain for one in answer.entries if one.figures and one.label == label]

@@ -39,12 +39,15 @@ from harness.runs.folders import (
     prune,
     run_folder,
 )
+from harness.runs.graph.course import Course
+from harness.runs.graph.durations import read_seconds
+from harness.runs.graph.pool import Pool, jobs_on
 from harness.runs.key import base_key, run_key, run_parts, shared_parts
 from harness.runs.page import write_page, write_sheet
 from harness.runs.steps.attempt import Attempt
 from harness.runs.steps.columns import Columns, picture_columns
 from harness.runs.steps.flags import flags_of
-from harness.runs.steps.gate import Gating, carry_out, require_passed
+from harness.runs.steps.gate import Gating, gate_task, require_passed
 from harness.runs.steps.merging import merged_row, stopped_early
 from harness.runs.steps.rows import common_row, failed_row, measured_row, row_of_error
 from harness.runs.steps.unforeseen import last_lines, whose_fault
@@ -54,9 +57,6 @@ from toolkit.core.errors import HubError, UsageError
 from toolkit.core.locks import Busy, held
 from toolkit.core.progress import Progress
 from toolkit.core.settings import REFERENCE_NAME
-
-# Contribution and reference side by side: more trainings would share its memory and its clock.
-JOBS_ON_ONE_CARD = 2
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,14 @@ class Run:
 def run_contribution(
     contribution: Contribution, track: Track, options: Options, progress: Progress
 ) -> Run:
+    """Carry out the run of one contribution, on as many cores as there are."""
+    pool = Pool(options.jobs or jobs_on(options.device))
+    return pool.run(run_course(contribution, track, options, progress), progress)
+
+
+def run_course(
+    contribution: Contribution, track: Track, options: Options, progress: Progress
+) -> Course[Run]:
     """Check, train, score and compare one contribution. A fault of its own becomes a failed row.
 
     A thorough run takes the quick one's seeds first. Who is clearly worse by then is not trained
@@ -102,13 +110,13 @@ def run_contribution(
     quick = track.file.seeds[: track.file.quick_seeds]
     rest = track.file.seeds[track.file.quick_seeds :]
     first = plan(contribution, track, options, options.seeds or quick, progress)
-    run = run_locked(first, findings, options)
+    run = yield from run_locked(first, findings, options)
     if options.seeds or not options.thorough or not rest or run.row.status != "ok":
         return run
     if clearly_loses(gain_differences(run.row.scores)) and not first.is_reference:
         return replace(run, row=stopped_early(run.row, len(track.file.seeds)))
     second = plan(contribution, track, options, rest, progress, repeat_first=True)
-    more = run_locked(second, findings, replace(options, fresh=False))
+    more = yield from run_locked(second, findings, replace(options, fresh=False))
     if more.row.status != "ok":
         return more
     row = merged_row(run.row, more.row, is_reference=first.is_reference)
@@ -119,7 +127,7 @@ def run_contribution(
     return Run(row, whole.folder, findings, reused=reused, report=run.report)
 
 
-def run_locked(attempt: Attempt, findings: tuple[Finding, ...], options: Options) -> Run:
+def run_locked(attempt: Attempt, findings: tuple[Finding, ...], options: Options) -> Course[Run]:
     """Run one attempt, unless its key has a good row already, under a lock.
 
     Raises:
@@ -131,9 +139,12 @@ def run_locked(attempt: Attempt, findings: tuple[Finding, ...], options: Options
         with held(attempt.folder):
             gates = gates_of(attempt, findings, options)
             known = finished_row(attempt.folder, attempt.reference.content_hash)
-            if known is not None and not attempt.fresh and still_holds(known, gates, attempt):
-                return Run(known, attempt.folder, findings, reused=True, report=report_of(gates))
-            row = run_attempt(attempt, findings, gates)
+            if known is not None and not attempt.fresh:
+                yield [gate_task(gate, read_seconds()) for gate in gates if gate.report is None]
+                if still_holds(known, gates, attempt):
+                    report = report_of(gates)
+                    return Run(known, attempt.folder, findings, reused=True, report=report)
+            row = yield from run_attempt(attempt, findings, gates)
             for name in {attempt.contribution.name, REFERENCE_NAME}:
                 prune(attempt.track.file.name, name)
             prune(BASE_RUNS, attempt.track.file.name)
@@ -158,7 +169,6 @@ def gates_of(attempt: Attempt, findings: Sequence[Finding], options: Options) ->
 
 def still_holds(known: Row, gates: Sequence[Gating], attempt: Attempt) -> bool:
     """Tell whether a finished row is still good: the gate has to say of it what it said then."""
-    carry_out(gates, attempt.progress, attempt.jobs)
     require_reference(gates, attempt.reference)
     report = report_of(gates)
     passed = report is None or not report.errors
@@ -211,14 +221,15 @@ def plan(
         reference_folder=folder_of(reference),
         fresh=options.fresh,
         repeat_first=repeat_first,
-        jobs=options.jobs or (None if options.device == "cpu" else JOBS_ON_ONE_CARD),
         base_folder=run_folder(BASE_RUNS, track.file.name, base_key(shared)),
         parts=run_parts(contribution, *what, repeat_first=repeat_first, shared=shared),
         progress=progress,
     )
 
 
-def run_attempt(attempt: Attempt, findings: Sequence[Finding], gates: tuple[Gating, ...]) -> Row:
+def run_attempt(
+    attempt: Attempt, findings: Sequence[Finding], gates: tuple[Gating, ...]
+) -> Course[Row]:
     """Do the tasks and write row, sheet and page, whatever the outcome.
 
     Raises:
@@ -228,7 +239,7 @@ def run_attempt(attempt: Attempt, findings: Sequence[Finding], gates: tuple[Gati
     (attempt.folder / SHEET_FILE).unlink(missing_ok=True)  # of an earlier run
     try:
         require_clean(attempt.contribution.name, findings)
-        row = measure(attempt, gates)
+        row = yield from measure(attempt, gates)
         if row.scores or row.own_pictures:
             columns = picture_columns(attempt)
     except Exception as error:
@@ -257,7 +268,7 @@ def row_of_fault(attempt: Attempt, error: Exception, report: GateReport | None) 
     return row_of_error(attempt, whose_fault(error), log_tail)
 
 
-def measure(attempt: Attempt, gates: tuple[Gating, ...]) -> Row:
+def measure(attempt: Attempt, gates: tuple[Gating, ...]) -> Course[Row]:
     """Gate, train and score.
 
     Raises:
@@ -266,9 +277,9 @@ def measure(attempt: Attempt, gates: tuple[Gating, ...]) -> Row:
     """
     with ExitStack() as shared:
         if not attempt.is_reference and not is_known(attempt):
-            share_reference(attempt, shared)
+            yield from share_reference(attempt, shared)
         tasks = RunTasks(attempt, gates, shared.close)
-        all_well = tasks.carry_out()
+        all_well = yield tasks.tasks()
     require_reference(gates, attempt.reference)
     if tasks.report is not None:
         require_passed(attempt.contribution, tasks.report)
@@ -284,14 +295,17 @@ def measure(attempt: Attempt, gates: tuple[Gating, ...]) -> Row:
     return measured_row(attempt, own, reference, costs, scored, flags)
 
 
-def share_reference(attempt: Attempt, stack: ExitStack) -> None:
+def share_reference(attempt: Attempt, stack: ExitStack) -> Course[None]:
     """Take the lock of the reference's run: another one may be making it, then it is waited for."""
     attempt.reference_folder.mkdir(parents=True, exist_ok=True)
-
-    def tell(owner: str) -> None:
-        attempt.progress.update(attempt.reference.name, 0.0, f"waiting for {owner}")
-
-    stack.enter_context(held(attempt.reference_folder, timeout_s=-1, when_busy=tell))
+    while True:
+        try:
+            stack.enter_context(held(attempt.reference_folder))
+        except Busy as error:
+            attempt.progress.update(attempt.reference.name, 0.0, f"waiting for {error}")
+            yield None
+        else:
+            return
 
 
 def publish(

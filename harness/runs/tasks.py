@@ -17,7 +17,6 @@ from harness.gate.records import GateReport
 from harness.protocol.row import ErrorReport
 from harness.runs.graph.durations import estimate, name_of, read_seconds
 from harness.runs.graph.memory import memory_bytes, weights_bytes
-from harness.runs.graph.pool import Pool
 from harness.runs.graph.task import Kind, Task, Work
 from harness.runs.steps.attempt import Attempt
 from harness.runs.steps.gate import Gating, gate_task
@@ -93,11 +92,6 @@ class RunTasks:
         if self.attempt.repeat_first:
             first = self.attempt.seeds[0]
             yield from (Training(side, first, again=True) for side in self._sides)
-
-    def carry_out(self) -> bool:
-        """Do what is not done yet; the first failure ends the rest. Tell whether all went well."""
-        pool = Pool(self.tasks(), self.attempt.progress, self.attempt.jobs)
-        return pool.run()
 
     def tasks(self) -> list[Task]:
         """Return what is not done yet."""

@@ -28,8 +28,9 @@ ASKED = 64
 # forks a thousand others holds it for minutes, and the limits have to be looked at meanwhile.
 PATIENCE_S = 0.5
 
-# The hub looks a few times a second. When it could not for longer than this, the machine stood still
-# (a closed laptop, a paused virtual machine), and so did the child: it is not held against it.
+# The hub looks a few times a second. When it could not for longer than this, the machine stood
+# still (a closed laptop, a paused virtual machine), and so did the child: it is not held against
+# it.
 STANDSTILL_S = 15.0
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import re
 import tempfile
 from pathlib import Path
 
@@ -60,9 +61,9 @@ def main() -> int:
             print(f"{layer:12} {name:26} {report.ending:26} {shown}", flush=True)
             results.setdefault(name, {})[layer] = {
                 "ending": report.ending.strip(),
-                "said": report.said[:200],
+                "said": anywhere(report.said[:200]),
                 "held": held,
-                "possible": [line.partition(":")[0] for line in report.possible],
+                "possible": [anywhere(line.partition(":")[0]) for line in report.possible],
             }
     unanswered = 0 if args.names or args.layer else every_file()
     if args.record or not (args.names or args.layer):
@@ -77,6 +78,12 @@ def attack_once(name: str, layer: str) -> Report:
         return run_attack(name, ATTACKS[name], layer, folder)
     finally:
         remove_tree(folder)
+
+
+def anywhere(text: str) -> str:
+    """Return a text without what differs from machine to machine and from run to run."""
+    text = text.replace(str(paths.ROOT), "the hub").replace(str(Path.home()), "the home")
+    return re.sub(r"[^ ]*hub-hostile-\w+|(?<=runs/hostile/)p\d+", "its folder", text)
 
 
 def every_file() -> int:

@@ -91,7 +91,6 @@ def attempt_of(contribution: Contribution, folder: Path) -> Attempt:
         reference_folder=folder / "reference",
         fresh=True,
         repeat_first=False,
-        jobs=1,
         base_folder=folder / "base",
         parts={},
         progress=Silent(),
@@ -161,7 +160,7 @@ def train(side: Side):
         Task("train", "train", training),
         Task("remake", "remake", remaking, needs=("train",)),
     ]
-    Pool(tasks, side.attempt.progress, side.attempt.jobs).run()
+    Pool(1).run_tasks(tasks, side.attempt.progress)
     return training.failed or remaking.failed
 
 

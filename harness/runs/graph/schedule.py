@@ -37,7 +37,7 @@ class Schedule:
         What is heeded first, for its failure saves the rest; then the longest remaining path.
 
         Args:
-            free_bytes: Memory that may be promised; with nothing running it is not asked about.
+            free_bytes: Memory that may be promised.
             without: Tasks that cannot be started now.
         """
         found = [
@@ -45,7 +45,7 @@ class Schedule:
             for task in self.waiting()
             if task.id not in without
             and all(self.ended.get(need) for need in task.needs)
-            and (task.memory_bytes <= free_bytes or not self.running)
+            and task.memory_bytes <= free_bytes
         ]
         if not found:
             return None

@@ -30,7 +30,8 @@ def seconds_left(
     while True:
         while len(ends) < jobs:
             promised = sum(ahead.tasks[one].memory_bytes for one in ahead.running)
-            task = ahead.take(memory_bytes - promised)
+            # With nothing running the largest may start, too: else it would never.
+            task = ahead.take(memory_bytes - promised if ahead.running else float("inf"))
             if task is None:
                 break
             heapq.heappush(ends, (now + task.seconds, task.id))

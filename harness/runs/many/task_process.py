@@ -7,33 +7,20 @@ death of the one who started it.
 
 from __future__ import annotations
 
-import base64
 import json
 import os
-import platform
 import signal
 import sys
 import threading
 import time
 from typing import IO
 
-from rich.console import Console
-
-from harness import paths
-from harness.contributions import registry
-from harness.contributions.record import Contribution
-from harness.protocol.row import ErrorReport
-from harness.protocol.track import Track, load_track
-from harness.runs.confirm import confirmed
-from harness.runs.folders import SHEET_FILE
-from harness.runs.many.plan import ground_of, key_of
-from harness.runs.many.tasks import Task, TaskResult
-from harness.runs.pipeline import Options, run_contribution
+from harness.runs.graph.pool import Pool
+from harness.runs.many.task_course import task_course
+from harness.runs.many.tasks import Task
 from harness.sandbox.choose import choose
 from harness.sandbox.layers import WANTED
-from harness.sandbox.trust import require_trust
 from toolkit.core.command_line import INTERRUPTED
-from toolkit.core.errors import EnvironmentFault, HubError
 from toolkit.core.progress import NothingToClose
 
 NEWS_S = 0.5  # not more often than this
@@ -63,71 +50,6 @@ def tell(out: IO[str], kind: str, value: object) -> None:
     out.flush()
 
 
-def execute(task: Task, progress: LineProgress) -> TaskResult:
-    """Carry out one task; whatever goes wrong is part of the result."""
-    start = time.monotonic()
-    try:
-        contribution, track = registry.load_any(task.contribution), load_track(task.track)
-        require_same_key(task, contribution, track)
-        layer = choose(task.isolation)
-        notice = require_trust(contribution, layer, trusted=task.trust)
-        if notice:
-            Console(stderr=True).print(notice, markup=False, soft_wrap=True)
-        os.environ[WANTED] = layer  # every child of this run, the scorer too
-        options = Options(
-            seeds=task.seeds,
-            device=task.device,
-            fresh=task.fresh,
-            skip_gate=task.skip_gate,
-            thorough=task.thorough,
-            jobs=1,  # other runs fill the other cores
-        )
-        finished = run_contribution(contribution, track, options, progress)
-        if task.thorough:
-            finished = confirmed(finished, contribution, track, options, progress)
-    except HubError as error:
-        return TaskResult(
-            contribution=task.contribution,
-            track=task.track,
-            status="error",
-            seconds=time.monotonic() - start,
-            error=ErrorReport(
-                kind=type(error).__name__, what=error.what, where=error.where, fix=error.fix
-            ),
-        )
-    sheet = finished.folder / SHEET_FILE
-    return TaskResult(
-        contribution=task.contribution,
-        track=task.track,
-        status=finished.row.status,
-        seconds=time.monotonic() - start,
-        reused=finished.reused,
-        row=finished.row,
-        error=finished.row.error,
-        folder=finished.folder.relative_to(paths.RUNS).as_posix(),
-        sheet=base64.b64encode(sheet.read_bytes()) if sheet.is_file() else None,
-    )
-
-
-def require_same_key(task: Task, contribution: Contribution, track: Track) -> None:
-    """Make sure that this machine would compute what was planned.
-
-    Raises:
-        EnvironmentFault: Its code, pictures, base, packages or Python differ from the planner's.
-    """
-    if task.key is None:
-        return
-    seeds = task.seeds or track.file.seeds[: None if task.thorough else track.file.quick_seeds]
-    key = key_of(ground_of(track, task.device), contribution, seeds)
-    if key != task.key:
-        raise EnvironmentFault(
-            f"This machine would compute something else: its run key is {key[:12]}, the plan's "
-            f"{task.key[:12]}.",
-            where=f"{platform.node()}:{paths.ROOT}",
-            fix="Give it the same commit, packages (requirements.txt) and Python as the planner.",
-        )
-
-
 def stop_with_parent() -> None:
     """Interrupt this process as soon as its parent closes its end, or dies."""
     while os.read(0, 1024):
@@ -142,7 +64,12 @@ def main() -> None:
     task = Task.model_validate_json(sys.stdin.readline())
     threading.Thread(target=stop_with_parent, daemon=True).start()
     try:
-        result = execute(task, LineProgress(out))
+        began = time.monotonic()
+        os.environ[WANTED] = choose(task.isolation)  # every child of this run, the scorer too
+        progress = LineProgress(out)
+        # Other runs fill the other cores.
+        result = Pool(1).run(task_course(task, progress), progress)
+        result = result.model_copy(update={"seconds": time.monotonic() - began})
         tell(out, "result", result.model_dump(mode="json"))
     except KeyboardInterrupt:
         os._exit(INTERRUPTED)

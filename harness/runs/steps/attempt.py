@@ -28,7 +28,6 @@ class Attempt:
     reference_folder: Path
     fresh: bool
     repeat_first: bool
-    jobs: int | None  # tasks at once; None: as many as there are cores
     base_folder: Path  # of the base's measurement, shared by all runs on this machine
     parts: dict[str, str]  # what the figures depend on, for `why-stale`
     progress: Progress

@@ -380,14 +380,9 @@ def run_gates(
 ) -> list[GateReport]:
     """Return the report of each contribution, side by side; unchanged ones come from disk."""
     gates = [Gating(one, reference, track, probes, fresh) for one in contributions]
-    carry_out(gates, progress)
-    return [reported(gate) for gate in gates]
-
-
-def carry_out(gates: Sequence[Gating], progress: Progress, jobs: int | None = None) -> None:
-    """Take contributions through the gate, side by side; those whose report is known are done."""
     kept = read_seconds()
-    Pool([gate_task(gate, kept) for gate in gates if gate.report is None], progress, jobs).run()
+    Pool().run_tasks([gate_task(gate, kept) for gate in gates if gate.report is None], progress)
+    return [reported(gate) for gate in gates]
 
 
 def reported(gate: Gating) -> GateReport:

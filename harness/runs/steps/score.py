@@ -6,17 +6,20 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
 from harness.protocol.figures import Figures
 from harness.protocol.row import ErrorReport
 from harness.protocol.track import Track
-from harness.runs.graph.task import AlreadyDone, Followed, lock_now
+from harness.runs.graph.memory import memory_bytes, weights_bytes
+from harness.runs.graph.task import AlreadyDone, Followed, Task, lock_now
 from harness.runs.steps.attempt import THREADS
 from harness.runs.steps.side import Side
 from harness.sandbox.child import Child
 from harness.sandbox.files import ANSWER_FILE
+from harness.sandbox.outcome import Outcome
 from harness.sandbox.resource_use import read_spent, together, write
 from harness.scoring.jobs import BENCH_FILE, BenchFile, Entry, EntryScore, ScoreAnswer, ScoreJob
 from harness.worker.jobs import DELTA_FILE, again_folder, picture_file, remade_folder, seed_folder
@@ -125,7 +128,7 @@ class Scoring:
         name, track = self.side.contribution.name, self.side.attempt.track
         device, bench = self.side.attempt.device, self.base.bench
         label = f"scoring {name}, seed {self.seed}"
-        self._child = scorer(label, track, (self._entry(),), self.out, device, bench)
+        self._child = scorer(label, track, (self._entry(),), self.out, device, bench=bench)
         return self._child
 
     def keep(self) -> bool:
@@ -173,16 +176,95 @@ class Scoring:
         )
 
 
+@dataclass
+class OtherPictures:
+    """The task that measures changes of weights on other pictures than a track's, losses alone.
+
+    Args:
+        label: What the user sees.
+        track: Whose base and grid.
+        entries: What is measured.
+        out: Its folder.
+        device: Where it is computed.
+        train_dir: Training pictures, for what is measured on them.
+        heldout_dir: The pictures that gains are measured on.
+    """
+
+    label: str
+    track: Track
+    entries: tuple[Entry, ...]
+    out: Path
+    device: str
+    train_dir: Path
+    heldout_dir: Path
+    outcome: Outcome[ScoreAnswer] | None = None
+    _child: Child[ScoreAnswer] | None = None
+
+    def start(self) -> Child[ScoreAnswer]:
+        """Start the scorer."""
+        self._child = scorer(
+            self.label,
+            self.track,
+            self.entries,
+            self.out,
+            self.device,
+            track=self.track.file.for_losses(),
+            train_dir=self.train_dir,
+            heldout_dir=self.heldout_dir,
+        )
+        return self._child
+
+    def keep(self) -> bool:
+        """Take the figures; what the scorer refuses is for the caller to judge."""
+        if self._child is not None:
+            self.outcome = self._child.ended()
+        answer = self.outcome.answer if self.outcome else None
+        return answer is not None and answer.base is not None and answer.error is None
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    @property
+    def answer(self) -> ScoreAnswer:
+        """What it measured.
+
+        Raises:
+            HubError: The scorer failed.
+        """
+        outcome = self.outcome
+        answer = outcome.answer if outcome else None
+        if answer is None or answer.base is None or answer.error is not None:
+            said = (outcome.error if outcome else None) or (answer.error if answer else None)
+            what = said.what if said else "it left no figures"
+            raise HubError(f"The scorer failed: {what}", where=str(self.out))
+        return answer
+
+    def task(self) -> Task:
+        """Return it as the only task of a graph."""
+        memory = memory_bytes(weights_bytes(self.track), None)
+        return Task(self.label, "score", self, memory_bytes=memory)
+
+
 def scorer(
     label: str,
     track: Track,
     entries: tuple[Entry, ...],
     out: Path,
     device: str,
-    bench: BenchFile | None = None,
+    /,
+    **fields: Any,
 ) -> Child[ScoreAnswer]:
-    """Start one scorer; without entries it measures the base."""
-    job = ScoreJob.on(track, entries, out, device=device, threads=THREADS, bench=bench)
+    """Start one scorer; without entries it measures the base.
+
+    Args:
+        label: What the user sees.
+        track: Whose base and grid.
+        entries: What is measured.
+        out: Its folder.
+        device: Where it is computed.
+        fields: Further fields of the job.
+    """
+    job = ScoreJob.on(track, entries, out, device=device, threads=THREADS, **fields)
     timeout_s = max(TIMEOUT_S, track.file.timeout_s * (len(job.entries) + 1))
     read = ScoreAnswer.model_validate_json
     return Child(label, "harness.scoring.main", job, out, timeout_s, read)

@@ -6,6 +6,7 @@ Real trainings are in tests/proofs/confirmed; here the trainings and the scorer 
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,6 +23,7 @@ from harness.protocol.row_files import read_row
 from harness.protocol.track import BOARD_SETS, Track, load_track
 from harness.runs import confirm
 from harness.runs.folders import PAGE_FILE, ROW_FILE
+from harness.runs.graph.pool import Pool
 from harness.runs.pipeline import Options, Run
 from harness.sandbox.view import view_of
 from harness.worker.jobs import TrainJob
@@ -69,7 +71,8 @@ class Stage:
         self.trained: list[tuple[Track, Options]] = []
         self.scored: list[tuple[Path, Path]] = []
 
-    def run_contribution(self, contribution, track, options, progress):
+    def run_course(self, contribution, track, options, progress):
+        yield []
         self.trained.append((track, options))
         if isinstance(self.carried, ErrorReport):
             row = row_of(track, 0.0).model_copy(update={"status": "failed", "error": self.carried})
@@ -78,6 +81,7 @@ class Stage:
         return Run(row, paths.RUNS, ())
 
     def score(self, attempt, out, train_dir, heldout_dir):
+        yield []
         self.scored.append((train_dir, heldout_dir))
         if heldout_dir.name == "heldout2":
             return Pair(own=self.second, reference=SECOND)
@@ -86,13 +90,14 @@ class Stage:
 
 def record(stage: Stage, track: Track, own: float, monkeypatch, name: str = "MinSNR") -> Row:
     """Confirm a row of this gain; return it as its run's folder has it."""
-    monkeypatch.setattr(confirm, "run_contribution", stage.run_contribution)
+    monkeypatch.setattr(confirm, "run_course", stage.run_course)
     monkeypatch.setattr(confirm, "score", stage.score)
     monkeypatch.setattr(confirm, "picture_columns", lambda attempt: [])
     folder = paths.RUNS / "one"
     folder.mkdir(parents=True)
     run = Run(row_of(track, own, name), folder, ())
-    found = confirm.confirmed(run, registry.load_any(name), track, Options(), Silent())
+    course = confirm.confirmed(run, registry.load_any(name), track, Options(), Silent())
+    found = Pool().run(course, Silent())
     if (folder / ROW_FILE).is_file():
         assert read_row(folder / ROW_FILE) == found.row
         page = (folder / PAGE_FILE).read_text(encoding="utf-8")
@@ -200,8 +205,14 @@ def test_only_what_is_recorded_is_confirmed(monkeypatch, track, runs):
     """Through the command: `--record` asks for it, a first verdict does not."""
     asked = []
     run = Run(row_of(track, 0.36), paths.RUNS, ())
-    monkeypatch.setattr(command, "run_contribution", lambda *args: run)
-    monkeypatch.setattr(command, "confirmed", lambda run, *args: asked.append(run) or run)
+
+    def course(*args, confirms=False):
+        asked.append(confirms)
+        yield []
+        return run
+
+    monkeypatch.setattr(command, "run_course", course)
+    monkeypatch.setattr(command, "confirmed_course", partial(course, confirms=True))
     monkeypatch.setattr(command, "settle", lambda *args: None)
     monkeypatch.setattr(command, "refuse_record", lambda track: None)
     monkeypatch.setattr(command, "show", lambda *args: None)
@@ -210,7 +221,7 @@ def test_only_what_is_recorded_is_confirmed(monkeypatch, track, runs):
     rest = {"skip_gate": False, "seeds": None, "device": "cpu", "fresh": False}
     for recorded in (False, True):
         command.run_one(SimpleNamespace(**fields, **rest, record=recorded), Console(quiet=True))
-        assert len(asked) == recorded
+    assert asked == [False, True]
 
 
 def test_the_exchanged_track_measures_losses_alone_and_borrows_nothing(track):

@@ -16,6 +16,7 @@ from harness.contributions import registry
 from harness.protocol.figures import Figures, Loss, PictureFigures
 from harness.protocol.track import load_track
 from harness.runs import pipeline
+from harness.runs.graph.pool import Pool
 from harness.runs.steps import score as score_step
 from harness.runs.steps import side as side_step
 from harness.runs.tasks import RunTasks, is_known
@@ -124,15 +125,19 @@ def hub(tmp_path, monkeypatch):
 
 
 def attempt(name="Example1", seeds=(0, 1), **options):
-    chosen = pipeline.Options(jobs=1, **options)
+    chosen = pipeline.Options(**options)
     track = load_track("robot")
     return pipeline.plan(registry.load_any(name), track, chosen, seeds, Silent())
 
 
 def carried_out(one):
     run = RunTasks(one, ())
-    run.carry_out()
+    carry_out(run)
     return run
+
+
+def carry_out(run):
+    return Pool(1).run_tasks(run.tasks(), run.attempt.progress)
 
 
 EVERYTHING = {
@@ -243,7 +248,7 @@ def test_a_changed_measurement_of_the_base_is_made_again(hub):
 def test_a_failure_ends_the_run_and_is_told(hub):
     hub.failing = {"Example1, seed 1"}
     run = RunTasks(attempt(), ())
-    assert not run.carry_out()
+    assert not carry_out(run)
     assert run.failed_training.error.what == "Example1, seed 1 failed"
     assert "Example1 from its file" not in hub.started
     hub.failing = set()
@@ -258,7 +263,7 @@ def test_the_reference_is_let_go_when_nothing_of_it_is_left_to_do(hub):
     def shared():
         told.append(list(hub.started))
 
-    RunTasks(attempt(), (), shared).carry_out()
+    carry_out(RunTasks(attempt(), (), shared))
     assert len(told) == 1
     assert {label for label in EVERYTHING if "reference" in label} <= set(told[0])
 

@@ -73,7 +73,6 @@ def attempt(tmp_path, contribution: Contribution) -> Attempt:
         reference_folder=tmp_path / "reference",
         fresh=False,
         repeat_first=False,
-        jobs=None,
         base_folder=tmp_path / "base",
         parts={},
         progress=Silent(),

@@ -25,8 +25,9 @@ from harness.contributions.record import Contribution
 from harness.protocol.confirmation import Confirmation
 from harness.protocol.track import Track, load_track
 from harness.runs import pipeline
-from harness.runs.confirm import confirmed
-from harness.runs.pipeline import Options, run_contribution
+from harness.runs.confirm import confirmed_course
+from harness.runs.graph.pool import Pool
+from harness.runs.pipeline import Options
 from tests.proofs.confirmed.smugglers import SMUGGLERS, Silent, smuggler, train_beforehand
 from toolkit.core import atomic
 
@@ -54,8 +55,8 @@ def play(contribution: Contribution, track: Track) -> dict[str, Any]:
     options = Options(seeds=track.file.seeds[:1], skip_gate=True, fresh=True)
     # The static check refuses a smuggler's file; here it is what training cannot hide that counts.
     with mock.patch.object(pipeline, "check", return_value=[]):
-        run = run_contribution(contribution, track, options, Silent())
-        row = confirmed(run, contribution, track, options, Silent()).row
+        course = confirmed_course(contribution, track, options, Silent())
+        row = Pool().run(course, Silent()).row
     assert row.confirmation is not None, row.error
     return {
         "confirmation": row.confirmation.model_dump(mode="json"),

@@ -1,11 +1,13 @@
 """The executor of one machine, on tasks that only pretend to run."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from harness import paths
 from harness.runs.graph import pool as pool_module
+from harness.runs.graph.course import Going
 from harness.runs.graph.durations import SECONDS_FILE, clock, estimate, name_of, read_seconds
 from harness.runs.graph.pool import LABEL, Pool
 from harness.runs.graph.task import AlreadyDone, Task
@@ -81,7 +83,7 @@ def test_as_many_run_at_once_as_allowed_and_needs_come_first(stage, jobs):
         stage.task("c", "a", "b"),
         stage.task("d"),
     ]
-    assert Pool(tasks, Told(), jobs).run()
+    assert Pool(jobs).run_tasks(tasks, Told())
     assert stage.most == jobs
     assert stage.events.index("c starts") > stage.events.index("b kept")
     assert stage.events.index("c starts") > stage.events.index("a kept")
@@ -95,7 +97,7 @@ def test_the_first_failure_ends_the_others_and_what_is_heeded_goes_on(stage):
         stage.task("long", polls=99),
         stage.task("after", "bad"),
     ]
-    assert not Pool(tasks, Told(), 3).run()
+    assert not Pool(3).run_tasks(tasks, Told())
     assert "gate kept" in stage.events
     assert stage.jobs["long"].kills == 1
     assert "long kept" not in stage.events
@@ -104,7 +106,7 @@ def test_the_first_failure_ends_the_others_and_what_is_heeded_goes_on(stage):
 
 def test_what_another_process_does_is_tried_again(stage):
     stage.busy = ["a", "a"]
-    assert Pool([stage.task("a"), stage.task("b")], Told(), 1).run()
+    assert Pool(1).run_tasks([stage.task("a"), stage.task("b")], Told())
     assert stage.events.index("b starts") < stage.events.index("a starts")
 
 
@@ -112,7 +114,7 @@ def test_what_another_process_does_is_tried_again(stage):
 def test_no_process_is_left_whatever_happens(stage, fault):
     tasks = [stage.task("a", polls=99), stage.task("b", fault=fault)]
     with pytest.raises(type(fault)):
-        Pool(tasks, Told(), 2).run()
+        Pool(2).run_tasks(tasks, Told())
     assert stage.jobs["a"].kills == stage.jobs["b"].kills == 1
     assert stage.running == set()
 
@@ -121,7 +123,7 @@ def test_it_says_what_runs_what_waits_and_how_long(stage, monkeypatch):
     monkeypatch.setattr(pool_module, "NEWS_S", -1.0)
     told = Told()
     tasks = [stage.task("a", polls=3), stage.task("b", "a"), stage.task("c", "b")]
-    assert Pool(tasks, told, 2).run()
+    assert Pool(2).run_tasks(tasks, told)
     label, done, text = told.lines[0]
     assert (label, done) == (LABEL, 0)
     assert text == "1 run, 2 wait, about 0:03 left"
@@ -129,9 +131,109 @@ def test_it_says_what_runs_what_waits_and_how_long(stage, monkeypatch):
     assert told.finished == [(LABEL, True)]
 
 
+def test_the_largest_task_goes_alone_where_it_does_not_fit_beside_another(stage, monkeypatch):
+    memory = SimpleNamespace(virtual_memory=lambda: SimpleNamespace(available=1000))
+    monkeypatch.setattr(pool_module, "psutil", memory)
+    tasks = [stage.task("huge", memory_bytes=9000), stage.task("small", memory_bytes=10)]
+    assert Pool(2).run_tasks(tasks, Told())
+    assert stage.most == 1
+
+
+class Course:
+    """A run that asks for one graph after the other, and notes what it is told."""
+
+    def __init__(self, *graphs, fault=None):
+        self.graphs, self.fault, self.told, self.closed = graphs, fault, [], False
+
+    def __call__(self):
+        try:
+            for graph in self.graphs:
+                self.told.append((yield graph))
+            if self.fault is not None:
+                raise self.fault
+        except RuntimeError as error:
+            self.told.append(str(error))
+            if self.fault is not None:
+                raise
+        finally:
+            self.closed = True
+        return len(self.told)
+
+
+def carried_out(courses, jobs):
+    """Carry out courses; return how they ended, in the order of their ends."""
+    waiting = [Going(one(), Told()) for one in courses]
+    ended = []
+    Pool(jobs).run_all(lambda: waiting.pop(0) if waiting else None, ended.append)
+    return [going.fault or going.result for going in ended]
+
+
+def test_a_course_is_told_how_each_of_its_graphs_ended(stage):
+    one = Course([stage.task("a")], [], [stage.task("b", well=False), stage.task("c", "b")])
+    assert Pool(1).run(one(), Told()) == 3
+    assert one.told == [True, True, False]
+    assert "c starts" not in stage.events
+
+
+def test_while_one_course_waits_another_begins_and_earlier_ones_go_first(stage):
+    first = Course([stage.task("a", polls=4)], [stage.task("b"), stage.task("c")])
+    second = Course([stage.task(name, polls=3) for name in "xyz"])
+    assert carried_out([first, second], 2) == [2, 1]
+    starts = [event.split()[0] for event in stage.events if event.endswith("starts")]
+    assert starts.index("x") < starts.index("b") < starts.index("z")
+    assert stage.most == 2
+
+
+def test_a_failure_in_one_course_ends_nothing_of_another(stage):
+    bad = Course([stage.task("bad", polls=2, well=False), stage.task("its", polls=99)])
+    good = Course([stage.task("good", polls=5)])
+    assert carried_out([bad, good], 3) == [1, 1]
+    assert (bad.told, good.told) == ([False], [True])
+    assert stage.jobs["its"].kills == 1
+
+
+def test_a_fault_of_the_hub_in_a_task_is_told_to_its_course_alone(stage):
+    broken = [stage.task("broken", fault=RuntimeError("no disk")), stage.task("its", polls=99)]
+    hurt, other = Course(broken), Course([stage.task("other", polls=3)])
+    assert carried_out([hurt, other], 3) == [1, 1]
+    assert (hurt.told, other.told) == (["no disk"], [True])
+    assert stage.running == set()
+
+
+def test_a_course_that_raises_is_a_fault_of_its_own(stage):
+    fault = ValueError("broken")
+    courses = [Course([stage.task("a")], fault=fault), Course([stage.task("b")])]
+    assert carried_out(courses, 1) == [fault, 1]
+    with pytest.raises(ValueError, match="broken"):
+        Pool(1).run(Course([stage.task("c")], fault=fault)(), Told())
+
+
+def test_what_another_process_is_at_is_asked_for_again_and_others_go_on(stage, monkeypatch):
+    monkeypatch.setattr(pool_module, "BUSY_S", 0.01)
+    waiting, other = Course(None, None, [stage.task("a")]), Course([stage.task("b")])
+    assert carried_out([waiting, other], 1) == [1, 3]
+    assert waiting.told == [True, True, True]
+
+
+def test_all_courses_are_closed_after_ctrl_c(stage):
+    one = Course([stage.task("a", polls=99)])
+    other = Course([stage.task("b", fault=KeyboardInterrupt())])
+    with pytest.raises(KeyboardInterrupt):
+        carried_out([one, other], 2)
+    assert (one.closed, other.closed) == (True, True)
+    assert stage.jobs["a"].kills == stage.jobs["b"].kills == 1
+
+
+def test_a_course_knows_what_its_tasks_took(stage):
+    going = Going(Course([stage.task("a", polls=3), stage.task("b")])(), Told())
+    courses = iter([going])
+    Pool(2).run_all(lambda: next(courses, None), lambda _: None)
+    assert going.seconds > 0
+
+
 def test_seconds_are_remembered_of_what_ran_here_and_ended_well(stage):
     tasks = [stage.task("a"), stage.task("was there", polls=0), stage.task("bad", well=False)]
-    Pool(tasks, Told(), 1).run()
+    Pool(1).run_tasks(tasks, Told())
     assert set(read_seconds()) == {"t/a"}
 
 

@@ -100,11 +100,12 @@ def test_a_run_with_all_seeds_has_three_folders_and_a_quick_one_has_one():
 
 
 def test_a_machine_that_would_compute_something_else_refuses():
-    from harness.runs.many.task_process import execute
+    from harness.runs.graph.pool import Pool
+    from harness.runs.many.task_course import task_course
     from harness.runs.many.tasks import Task
 
     task = Task(contribution="Example1", track="robot", seeds=(0,), key="f" * 64)
-    result = execute(task, None)
+    result = Pool().run(task_course(task, None), None)
     assert result.status == "error"
     assert result.error.kind == "EnvironmentFault"
     assert "would compute something else" in result.error.what
