@@ -15,7 +15,10 @@ from harness.commands.contest import refuse_record
 from harness.commands.isolation import add_isolation_arguments, settle
 from harness.contributions import registry
 from harness.protocol.track import DEFAULT_TRACK, Track, load_track
+from harness.runs.graph.course import Course, Going
+from harness.runs.graph.pool import Pool
 from harness.runs.key import run_key
+from harness.runs.steps.one_child import OneChild
 from harness.runs.studies.calibration import (
     FOLDER,
     REFERENCE,
@@ -24,7 +27,7 @@ from harness.runs.studies.calibration import (
     Variant,
     summarise,
 )
-from harness.sandbox.child import Child, run_children
+from harness.sandbox.child import Child
 from harness.scoring.jobs import Entry, ScoreAnswer, ScoreJob
 from harness.worker.jobs import DELTA_FILE, Answer, TrainJob, seed_folder
 from toolkit.core import atomic
@@ -32,6 +35,7 @@ from toolkit.core.errors import HubError
 from toolkit.core.progress import Progress, create_progress
 
 GAINS_FILE = "gains.json"
+SCORING_S = 3600
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,17 +76,34 @@ def measure(
         HubError: A worker or scorer failed.
     """
     gains = {v.label: known for v, count in seeds.items() if (known := kept(track, v, count))}
-    waiting = [(variant, count) for variant, count in seeds.items() if variant.label not in gains]
-    while waiting:
-        now, waiting = waiting[:jobs], waiting[jobs:]
-        children = {variant: train_child(track, variant, count) for variant, count in now}
-        finish(list(children.values()), progress)
-        scorers = {variant: score_child(track, variant, count) for variant, count in now}
-        finish(list(scorers.values()), progress)
-        for variant, scorer in scorers.items():
-            gains[variant.label] = gains_of(scorer)
-            keep(track, variant, seeds[variant], gains[variant.label])
+    lacking = [(variant, count) for variant, count in seeds.items() if variant.label not in gains]
+    waiting = [Going(variant_course(track, *one), progress) for one in lacking]
+
+    def ended(going: Going[tuple[str, list[float]]]) -> None:
+        if going.fault is not None:
+            raise going.fault
+        if going.result is not None:
+            label, measured = going.result
+            gains[label] = measured
+
+    Pool(jobs).run_all(lambda: waiting.pop(0) if waiting else None, ended)
     return {variant.label: gains[variant.label] for variant in seeds}
+
+
+def variant_course(track: Track, variant: Variant, count: int) -> Course[tuple[str, list[float]]]:
+    """Train and score one variant; keep its gains and return them with its label.
+
+    Raises:
+        HubError: Its worker or scorer failed.
+    """
+    training = train_child(track, variant, count)
+    yield [training.task("train", track)]
+    _ = training.answer
+    scoring = score_child(track, variant, count)
+    yield [scoring.task("score", track)]
+    gains = gains_of(scoring)
+    keep(track, variant, count, gains)
+    return variant.label, gains
 
 
 def key_of(track: Track, variant: Variant, count: int) -> str:
@@ -117,8 +138,8 @@ def folder_of(track: Track, variant: Variant) -> Path:
     return paths.RUNS / track.file.name / "calibration" / variant.contribution().name
 
 
-def train_child(track: Track, variant: Variant, count: int) -> Child[Answer]:
-    """Start one worker that trains a variant with seeds 0, 1, 2, ..."""
+def train_child(track: Track, variant: Variant, count: int) -> OneChild[Answer]:
+    """Describe one worker that trains a variant with seeds 0, 1, 2, ..."""
     file, out = track.file, folder_of(track, variant) / "train"
     job = TrainJob(
         contribution=variant.contribution(),
@@ -133,11 +154,12 @@ def train_child(track: Track, variant: Variant, count: int) -> Child[Answer]:
         prompts=file.texts[:1],
     )
     label, limit = f"training {variant.label}", file.timeout_s * count
-    return Child(label, "harness.worker.main", job, out, limit, Answer.model_validate_json)
+    read = Answer.model_validate_json
+    return OneChild(label, lambda: Child(label, "harness.worker.main", job, out, limit, read))
 
 
-def score_child(track: Track, variant: Variant, count: int) -> Child[ScoreAnswer]:
-    """Start one scorer on everything that a variant trained."""
+def score_child(track: Track, variant: Variant, count: int) -> OneChild[ScoreAnswer]:
+    """Describe one scorer of everything that a variant trained."""
     folder = folder_of(track, variant)
     entries = [
         Entry(
@@ -149,33 +171,22 @@ def score_child(track: Track, variant: Variant, count: int) -> Child[ScoreAnswer
     ]
     job = ScoreJob.on(track, entries, folder / "score")
     label = f"scoring {variant.label}"
-    return Child(label, "harness.scoring.main", job, job.out, 3600, ScoreAnswer.model_validate_json)
+    read = ScoreAnswer.model_validate_json
+    return OneChild(
+        label, lambda: Child(label, "harness.scoring.main", job, job.out, SCORING_S, read)
+    )
 
 
-def finish(children: list[Child[Answer]] | list[Child[ScoreAnswer]], progress: Progress) -> None:
-    """Follow children to their ends.
-
-    Raises:
-        HubError: One of them failed.
-    """
-    run_children(children, progress)
-    for child in children:
-        error = child.outcome.error if child.outcome else None
-        if error is not None:
-            raise HubError(f"{child.label}: {error.what}", where=error.where, fix=error.fix)
-
-
-def gains_of(scorer: Child[ScoreAnswer]) -> list[float]:
+def gains_of(scoring: OneChild[ScoreAnswer]) -> list[float]:
     """Return the gains of a scoring, seed by seed.
 
     Raises:
-        HubError: A figure is missing.
+        HubError: The scorer failed, or a figure is missing.
     """
-    answer = scorer.ended().answer
-    figures = [entry.figures for entry in answer.entries] if answer else []
+    figures = [entry.figures for entry in scoring.answer.entries]
     gains = [one.gain for one in figures if one is not None]
     if not gains or len(gains) != len(figures):
-        raise HubError(f"{scorer.label} left out a figure.", where=str(scorer.out))
+        raise HubError(f"{scoring.label} left out a figure.", where="harness/scoring/main.py")
     return gains
 
 

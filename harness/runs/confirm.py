@@ -25,7 +25,7 @@ from harness.runs.pipeline import Options, Run, plan, run_course
 from harness.runs.steps.attempt import Attempt
 from harness.runs.steps.columns import picture_columns
 from harness.runs.steps.rows import withheld
-from harness.runs.steps.score import OtherPictures
+from harness.runs.steps.score import figures_of, on_other_pictures
 from harness.scoring.jobs import Entry
 from harness.worker.jobs import DELTA_FILE, seed_folder
 from toolkit.core.errors import HubError
@@ -141,11 +141,12 @@ def score(attempt: Attempt, out: Path, train_dir: Path, heldout_dir: Path) -> Co
         for seed in attempt.seeds
     )
     label = f"confirming {attempt.contribution.name}"
-    scoring = OtherPictures(
-        label, attempt.track, entries, out, attempt.device, train_dir, heldout_dir
+    device = attempt.device
+    scoring = on_other_pictures(
+        label, attempt.track, entries, out, device, train_dir=train_dir, heldout_dir=heldout_dir
     )
-    yield [scoring.task()]
-    answer = scoring.answer
+    yield [scoring.task("score", attempt.track)]
+    answer = figures_of(scoring.answer)
     refused = [one.error.what for one in answer.entries if one.error]
     if refused:
         raise HubError(f"The scorer failed. {' '.join(refused)}", where=str(out))

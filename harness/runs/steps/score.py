@@ -13,13 +13,12 @@ from filelock import FileLock
 from harness.protocol.figures import Figures
 from harness.protocol.row import ErrorReport
 from harness.protocol.track import Track
-from harness.runs.graph.memory import memory_bytes, weights_bytes
-from harness.runs.graph.task import AlreadyDone, Followed, Task, lock_now
+from harness.runs.graph.task import AlreadyDone, Followed, lock_now
 from harness.runs.steps.attempt import THREADS
+from harness.runs.steps.one_child import OneChild
 from harness.runs.steps.side import Side
 from harness.sandbox.child import Child
 from harness.sandbox.files import ANSWER_FILE
-from harness.sandbox.outcome import Outcome
 from harness.sandbox.resource_use import read_spent, together, write
 from harness.scoring.jobs import BENCH_FILE, BenchFile, Entry, EntryScore, ScoreAnswer, ScoreJob
 from harness.worker.jobs import DELTA_FILE, again_folder, picture_file, remade_folder, seed_folder
@@ -176,9 +175,17 @@ class Scoring:
         )
 
 
-@dataclass
-class OtherPictures:
-    """The task that measures changes of weights on other pictures than a track's, losses alone.
+def on_other_pictures(
+    label: str,
+    track: Track,
+    entries: tuple[Entry, ...],
+    out: Path,
+    device: str,
+    *,
+    train_dir: Path,
+    heldout_dir: Path,
+) -> OneChild[ScoreAnswer]:
+    """Describe a scorer of changes of weights on other pictures than a track's, losses alone.
 
     Args:
         label: What the user sees.
@@ -189,60 +196,24 @@ class OtherPictures:
         train_dir: Training pictures, for what is measured on them.
         heldout_dir: The pictures that gains are measured on.
     """
+    fields = {
+        "track": track.file.for_losses(),
+        "train_dir": train_dir,
+        "heldout_dir": heldout_dir,
+    }
+    return OneChild(label, lambda: scorer(label, track, entries, out, device, **fields))
 
-    label: str
-    track: Track
-    entries: tuple[Entry, ...]
-    out: Path
-    device: str
-    train_dir: Path
-    heldout_dir: Path
-    outcome: Outcome[ScoreAnswer] | None = None
-    _child: Child[ScoreAnswer] | None = None
 
-    def start(self) -> Child[ScoreAnswer]:
-        """Start the scorer."""
-        self._child = scorer(
-            self.label,
-            self.track,
-            self.entries,
-            self.out,
-            self.device,
-            track=self.track.file.for_losses(),
-            train_dir=self.train_dir,
-            heldout_dir=self.heldout_dir,
-        )
-        return self._child
+def figures_of(answer: ScoreAnswer) -> ScoreAnswer:
+    """Return a scorer's answer that has a base to compare with.
 
-    def keep(self) -> bool:
-        """Take the figures; what the scorer refuses is for the caller to judge."""
-        if self._child is not None:
-            self.outcome = self._child.ended()
-        answer = self.outcome.answer if self.outcome else None
-        return answer is not None and answer.base is not None and answer.error is None
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-    @property
-    def answer(self) -> ScoreAnswer:
-        """What it measured.
-
-        Raises:
-            HubError: The scorer failed.
-        """
-        outcome = self.outcome
-        answer = outcome.answer if outcome else None
-        if answer is None or answer.base is None or answer.error is not None:
-            said = (outcome.error if outcome else None) or (answer.error if answer else None)
-            what = said.what if said else "it left no figures"
-            raise HubError(f"The scorer failed: {what}", where=str(self.out))
-        return answer
-
-    def task(self) -> Task:
-        """Return it as the only task of a graph."""
-        memory = memory_bytes(weights_bytes(self.track), None)
-        return Task(self.label, "score", self, memory_bytes=memory)
+    Raises:
+        HubError: It has none.
+    """
+    if answer.base is None or answer.error is not None:
+        what = answer.error.what if answer.error else "it left no figures"
+        raise HubError(f"The scorer failed: {what}", where="harness/scoring/main.py")
+    return answer
 
 
 def scorer(

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import datetime
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from harness import paths
 from harness.contributions import registry
 from harness.contributions.record import Contribution
 from harness.protocol.track import Track
+from harness.runs.graph.course import Course, Going
+from harness.runs.graph.pool import Pool
+from harness.runs.steps.one_child import OneChild
+from harness.runs.steps.score import figures_of, on_other_pictures
 from harness.runs.studies.rate_choice import BUDGET, Budget, bound, choose, next_rates, tolerance
 from harness.runs.studies.rate_sweep import fold_folder, split, with_rate
 from harness.runs.sweep_files import FOLDS, Fold, Sweep, Trial, bench_hash, subject_hash
-from harness.sandbox.child import POLL_S, Child
+from harness.sandbox.child import Child
 from harness.sandbox.files import ANSWER_FILE, JOB_FILE
-from harness.scoring.jobs import Entry, ScoreAnswer, ScoreJob
+from harness.scoring.jobs import Entry, ScoreAnswer
 from harness.worker.jobs import DELTA_FILE, Answer, TrainJob, seed_folder
-from toolkit.core.errors import HubError
 from toolkit.core.progress import Progress
-
-SCORING_S = 3600
 
 
 @dataclass(frozen=True)
@@ -121,8 +120,7 @@ def try_rates(bench: Bench, rates: Sequence[float]) -> tuple[list[Trial], list[f
     trained = [rate for rate in rates if rate not in faults]
     gains: dict[float, list[float]] = {rate: [] for rate in trained}
     base_losses = []
-    for fold in range(FOLDS if trained else 0):
-        answer = score(bench, trained, fold)
+    for answer in score(bench, trained) if trained else ():
         base_losses.append(answer.base.heldout.mean if answer.base else 0.0)
         for rate, entry in zip(trained, answer.entries, strict=True):
             if entry.figures is not None:
@@ -144,41 +142,38 @@ def train(bench: Bench, rates: Sequence[float]) -> dict[float, str]:
 
     A rate that is too high may end in numbers that are not finite: that is an answer, so the
     others go on.
+
+    Raises:
+        Exception: A fault of the hub's own.
     """
     faults: dict[float, str] = {}
-    waiting = [(rate, fold) for rate in rates for fold in range(FOLDS)]
-    while waiting:
-        now, waiting = waiting[: bench.jobs], waiting[bench.jobs :]
-        wanted = [(rate, train_job(bench, rate, fold)) for rate, fold in now if rate not in faults]
-        children = [
-            (rate, start(bench, f"learning rate {rate:g}, seed {job.seeds[0]}", job))
-            for rate, job in wanted
-            if not is_trained(job)
-        ]
-        follow([child for _, child in children], bench.progress)
-        for rate, child in children:
-            outcome = child.ended()
-            if outcome.error is not None:
-                faults[rate] = outcome.error.what
-            elif outcome.answer and (why := outcome.answer.seeds[0].unmergeable):
-                faults[rate] = f"there is no merged weight to measure: {why}"
+    waiting = [Going(train_rate(bench, rate, faults), bench.progress) for rate in rates]
+    ended: list[Going[None]] = []
+    Pool(bench.jobs).run_all(lambda: waiting.pop(0) if waiting else None, ended.append)
+    for going in ended:
+        if going.fault is not None:
+            raise going.fault
     return faults
 
 
-def start(bench: Bench, label: str, job: TrainJob) -> Child[Answer]:
-    """Start one training."""
-    limit = bench.track.file.timeout_s
-    return Child(label, "harness.worker.main", job, job.out, limit, Answer.model_validate_json)
+def train_rate(bench: Bench, rate: float, faults: dict[float, str]) -> Course[None]:
+    """Train one rate on every fold; its first failure ends it and is added to the faults."""
+    jobs = [train_job(bench, rate, fold) for fold in range(FOLDS)]
+    trainings = [training(bench, rate, job) for job in jobs if not is_trained(job)]
+    yield [one.task("train", bench.track) for one in trainings]
+    for outcome in (one.outcome for one in trainings if one.outcome is not None):
+        unmergeable = outcome.answer and outcome.answer.seeds[0].unmergeable
+        if outcome.error is not None:
+            faults.setdefault(rate, outcome.error.what)
+        elif unmergeable:
+            faults.setdefault(rate, f"there is no merged weight to measure: {unmergeable}")
 
 
-def follow(children: Sequence[Child[Any]], progress: Progress) -> None:
-    """Follow children to their ends; unlike in a run, one that fails does not end the others."""
-    try:
-        while not all([child.poll(progress) for child in children]):  # noqa: C419  # poll each
-            time.sleep(POLL_S)
-    finally:
-        for child in children:
-            child.kill()
+def training(bench: Bench, rate: float, job: TrainJob) -> OneChild[Answer]:
+    """Describe one training."""
+    label, limit = f"learning rate {rate:g}, seed {job.seeds[0]}", bench.track.file.timeout_s
+    read = Answer.model_validate_json
+    return OneChild(label, lambda: Child(label, "harness.worker.main", job, job.out, limit, read))
 
 
 def train_job(bench: Bench, rate: float, fold: int) -> TrainJob:
@@ -207,35 +202,35 @@ def is_trained(job: TrainJob) -> bool:
     return same and (seed_folder(job.out, job.seeds[0]) / DELTA_FILE).is_file()
 
 
-def score(bench: Bench, rates: Sequence[float], fold: int) -> ScoreAnswer:
-    """Measure rates on one fold's held-back pictures, in one scorer.
+def score(bench: Bench, rates: Sequence[float]) -> list[ScoreAnswer]:
+    """Measure rates on the held-back pictures of each fold, a scorer for each.
 
     Raises:
-        HubError: The scorer failed.
+        HubError: A scorer failed.
     """
-    entries = [
+    scorings = [scoring(bench, rates, fold) for fold in range(FOLDS)]
+    tasks = [one.task("score", bench.track) for one in scorings]
+    Pool(bench.jobs).run_tasks(tasks, bench.progress)
+    return [figures_of(one.answer) for one in scorings]
+
+
+def scoring(bench: Bench, rates: Sequence[float], fold: int) -> OneChild[ScoreAnswer]:
+    """Describe the scorer of one fold."""
+    entries = tuple(
         Entry(
             label=f"{rate:g}",
             seed=fold,
             delta=seed_folder(bench.out(rate, fold), fold) / DELTA_FILE,
         )
         for rate in rates
-    ]
+    )
     pictures = fold_folder(bench.pictures, fold)
-    job = ScoreJob.on(
+    return on_other_pictures(
+        f"measuring fold {fold}",
         bench.track,
         entries,
         bench.folder / f"score-{fold}",
-        track=bench.track.file.for_losses(),
+        "cpu",
         train_dir=pictures / "train",
         heldout_dir=pictures / "heldback",
     )
-    read, label = ScoreAnswer.model_validate_json, f"measuring fold {fold}"
-    scorer = Child(label, "harness.scoring.main", job, job.out, SCORING_S, read)
-    follow([scorer], bench.progress)
-    answer, error = scorer.ended().answer, scorer.ended().error
-    if answer is None or answer.base is None or answer.error is not None:
-        said = error or (answer.error if answer else None)
-        what = said.what if said else "it left no figures"
-        raise HubError(f"The scorer failed: {what}", where=str(job.out))
-    return answer

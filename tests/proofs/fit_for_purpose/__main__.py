@@ -22,9 +22,10 @@ from typing import Any
 from rich.console import Console
 
 from harness import paths
-from harness.commands.calibrate import finish, folder_of, gains_of, measure, score_child
+from harness.commands.calibrate import folder_of, gains_of, measure, score_child
 from harness.protocol.machine import describe_machine
 from harness.protocol.track import DEFAULT_TRACK, Track, load_track
+from harness.runs.graph.pool import Pool
 from harness.runs.studies.calibration import Variant, order
 from harness.worker.jobs import DELTA_FILE, seed_folder
 from toolkit.core import atomic
@@ -112,12 +113,12 @@ def main() -> int:
     with create_progress(console) as progress:
         gains = measure(track, dict.fromkeys(RANKS, len(SEEDS)), 2, progress)
         write_random_adapters(track)
-        scorer = score_child(track, RANDOM, len(SEEDS))
-        finish([scorer], progress)
-    answer = scorer.ended().answer
-    if answer is None or answer.base is None:
+        scoring = score_child(track, RANDOM, len(SEEDS))
+        Pool().run_tasks([scoring.task("score", track)], progress)
+    answer = scoring.answer
+    if answer.base is None:
         raise HubError("The scorer left out the base.")
-    gains[RANDOM.label] = gains_of(scorer)
+    gains[RANDOM.label] = gains_of(scoring)
     summary = summarise(track, answer.base.heldout.mean, gains)
     atomic.write_text(options.out, json.dumps(summary, indent=1) + "\n")
     show(summary, console)

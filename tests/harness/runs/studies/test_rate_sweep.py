@@ -48,7 +48,7 @@ def test_rates_are_trained_on_folds_gone_on_with_and_recorded(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    fork_children(monkeypatch, "harness.runs.studies.rate_trials")
+    fork_children(monkeypatch, "harness.runs.studies.rate_trials", "harness.runs.steps.score")
     reference = registry.load_reference()
     first = sweep(reference, track, 2, None, Silent(), SMALL._replace(most=2))
     assert [trial.learning_rate for trial in first.trials] == [1e-3, 3e-3]
