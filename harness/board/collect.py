@@ -19,7 +19,7 @@ from harness.protocol.equal_references import same_code
 from harness.protocol.row import SCHEMA_VERSION
 from harness.protocol.statistics.groups import Comparison, compare_all
 from harness.protocol.statistics.tiers import Burden, tiers_of
-from harness.protocol.track import Track, board_tracks, track_names
+from harness.protocol.track import Track, board_tracks, load_track, track_names
 from harness.protocol.verdict import judge
 from toolkit.core.errors import BaseModelError, HubError, ResultFileError
 from toolkit.core.settings import REFERENCE_NAME
@@ -56,12 +56,15 @@ def collect() -> Board:
     names = [*own, *registry.contribution_names()]
     contributions = {name: found for name in names if (found := _readable(name))}
     tracks = tuple(board_tracks())
-    faults = [f"{p.relative_to(paths.RESULTS)}: {_why_stray(p)}" for p in _strays(tracks)]
+    faults = [f"{p.relative_to(paths.RESULTS)}: no such track" for p in _strays()]
     entries: list[Entry] = []
     for track in tracks:
         lines, bad = _entries_of(track, names, contributions)
         entries += in_order(lines, track)
         faults += bad
+    for name in sorted(set(track_names()) - {track.file.name for track in tracks}):
+        # In preparation: its rows are not shown, and have to be as good as the others.
+        faults += _entries_of(load_track(name), names, contributions)[1]
     if faults:
         raise ResultFileError(
             "The board cannot be built:\n" + "\n".join(f"  {fault}" for fault in faults),
@@ -222,13 +225,7 @@ def _is_clean(name: str) -> bool:
     return all(finding.severity == "hint" for finding in found)
 
 
-def _why_stray(folder: Path) -> str:
-    if folder.name in track_names():
-        return "this track is in preparation; remove in_preparation from its track.toml"
-    return "no such track"
-
-
-def _strays(tracks: tuple[Track, ...]) -> list[Path]:
-    known = {track.file.name for track in tracks}
+def _strays() -> list[Path]:
+    known = track_names()
     folders = sorted(paths.RESULTS.glob("*/")) if paths.RESULTS.is_dir() else []
     return [folder for folder in folders if folder.is_dir() and folder.name not in known]

@@ -49,18 +49,12 @@ def refuse_record(track: Track) -> None:
     """Refuse to store a row that the board could not show.
 
     Raises:
-        UsageError: The track is of the user's own pictures, or in preparation.
+        UsageError: The track is of the user's own pictures.
     """
     if track.is_own:
         raise UsageError(
             "Rows of your own pictures stay in runs/: the board has the hub's tracks only.",
             fix="Omit what stores rows; --seeds 5 trains as often as a recorded row.",
-        )
-    if track.file.in_preparation:
-        raise UsageError(
-            f"The track {track.file.name} is in preparation: the board does not show it yet.",
-            where=f"tracks/{track.file.name}/track.toml",
-            fix="Omit what stores rows; or remove in_preparation and record the whole track.",
         )
 
 

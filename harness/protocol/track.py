@@ -19,9 +19,11 @@ from harness.protocol.base_model import model_hash
 from harness.protocol.track_file import TrackFile
 from toolkit.core.errors import UsageError
 from toolkit.core.hashing import content_hash
+from toolkit.core.record import Record
 from toolkit.core.validation import faults_of
 
 DEFAULT_TRACK = "robot"
+BOARD_FILE = "board.toml"  # in tracks/
 
 # Folder with sets that only the board's job has: `<track>/exchanged` and `<track>/heldout2`.
 BOARD_SETS = "HUB_BOARD_SETS"
@@ -29,6 +31,12 @@ BOARD_SETS = "HUB_BOARD_SETS"
 # Goes up whenever a figure means something else than before: rows of another version are shown as
 # old and never compared with newer ones. `docs/protocol.md` has the list of versions.
 PROTOCOL_VERSION = 3
+
+
+class BoardFile(Record):
+    """The file ``tracks/board.toml``."""
+
+    tracks: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -118,6 +126,11 @@ class Track:
         return self.folder.parent == own_tracks()
 
     @property
+    def in_preparation(self) -> bool:
+        """Whether the board does not show it yet, because not all of its rows are recorded."""
+        return self.file.name not in shown_names() and not self.is_own
+
+    @property
     def judge_dir(self) -> Path | None:
         """Folder of a judge that the user brings; None when the hub's own is used."""
         folder = self.file.judge.folder
@@ -141,8 +154,26 @@ def track_names() -> list[str]:
 
 def board_tracks() -> list[Track]:
     """Return the tracks that the board shows: all but those in preparation."""
-    tracks = (load_track(name) for name in track_names())
-    return [track for track in tracks if not track.file.in_preparation]
+    return [load_track(name) for name in shown_names()]
+
+
+def shown_names() -> list[str]:
+    """Return the names of the tracks that the board shows, sorted.
+
+    Raises:
+        UsageError: The file that names them is not there, or has faults.
+    """
+    file = paths.TRACKS / BOARD_FILE
+    try:
+        with file.open("rb") as handle:
+            return sorted(BoardFile.model_validate(tomllib.load(handle)).tracks)
+    except (OSError, ValueError) as error:  # of TOML, of encoding and of fields
+        faults = faults_of(error) if isinstance(error, ValidationError) else error
+        raise UsageError(
+            f"What the board shows cannot be read: {faults}",
+            where=f"tracks/{BOARD_FILE}",
+            fix='It names tracks: tracks = ["robot"]',
+        ) from error
 
 
 def own_tracks() -> Path:

@@ -87,11 +87,6 @@ class TrackFile(Record):
     kind: Literal["subject", "style", "binding"] = Field(
         description="what is taught; a style's `similarity` is measured against other styles"
     )
-    in_preparation: bool = Field(
-        default=False,
-        description="whether its rows are not recorded yet: it runs when it is named, and is no "
-        "part of the board",
-    )
     base_model: str = Field(description="folder of the base, or a file: relative to the repository")
     pictures: str | None = Field(
         default=None, description="track whose pictures are used; empty = its own"

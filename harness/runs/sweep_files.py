@@ -152,10 +152,10 @@ def folder() -> Path:
 def sweep_file(contribution: str, track: Track) -> Path:
     """Return where a sweep of a contribution is kept.
 
-    One of a person's own pictures stays out of git, and so does one of a track in preparation.
+    One of a person's own pictures stays out of git.
     """
     name = track.file.name
-    if track.is_own or track.file.in_preparation:
+    if track.is_own:
         return paths.RUNS / name / "sweep" / f"{contribution}.json"
     return folder() / name / f"{contribution}.json"
 

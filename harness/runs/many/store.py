@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.protocol import row_files
 from harness.protocol.row import Row
-from harness.protocol.track import board_tracks
+from harness.protocol.track import track_names
 from harness.runs.many.tasks import SENTENCE, TaskResult
 from harness.sandbox.events import without_control
 from toolkit.core import atomic
@@ -52,7 +52,7 @@ def collect(folders: list[Path], board: Path) -> Merged:
     if missing:
         raise UsageError(f"There is no folder {', '.join(missing)}.", fix="Name existing ones.")
     taken, known, refused = [], [], {}
-    tracks = {track.file.name for track in board_tracks()}
+    tracks = set(track_names())
     for path in sorted(file for folder in folders for file in folder.glob("*/*.json")):
         try:
             row = read_own(path, tracks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from harness.commands.new import write_folder
 from harness.contributions import registry
 from harness.protocol import row_files
 from harness.protocol.row import Row
-from harness.protocol.track import load_track
+from harness.protocol.track import BOARD_FILE, load_track, shown_names
 from harness.runs.page import SHEET_SIDE_PX
 from toolkit.core.settings import HOOK_NAMES, REFERENCE_NAME
 from toolkit.images.sheet import comparison_sheet
@@ -55,8 +56,8 @@ def hub_at(root: Path) -> Iterator[Path]:
             setattr(paths, place, path)
 
 
-def add_track(real_tracks: Path, name: str, title: str) -> None:
-    """Add a copy of the robot track under another name."""
+def add_track(real_tracks: Path, name: str, title: str, *, shown: bool = True) -> None:
+    """Add a copy of the robot track under another name; on the board, unless in preparation."""
     folder = paths.TRACKS / name
     shutil.copytree(real_tracks / "robot", folder)
     file = folder / "track.toml"
@@ -64,6 +65,9 @@ def add_track(real_tracks: Path, name: str, title: str) -> None:
     start = text.index("title = ")
     end = text.index("\n", start)
     file.write_text(f'{text[:start]}title = "{title}"{text[end:]}', encoding="utf-8")
+    listed = [*(shown_names() if (paths.TRACKS / BOARD_FILE).is_file() else []), name]
+    if shown:
+        (paths.TRACKS / BOARD_FILE).write_text(f"tracks = {json.dumps(listed)}\n", "utf-8")
 
 
 def add_contribution(name: str, summary: str = "", based_on: tuple[str, ...] = ()) -> None:

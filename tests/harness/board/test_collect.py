@@ -271,10 +271,8 @@ def test_an_unmergeable_row_shows_what_its_pictures_are_worth_and_does_not_rank(
 
 
 def prepare(name="later"):
-    """Add a track whose rows are not recorded yet."""
-    add_track(REAL_TRACKS, name, "One day")
-    file = paths.TRACKS / name / "track.toml"
-    file.write_text("in_preparation = true\n" + file.read_text(encoding="utf-8"), encoding="utf-8")
+    """Add a track whose rows are not all recorded yet."""
+    add_track(REAL_TRACKS, name, "One day", shown=False)
 
 
 def test_the_board_does_not_show_a_track_in_preparation(small):
@@ -285,10 +283,18 @@ def test_the_board_does_not_show_a_track_in_preparation(small):
     assert "later" not in board_text(board)
 
 
-def test_a_row_of_a_track_in_preparation_stops_the_board_and_says_why(small):
+def test_rows_of_a_track_in_preparation_may_be_recorded_and_have_to_be_whole(small):
     prepare()
     record(make_row("later", "reference", 0.33))
-    with pytest.raises(ResultFileError, match="later: this track is in preparation"):
+    assert {entry.track for entry in collect().entries} == {"robot"}
+    (paths.RESULTS / "later" / "reference.json").write_text("{", encoding="utf-8")
+    with pytest.raises(ResultFileError, match=r"later/reference\.json"):
+        collect()
+
+
+def test_rows_of_a_track_that_does_not_exist_stop_the_board(small):
+    (paths.RESULTS / "gone").mkdir(parents=True)
+    with pytest.raises(ResultFileError, match="gone: no such track"):
         collect()
 
 

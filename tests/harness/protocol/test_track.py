@@ -1,12 +1,12 @@
 """Tracks: the shipped ones hang together, and a faulty track.toml says what is wrong."""
 
 import hashlib
+import shutil
 
 import pytest
 from pydantic import ValidationError
 
 from harness import paths
-from harness.commands.cli import main
 from harness.protocol.track import board_tracks, load_track, track_names
 from harness.protocol.track_file import TrackFile
 from harness.scoring.likeness import rows_of
@@ -21,15 +21,41 @@ SHIPPED = ("binding", "robot", "sd14-robot", "streamline", *IN_PREPARATION)
 
 def test_these_tracks_are_shipped():
     assert track_names() == sorted(SHIPPED)
-    named = {name for name in SHIPPED if load_track(name).file.in_preparation}
+    named = {name for name in SHIPPED if load_track(name).in_preparation}
     assert named == set(IN_PREPARATION)
     assert {track.file.name for track in board_tracks()} == set(SHIPPED) - named
 
 
-@pytest.mark.parametrize("command", [["controls"], ["contribution", "--all"]])
-def test_nothing_is_recorded_on_a_track_in_preparation(command, capsys):
-    assert main([*command, "--track", IN_PREPARATION[0], "--record"]) == 2
-    assert "is in preparation" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "No such file"),
+        ("tracks = 3", "tracks"),
+        ("tracks = [", "Invalid|Unclosed|array"),
+        ("shown = []", "shown"),
+    ],
+)
+def test_faults_in_what_the_board_shows_are_told_with_their_place(
+    text, said, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(paths, "TRACKS", tmp_path)
+    if text is not None:
+        (tmp_path / "board.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=said) as caught:
+        board_tracks()
+    assert caught.value.where == "tracks/board.toml"
+    assert 'tracks = ["robot"]' in caught.value.fix
+
+
+def test_what_the_board_shows_is_no_part_of_a_figure(tmp_path, monkeypatch):
+    shutil.copytree(paths.TRACKS, tmp_path / "tracks")
+    before = load_track("portrait").protocol_hash()
+    monkeypatch.setattr(paths, "TRACKS", tmp_path / "tracks")
+    (tmp_path / "tracks" / "board.toml").write_text('tracks = ["portrait"]', encoding="utf-8")
+    shown = load_track("portrait")
+    assert not shown.in_preparation
+    assert load_track("robot").in_preparation
+    assert shown.protocol_hash() == before
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -65,8 +91,6 @@ def test_each_held_out_drawing_has_its_contrast_in_every_other_style(name):
 
 
 def test_the_protocol_hash_follows_the_pictures_it_borrows(tmp_path, monkeypatch):
-    import shutil
-
     shutil.copytree(paths.TRACKS, tmp_path / "tracks")
     monkeypatch.setattr(paths, "TRACKS", tmp_path / "tracks")
     before = load_track("sd14-robot").protocol_hash()

@@ -13,7 +13,7 @@ from harness import paths
 from harness.commands.sweep import show
 from harness.contributions import registry
 from harness.contributions.record import Contribution
-from harness.protocol.track import Track, load_track
+from harness.protocol.track import Track, load_track, own_tracks
 from harness.runs.studies.rate_choice import Budget
 from harness.runs.studies.rate_sweep import split, with_rate
 from harness.runs.studies.rate_trials import sweep
@@ -36,10 +36,10 @@ from toolkit.core.settings import LoraConfig
 SMALL = Budget(start=(1e-3, 3e-3), most=3)
 
 
-@pytest.fixture(scope="module")
-def track(random_base: Path) -> Track:
-    file = small_track(steps=2, batch_size=2, base_model=str(random_base), in_preparation=True)
-    return dataclasses.replace(load_track("robot"), file=file)
+@pytest.fixture
+def track(random_base: Path, runs: Path) -> Track:
+    file = small_track(steps=2, batch_size=2, base_model=str(random_base), pictures="robot")
+    return Track(file, own_tracks() / "robot")
 
 
 def test_rates_are_trained_on_folds_gone_on_with_and_recorded(
@@ -83,7 +83,7 @@ def test_rates_are_trained_on_folds_gone_on_with_and_recorded(
     assert "Tolerance: Learning rates from" in told
 
     path = sweep_file("reference", track)
-    assert path.is_relative_to(runs)  # a track in preparation records nothing
+    assert path.is_relative_to(runs)  # of a person's own track
     path.write_text(again.model_dump_json(), encoding="utf-8")
     assert sweep_of(reference, track) == again
     assert sweep_of(with_rate(reference, 0.5), track) == again
