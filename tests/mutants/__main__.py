@@ -62,7 +62,7 @@ def run_fixture(
     limit_s: float = LIMIT_S,
 ) -> GateReport:
     """Run the gate on one fixture in forks of this process."""
-    from harness.runs.steps.gate import GateRun
+    from harness.runs.steps.gate_run import GateRun
     from tests.mutants.forked import fork
 
     run = GateRun(

@@ -14,7 +14,7 @@ from harness.gate.observations import ExperimentSeen, Observation, Turn, give_tu
 from harness.gate.worker import OUTCOMES_FILE
 from harness.protocol.row import ErrorReport
 from harness.protocol.track import load_track
-from harness.runs.steps.gate import GateRun, read_seen
+from harness.runs.steps.gate_run import GateRun, read_seen
 from harness.sandbox.outcome import Outcome
 from harness.worker.jobs import Answer
 from tests.hostile.stage import Silent

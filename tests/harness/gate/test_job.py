@@ -7,7 +7,7 @@ import dataclasses
 from harness.contributions import registry
 from harness.protocol.base_model import EMBEDDED_BASE
 from harness.protocol.track import load_track
-from harness.runs.steps.gate import GateRun
+from harness.runs.steps.gate_run import GateRun
 
 
 def test_its_worker_may_read_the_base_it_builds_from_on_a_track_of_another_base(tmp_path):
