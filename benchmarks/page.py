@@ -82,6 +82,7 @@ def wanted(usd: float = USD, cores: int = CORES) -> dict[Path, str]:
     )
     speed = (DOCS / "speed.md").read_text(encoding="utf-8")
     app = (DOCS / "app.md").read_text(encoding="utf-8")
+    protocol = (DOCS / "protocol.md").read_text(encoding="utf-8")
     return {
         **{
             RESULTS / f"{name}.md": page(name, known)
@@ -92,6 +93,7 @@ def wanted(usd: float = USD, cores: int = CORES) -> dict[Path, str]:
         DOCS / "speed.md": with_block(
             with_block(speed, "figures", targets(steps, process)), "verdict", page("verdict", known)
         ),
+        DOCS / "protocol.md": with_block(protocol, "cost repeats", page("cost_repeats", known)),
         DOCS / "scale.md": with_block(scale, "scaling", page("scaling", known)),
         DOCS / "images" / "speed_step.svg": step_plot(steps),
         DOCS / "images" / "speed_process.svg": process_plot(process),

@@ -17,6 +17,10 @@ MARGIN = 0.08
 # Of what the exchange takes from the reference, an honest training loses most, too.
 MOST_KEPT = 2 / 3
 
+# A smuggled adapter is worth many points, one seed's chance one or two; each further seed costs two
+# trainings.
+EXCHANGED_SEEDS = 1
+
 
 class Pair(Record):
     """Mean gains of a contribution and of the reference, over the same seeds, as shares."""

@@ -14,7 +14,13 @@ from pathlib import Path
 from harness.contributions.record import Contribution
 from harness.contributions.registry import is_control, is_reference
 from harness.protocol import row_files
-from harness.protocol.confirmation import Confirmation, Exchange, Pair, SecondHeldout
+from harness.protocol.confirmation import (
+    EXCHANGED_SEEDS,
+    Confirmation,
+    Exchange,
+    Pair,
+    SecondHeldout,
+)
 from harness.protocol.figures import Flag
 from harness.protocol.row import Row
 from harness.protocol.track import Track
@@ -32,9 +38,6 @@ from toolkit.core.errors import HubError
 from toolkit.core.progress import Progress
 
 OWN, REFERENCE = "own", "reference"
-# A smuggled adapter is worth many points, one seed's chance one or two; each further seed costs two
-# trainings.
-SEEDS = 1
 
 
 def confirmed_course(
@@ -113,7 +116,7 @@ def exchange(
     row: Row, first: Attempt, exchanged: Track, options: Options
 ) -> Course[Mapping[str, object]]:
     """Train contribution and reference on exchanged pictures; return fields of a Confirmation."""
-    seeds = first.seeds[:SEEDS]
+    seeds = first.seeds[:EXCHANGED_SEEDS]
     again = replace(options, seeds=seeds, thorough=False, skip_gate=True)
     run = yield from run_course(first.contribution, exchanged, again, first.progress)
     if run.row.status != "ok":

@@ -9,6 +9,7 @@ from harness import paths
 from harness.contributions import registry
 from harness.contributions.record import Contribution
 from harness.protocol import base_model, row_files
+from harness.protocol.confirmation import EXCHANGED_SEEDS
 from harness.protocol.row import Row
 from harness.protocol.track import Track, board_tracks, load_track
 from harness.runs.graph.memory import memory_bytes, weights_bytes
@@ -111,7 +112,8 @@ def choose(
         for name in names:
             task = seeded.model_copy(update={"contribution": name})
             seeds, row = number_of_seeds(task, one), recorded(name, one.file.name)
-            seconds = estimate(task, seeds, kept, row)
+            more = confirming(readable[name], one) if thorough else 0
+            seconds = estimate(task, seeds, kept, row, more)
             planned.append(Planned(task, seeds, seconds, memory_bytes(weights, row)))
             line = line_of(ground, planned[-1], readable[name], row, look_here=not from_checkout)
             planned[-1] = replace(planned[-1], task=task.model_copy(update={"key": line.key}))
@@ -125,6 +127,14 @@ def load_if_possible(name: str) -> Contribution | None:
         return registry.load_any(name)
     except HubError:
         return None  # executing it says what is wrong
+
+
+def confirming(contribution: Contribution | None, track: Track) -> int:
+    """Return how many trainings the confirmation of a row adds; of none that cannot be read."""
+    if contribution is None or track.exchanged is None:
+        return 0
+    hubs_own = registry.is_reference(contribution) or registry.is_control(contribution)
+    return 0 if hubs_own else 2 * EXCHANGED_SEEDS  # its own, and the reference's beside it
 
 
 def number_of_seeds(task: Task, track: Track) -> int:

@@ -54,15 +54,25 @@ def keep_seconds(results: Iterable[tuple[Task, int, TaskResult]]) -> None:
         atomic.write_text(seconds_file(), text + "\n")
 
 
-def estimate(task: Task, seeds: int, kept: Mapping[str, float], row: Row | None) -> float | None:
-    """Return the seconds a task will probably take, or None when nothing is known about it."""
+def estimate(
+    task: Task, seeds: int, kept: Mapping[str, float], row: Row | None, confirming: int = 0
+) -> float | None:
+    """Return the seconds a task will probably take, or None when nothing is known about it.
+
+    Args:
+        task: Which.
+        seeds: How many it trains.
+        kept: What tasks took here, with their confirmations.
+        row: The recorded one, which knows nothing of its confirmation.
+        confirming: How many trainings its confirmation adds.
+    """
     known = kept.get(name_of(task, seeds))
     if known is not None:
         return known
     if row is None or row.costs is None or task.device != "cpu":
         return None
     measured = len(row.scores) or len(row.own_pictures) or 1
-    return BESIDES_TRAINING * row.costs.worker_seconds * seeds / measured
+    return BESIDES_TRAINING * row.costs.worker_seconds * (seeds + confirming) / measured
 
 
 def typical(seconds: Iterable[float | None], otherwise: float = 300.0) -> float:

@@ -13,7 +13,6 @@ from harness.runs.graph.pool import Pool
 from harness.runs.many.estimates import keep_seconds
 from harness.runs.many.listener import Listener
 from harness.runs.many.queue import Planned, Queue
-from harness.runs.many.task_course import task_course
 from harness.runs.many.tasks import Task, TaskResult
 from harness.sandbox.choose import choose
 from harness.sandbox.layers import WANTED
@@ -36,6 +35,9 @@ def run_local(
         One result per task: a failure is a result too, and does not stop the others. On Ctrl-C
         every process is ended before the exception goes on.
     """
+    # Here, so that a plan that is only listed loads none of what runs it.
+    from harness.runs.many.task_course import task_course
+
     queue, results = Queue(planned), list[TaskResult]()
     begun: dict[Going[TaskResult], Planned] = {}
     (layer,) = {choose(one.task.isolation) for one in planned} or {choose(None)}

@@ -17,13 +17,14 @@ from rich.console import Console
 from harness import paths
 from harness.commands import contribution as command
 from harness.contributions import registry
-from harness.protocol.confirmation import Pair
+from harness.protocol.confirmation import EXCHANGED_SEEDS, Pair
 from harness.protocol.row import ErrorReport, Row
 from harness.protocol.row_files import read_row
 from harness.protocol.track import BOARD_SETS, Track, load_track
 from harness.runs import confirm
 from harness.runs.folders import PAGE_FILE, ROW_FILE
 from harness.runs.graph.pool import Pool
+from harness.runs.many.choose import confirming
 from harness.runs.pipeline import Options, Run
 from harness.sandbox.view import view_of
 from harness.worker.jobs import TrainJob
@@ -157,6 +158,15 @@ def test_the_hubs_own_rows_are_not_asked(track, runs, monkeypatch, name):
     stage = Stage(carried=0.0, kept=0.6, second=0.0)
     assert record(stage, track, 0.60, monkeypatch, name).confirmation is None
     assert not stage.trained
+
+
+def test_the_plan_knows_what_a_confirmation_adds(track):
+    added = [
+        confirming(registry.load_any(name), track) for name in ("MinSNR", "reference", "Memoriser")
+    ]
+    assert added == [2 * EXCHANGED_SEEDS, 0, 0]
+    assert confirming(registry.load_any("MinSNR"), load_track("robot")) == 0
+    assert confirming(None, track) == 0
 
 
 def test_a_track_without_sets_confirms_nothing(runs, monkeypatch):

@@ -63,7 +63,7 @@ def made_up(runs, monkeypatch):
     monkeypatch.setattr(pool_module, "POLL_S", 0.0)
     monkeypatch.setenv(WANTED, "process")
     found = Runs(Stage())
-    monkeypatch.setattr(local, "task_course", found.course)
+    monkeypatch.setattr("harness.runs.many.task_course.task_course", found.course)
     return found
 
 

@@ -94,6 +94,7 @@ def test_a_recorded_row_teaches_where_nothing_was_run_here(runs):
     task = Task(contribution="A", track="robot")
     row = example_row(contribution="A")  # one seed, 20 s of its worker
     assert estimates.estimate(task, 5, {}, row) == 5 * 20 * estimates.BESIDES_TRAINING
+    assert estimates.estimate(task, 5, {}, row, 2) == 7 * 20 * estimates.BESIDES_TRAINING
     cuda = task.model_copy(update={"device": "cuda"})
     assert estimates.estimate(cuda, 5, {}, row) is None  # measured on another kind of device
 
