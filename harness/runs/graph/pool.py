@@ -15,6 +15,7 @@ import psutil
 from harness.protocol.machine import usable_cores
 from harness.runs.graph.course import Course, Going, tasks_alone
 from harness.runs.graph.durations import clock, keep_seconds
+from harness.runs.graph.foreseen import Foreseen, Heard
 from harness.runs.graph.schedule import Schedule
 from harness.runs.graph.simulation import seconds_left
 from harness.runs.graph.task import AlreadyDone, Followed, Task
@@ -43,6 +44,7 @@ class Running:
     task: Task
     going: Going[Any]
     followed: Followed
+    heard: Heard
     began: float = field(default_factory=time.monotonic)
 
 
@@ -62,6 +64,7 @@ class Pool:
         self._busy: dict[tuple[Going[Any], str], float] = {}
         self._took: dict[str, float] = {}
         self._told = time.monotonic()
+        self._foreseen = Foreseen()
         self._total, self._of = 0.0, Schedule()
 
     def run(self, course: Course[T], progress: Progress) -> T:
@@ -156,7 +159,7 @@ class Pool:
                     self._fail(going, task, error)
                     return True
                 if followed is not None:
-                    self._running.append(Running(task, going, followed))
+                    self._running.append(Running(task, going, followed, Heard(going.progress)))
                     return True
                 going.schedule.back(task.id)
                 self._busy[going, task.id] = now + BUSY_S
@@ -170,7 +173,7 @@ class Pool:
             if one not in self._running:
                 continue  # it was stopped because another one of its course failed
             try:
-                if one.followed.poll(one.going.progress):
+                if one.followed.poll(one.heard):
                     self._end(one)
             except Exception as error:
                 self._fail(one.going, one.task, error)
@@ -182,6 +185,7 @@ class Pool:
         seconds = time.monotonic() - one.began
         if not isinstance(one.followed, AlreadyDone):
             one.going.seconds += seconds
+            self._foreseen.note(one.task, seconds)
             if well and one.task.name:
                 self._took[one.task.name] = seconds
         self._stop(one, well=well)
@@ -208,8 +212,10 @@ class Pool:
         if schedule is not self._of:
             self._total, self._of = 0.0, schedule
         self._told = now
-        spent = {one.task.id: now - one.began for one in self._running}
-        left = seconds_left(schedule, self._jobs, self._memory, spent)
+        running = [(one.task, now - one.began, one.heard.share) for one in self._running]
+        self._foreseen.look(running)
+        to_go = {task.id: self._foreseen.left(task, *rest) for task, *rest in running}
+        left = seconds_left(schedule, self._jobs, self._memory, to_go, self._foreseen.seconds)
         self._total = max(self._total, left)
         text = f"{len(self._running)} run, {len(schedule.waiting())} wait, about {clock(left)} left"
         going.progress.update(LABEL, 1 - left / self._total if self._total else 1.0, text)

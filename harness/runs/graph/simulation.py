@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from harness.runs.graph.schedule import Schedule
+from harness.runs.graph.task import Task
+
+
+def estimated(task: Task) -> float:
+    """Return what a task was expected to take before anything ran."""
+    return task.seconds
 
 
 def seconds_left(
     schedule: Schedule,
     jobs: int,
     memory_bytes: float = float("inf"),
-    spent: Mapping[str, float] | None = None,
+    running: Mapping[str, float] | None = None,
+    seconds: Callable[[Task], float] = estimated,
 ) -> float:
     """Return how long it takes until everything has ended, if all goes well.
 
@@ -20,12 +27,11 @@ def seconds_left(
         schedule: As it is now; it is not changed.
         jobs: How many tasks run at once.
         memory_bytes: What they may use together.
-        spent: How long those that run have been running, seconds.
+        running: What those that run have still to go, seconds; by default all of it.
+        seconds: What a task that waits will take.
     """
-    ahead, now, spent = schedule.copy(), 0.0, spent or {}
-    ends = [
-        (max(0.0, ahead.tasks[one].seconds - spent.get(one, 0.0)), one) for one in ahead.running
-    ]
+    ahead, now, running = schedule.copy(), 0.0, running or {}
+    ends = [(running.get(one, seconds(ahead.tasks[one])), one) for one in ahead.running]
     heapq.heapify(ends)
     while True:
         while len(ends) < jobs:
@@ -34,7 +40,7 @@ def seconds_left(
             task = ahead.take(memory_bytes - promised if ahead.running else float("inf"))
             if task is None:
                 break
-            heapq.heappush(ends, (now + task.seconds, task.id))
+            heapq.heappush(ends, (now + seconds(task), task.id))
         if not ends:
             return now
         now, one = heapq.heappop(ends)

@@ -69,8 +69,10 @@ def test_the_wall_is_near_what_no_order_can_beat(jobs, seeds, known):
 def test_time_left_counts_what_runs_already():
     schedule = Schedule([task("one", seconds=10), task("two", "score", "one", seconds=5)])
     schedule.take()
-    assert seconds_left(schedule, 2, spent={"one": 4.0}) == pytest.approx(11)
-    assert seconds_left(schedule, 2, spent={"one": 40.0}) == pytest.approx(5)
+    assert seconds_left(schedule, 2) == pytest.approx(15)
+    assert seconds_left(schedule, 2, running={"one": 6.0}) == pytest.approx(11)
+    assert seconds_left(schedule, 2, running={"one": 0.0}) == pytest.approx(5)
+    assert seconds_left(schedule, 2, running={"one": 0.0}, seconds=lambda _: 7.0) == 7
 
 
 def test_the_longest_remaining_path_comes_first():
