@@ -44,9 +44,11 @@ def half_track(track: Track, model: Path) -> Track:
         f'base_model = "{track.file.base_model}"': f'base_model = "{model.resolve()}"',
     }
     for before, after in replaced.items():
-        if text.count(f"\n{before}\n") != 1:
+        lines = text.splitlines()
+        if lines.count(before) != 1:
             raise ValueError(f"{track.folder / 'track.toml'} has no line {before!r}")
-        text = text.replace(f"\n{before}\n", f"\n{after}\n")
+        lines[lines.index(before)] = after
+        text = "\n".join(lines) + "\n"
     folder = own_tracks() / name
     folder.mkdir(parents=True, exist_ok=True)
     atomic.write_text(folder / "track.toml", text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,9 @@ SIZES: Final = ("full", "half")
 WIDTH, HEIGHT = 620, 520  # px of the picture
 LEFT, RIGHT, TOP, BOTTOM = 64, 500, 34, 470
 TICKS: Final = 6
+DOT, LETTER, LINE = 4.0, 6.6, 14.0  # px: radius of a dot, width of a letter, height of a line
+
+Box = tuple[float, float, float, float]
 
 
 def measured(track: str) -> dict[str, Any] | None:
@@ -124,16 +128,61 @@ def picture(found: dict[str, Any]) -> str:
         }
         for name, across, up in zip(found["methods"], values["full"], values["half"], strict=True)
     ]  # fmt: skip
+
+    def x(value: float) -> float:
+        return axes["full"].place(value, LEFT, RIGHT)
+
+    def y(value: float) -> float:
+        return axes["half"].place(value, BOTTOM, TOP)
+
+    names = beside_dots([(one["name"], x(one["x"]), y(one["y"])) for one in points])
     return templates.render(
         Path(__file__).with_name("scatter.svg"),
         title=f"Held-out gain on {found['track']}: one method, one dot",
         x_name="full size", y_name="half size",
-        points=points,
+        points=points, names=names,
         x_ticks=axes["full"].ticks(), y_ticks=axes["half"].ticks(),
-        x=lambda value: axes["full"].place(value, LEFT, RIGHT),
-        y=lambda value: axes["half"].place(value, BOTTOM, TOP),
+        x=x, y=y,
         left=LEFT, right=RIGHT, top=TOP, bottom=BOTTOM, width=WIDTH, height=HEIGHT,
     ) + "\n"  # fmt: skip
+
+
+def beside_dots(dots: Sequence[tuple[str, float, float]]) -> dict[str, tuple[float, float, str]]:
+    """Return where each name stands: beside its dot, and over no other dot or name.
+
+    Args:
+        dots: Names and places, in pixels.
+
+    Returns:
+        For each name a place, and whether it begins (`start`) or ends (`end`) there.
+    """
+    taken = [(x - DOT, y - DOT, x + DOT, y + DOT) for _, x, y in dots]
+    found = {}
+    for name, x, y in dots:
+        offers = [
+            (x + right * (DOT + 3), y + down * LINE + 4, "start" if right > 0 else "end")
+            for down in (0, -1, 1, -2, 2, -3, 3)
+            for right in (1, -1)
+        ]
+        boxes = [box_of(name, *offer) for offer in offers]
+        free = [place for place, box in enumerate(boxes) if not any(overlap(box, b) for b in taken)]
+        chosen = free[0] if free else 0
+        found[name] = offers[chosen]
+        taken.append(boxes[chosen])
+    return found
+
+
+def box_of(name: str, x: float, base: float, anchor: str) -> Box:
+    """Return the box of a name (left, top, right, bottom), as far as letters are alike."""
+    wide = LETTER * len(name)
+    left = x if anchor == "start" else x - wide
+    return left, base - LINE + 3, left + wide, base + 2
+
+
+def overlap(one: Box, other: Box) -> bool:
+    """Tell whether two boxes (left, top, right, bottom) share a point."""
+    apart = one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
+    return not apart
 
 
 class Axis:

@@ -1,9 +1,12 @@
 """Two sizes of base: measures of agreement, the other base's track, table and picture."""
 
+import itertools
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness import paths
 from harness.contributions.registry import load_named
@@ -142,6 +145,27 @@ def test_the_picture_is_a_drawing_with_a_dot_for_each_method():
     # The last method is the best on both: right and up.
     assert places[-1][0] > places[0][0]
     assert places[-1][1] < places[0][1]
+
+
+@given(
+    st.lists(st.tuples(st.floats(80, 480), st.floats(50, 450)), min_size=2, max_size=8, unique=True)
+)
+def test_names_stand_over_no_other_name(places):
+    dots = [(f"Method{number}", x, y) for number, (x, y) in enumerate(places)]
+    boxes = [page.box_of(name, *place) for name, place in page.beside_dots(dots).items()]
+    wide = page.LETTER * len("Method0")
+    shared = sum(page.overlap(a, b) for a, b in itertools.combinations(boxes, 2))
+    crowded = any(
+        abs(a[0] - b[0]) < 2 * wide and abs(a[1] - b[1]) < 4 * page.LINE
+        for a, b in itertools.combinations(places, 2)
+    )
+    assert crowded or not shared
+
+
+def test_of_close_dots_each_name_is_read_alone():
+    dots = [("reference", 200.0, 200.0), ("LoHa", 198.0, 204.0), ("DoRA", 203.0, 190.0)]
+    boxes = [page.box_of(name, *place) for name, place in page.beside_dots(dots).items()]
+    assert not any(page.overlap(a, b) for a, b in itertools.combinations(boxes, 2))
 
 
 def test_the_page_says_what_was_measured():
