@@ -11,8 +11,8 @@ from rich.console import Console
 
 from harness import paths
 from harness.board import calibration_page
-from harness.commands.contest import refuse_record
 from harness.commands.isolation import add_isolation_arguments, settle
+from harness.commands.recording import refuse_record
 from harness.contributions import registry
 from harness.protocol.track import DEFAULT_TRACK, Track, load_track
 from harness.runs.graph.course import Course, Going

@@ -10,9 +10,10 @@ from pathlib import Path
 from rich.console import Console
 
 from harness import paths
+from harness.commands.recording import is_own
 from harness.commands.track import memory_of, seconds_of_track
 from harness.contributions import registry
-from harness.protocol.track import Track, load_track
+from harness.protocol.track import Track
 from harness.runs.foretell import known_ratio
 from harness.runs.many.choose import Choice, SeedsOf
 from harness.runs.many.plan import PlannedRun
@@ -23,7 +24,6 @@ from harness.runs.own.make import OwnTrack, Wish, read_record
 from harness.runs.own.page import PAGE, Drawn, write_contest
 from harness.runs.own.recommend import Recommendation, recommend
 from harness.runs.steps.columns import scored_pictures
-from toolkit.core.errors import UsageError
 
 
 def contestants(only: Sequence[str], track: str) -> tuple[str, ...]:
@@ -38,24 +38,6 @@ def contestants(only: Sequence[str], track: str) -> tuple[str, ...]:
     if only or not is_own(track):
         return tuple(only)
     return tuple(registry.contribution_names())
-
-
-def is_own(track: str) -> bool:
-    """Tell whether a track's name is that of an own track."""
-    return track != "all" and load_track(track).is_own
-
-
-def refuse_record(track: Track) -> None:
-    """Refuse to store a row that the board could not show.
-
-    Raises:
-        UsageError: The track is of the user's own pictures.
-    """
-    if track.is_own:
-        raise UsageError(
-            "Rows of your own pictures stay in runs/: the board has the hub's tracks only.",
-            fix="Omit what stores rows; --seeds 5 trains as often as a recorded row.",
-        )
 
 
 def seeds_in_one_go(asked: SeedsOf) -> SeedsOf:

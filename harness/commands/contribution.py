@@ -12,11 +12,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.check.render import render_text
-from harness.commands.contest import refuse_record
 from harness.commands.isolation import add_isolation_arguments, settle
-from harness.commands.options import add_mix_arguments
+from harness.commands.options import add_board_arguments, add_mix_arguments
+from harness.commands.recording import refuse_record
 from harness.commands.seeds import DEVICES, chosen_seeds, parse_seeds
-from harness.commands.whole_board import add_board_arguments, run_board
 from harness.contributions import registry
 from harness.contributions.recipes.render import keep_command, show_origins
 from harness.contributions.record import Contribution
@@ -97,6 +96,8 @@ def run(args: argparse.Namespace) -> int:
     console = Console(stderr=False, highlight=False, file=sys.stdout)
     several = sort_names(args)
     if args.all:
+        from harness.commands.whole_board import run_board  # one run needs none of it
+
         return run_board(args, console, contest=several)
     return run_one(args, console)
 

@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from harness.board.board_check import control_faults
-from harness.commands.contest import refuse_record
 from harness.commands.contribution import record, show
 from harness.commands.isolation import add_isolation_arguments, settle
+from harness.commands.recording import refuse_record
 from harness.commands.seeds import DEVICES
 from harness.contributions import registry
 from harness.protocol.track import DEFAULT_TRACK, load_track

@@ -10,11 +10,11 @@ from pathlib import Path
 from rich.console import Console
 
 from harness import paths
-from harness.commands.contest import refuse_record
 from harness.commands.isolation import add_isolation_arguments
+from harness.commands.options import add_board_arguments
+from harness.commands.recording import refuse_record
 from harness.commands.seeds import DEVICES, chosen_seeds, parse_seeds
 from harness.commands.whole_board import (
-    add_board_arguments,
     announce,
     conclude,
     task_pattern,

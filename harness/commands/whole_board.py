@@ -11,16 +11,7 @@ from rich.console import Console
 
 from harness import paths
 from harness.board.board_check import control_faults
-from harness.commands.contest import (
-    announce_cost,
-    conclude_contest,
-    contestants,
-    foretold,
-    is_own,
-    refuse_record,
-    seeds_in_one_go,
-    with_gates,
-)
+from harness.commands.recording import is_own, refuse_record
 from harness.commands.seeds import chosen_seeds
 from harness.protocol.track import Track, load_track
 from harness.runs.graph.pool import jobs_on
@@ -35,39 +26,6 @@ from harness.sandbox.layers import PROMISES, WANTED
 from toolkit.core.errors import UsageError
 from toolkit.core.progress import create_progress
 from toolkit.core.settings import REFERENCE_NAME
-
-MOST_JOBS = 1024
-
-
-def add_board_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what `contribution` understands besides a name."""
-    add = parser.add_argument
-    add("--all", action="store_true", help="run all: reference, controls, contributions")
-    add(
-        "--only",
-        type=names,
-        default=(),
-        metavar="A,B,...",
-        help="with --all: these only, and the reference they are compared with",
-    )
-    add(
-        "--jobs",
-        type=jobs,
-        metavar="N",
-        help="with --all: trainings, gates and scorings at once (default: one per core)",
-    )
-
-
-def names(text: str) -> tuple[str, ...]:
-    """Read names with commas between."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def jobs(text: str) -> int:
-    """Read a number of processes; argparse reports the ValueError."""
-    if not 1 <= int(text) <= MOST_JOBS:
-        raise ValueError
-    return int(text)
 
 
 def task_pattern(args: argparse.Namespace) -> Task:
@@ -132,6 +90,8 @@ def run_contest(
     Raises:
         UsageError: All tracks are asked for, or rows are to be recorded.
     """
+    from harness.commands import contest  # loads what nothing else here needs
+
     if args.track == ALL:
         raise UsageError("A contest is on one track.", fix="Name it: --track robot")
     track = load_track(args.track)
@@ -142,17 +102,19 @@ def run_contest(
             "A contest records nothing.",
             fix=f"nox -s contribution -- --all --only {names} --record",
         )
-    only = contestants(args.only, args.track)
-    choice = foretold(choose(pattern, args.track, only, seeds_in_one_go(seeds_of)), track)
+    only = contest.contestants(args.only, args.track)
+    choice = contest.foretold(
+        choose(pattern, args.track, only, contest.seeds_in_one_go(seeds_of)), track
+    )
     announce(choice, pattern, console)
     many = args.jobs or jobs_on(pattern.device)
     gates = {} if args.skip_gate else gates_of(choice, track, pattern, console)
-    choice = with_gates(choice, gates)
-    announce_cost(choice, many, console, gates)
+    choice = contest.with_gates(choice, gates)
+    contest.announce_cost(choice, many, console, gates)
     with create_view(console, Account(choice.planned, many)) as view:
         found = run_local(choice.planned, view, many)
     code = conclude(found, console, whole_board=False)
-    conclude_contest(found, track, console)
+    contest.conclude_contest(found, track, console)
     return code
 
 
