@@ -101,7 +101,7 @@ def kill_after(hub: Path, subject: Subject, seconds: float, undisturbed: object)
 
 def no_process_is_left(hub: Path) -> None:
     """Wait a moment for the workers to end with their parent."""
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 300
     while True:
         left = [
             process.info["cmdline"]

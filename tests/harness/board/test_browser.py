@@ -95,7 +95,7 @@ def test_the_keyboard_sorts_too(page, built):
     page.press("Enter", 13, "\r")
     wanted = sorted(before, key=str.lower)
     assert wanted != before
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 300
     while names(page) != wanted and time.monotonic() < deadline:
         time.sleep(0.05)  # the key travels through the browser's own queue of events
     assert names(page) == wanted

@@ -73,7 +73,7 @@ def test_a_child_whose_nursery_dies_ends_and_says_so(random_base, tmp_path):
     warm._kept[""]._process.kill()
     run_children([child], Silent())
     assert child.outcome.status == "crashed"
-    _gone, left = psutil.wait_procs([inside, *below], timeout=10)
+    _gone, left = psutil.wait_procs([inside, *below], timeout=300)
     assert not left
 
 

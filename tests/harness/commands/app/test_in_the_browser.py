@@ -104,7 +104,7 @@ def draw_and_download(page, kept):
     press(page, "Write the file")
     press(page, "Download my-robots-Example1.safetensors", PATIENCE_S)
     file = kept / "my-robots-Example1.safetensors"
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while not file.is_file() and time.monotonic() < deadline:
         time.sleep(0.1)
     return file

@@ -76,10 +76,10 @@ def test_a_board_is_stopped_and_goes_on_and_one_fault_stops_nobody(hub):
             time.sleep(1.0)
             first.send_signal(signal.SIGINT)
     first.stdout.close()
-    assert first.wait(60) == 130, "".join(lines)
+    assert first.wait(300) == 130, "".join(lines)
     assert any(line.startswith("reference on robot: gain") for line in lines)
     assert "All files are complete" in "".join(lines)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 300
     while processes_of(hub) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert processes_of(hub) == []
