@@ -5,6 +5,7 @@ import signal
 from importlib.util import find_spec
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 REQUIRED = "HUB_REQUIRE_EXTRAS"  # set by `nox -s extras`, which installs what tests need
 
@@ -15,6 +16,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Models here are tiny, and a process of pytest-xdist for each core fills the machine: further
 # threads would only wait for each other, each at full load. A child of a test inherits it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("hub", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("hub")
 
 # A file is the work of one process (pytest-xdist's loadfile), and each of these takes half a minute
 # of processor time or more: begun last, they would leave one core idle while the other ends them.
