@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from harness import paths
 from harness.protocol.statistics.intervals import t_interval
+from harness.protocol.statistics.share import share_interval
 from toolkit.core import atomic
 
 FOLDER: Final = Path(__file__).with_name("measured")
@@ -65,17 +66,20 @@ def tables() -> str:
     """Return the block of the page."""
     tracks = measured()
     lines = [
-        "| track | budget | base | reference | held-out gain | real pictures | processor time |",
-        "|---|---|---:|---:|---:|---:|---:|",
+        "| track | budget | base | seeds | reference | held-out gain | real pictures "
+        "| processor time |",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
     ]
     for name, found in tracks.items():
-        own = first_seed(found["variants"][REFERENCE])
-        low, high = own["interval_95"]
+        seeds = found["variants"][REFERENCE]["seeds"].values()
+        hits = [hit for one in seeds for hit in one["hits"]]
+        low, high = share_interval(sum(hits), len(hits)) or (0.0, 1.0)
+        gain, cpu_s = (fmean(one[key] for one in seeds) for key in ("gain", "cpu_s"))
         lines.append(
             f"| `{name}` | {found['steps']} steps of {found['batch_size']} "
             f"| {found[BASE]['hit_rate']:.0%} "
-            f"| {own['hit_rate']:.0%} ({low:.0%} to {high:.0%}) | {own['gain']:+.1%} "
-            f"| {found[REAL]['hit_rate']:.0%} | {own['cpu_s']:.0f} s |"
+            f"| {len(seeds)} | {sum(hits) / len(hits):.0%} ({low:.0%} to {high:.0%}) | {gain:+.1%} "
+            f"| {found[REAL]['hit_rate']:.0%} | {cpu_s:.0f} s |"
         )
     for name, found in tracks.items():
         if len(found["variants"]) > 1:
