@@ -150,14 +150,14 @@ def test_a_node_is_killed_half_way_and_nothing_is_lost_and_nothing_run_twice(
 
 def training(node: Node) -> bool:
     return any(
-        not (path.parent.parent / "row.json").is_file()
-        for path in (node.disk / "robot").glob("*/*/train/job.json")
+        not (path.parents[2] / "row.json").is_file()
+        for path in (node.disk / "robot").glob("*/*/train/job-seed-*/job.json")
         if "reference" not in path.parts
     )
 
 
 def wait_until_training(node: Node) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not training(node):
         assert time.monotonic() < deadline, "the node never got a run"
         time.sleep(0.05)
