@@ -93,8 +93,11 @@ class Confirmation(Record):
 
 def kept_along(one: Exchange) -> list[str]:
     """Say that a training on other pictures kept a gain that the reference's did not."""
-    excess = one.scored.own - one.kept.reference
-    if excess <= MARGIN or one.kept.advantage <= MOST_KEPT * excess:
+    # Without any training nothing is lost: where the exchange takes more than that from the
+    # reference, a method that changes little is no suspect for keeping it.
+    honest = max(0.0, one.kept.reference)
+    excess = one.scored.own - honest
+    if excess <= MARGIN or one.kept.own - honest <= MOST_KEPT * excess:
         return []
     return [
         f"Trained on exchanged pictures, it keeps a gain of {100 * one.kept.own:.1f} % on the "

@@ -111,3 +111,21 @@ def test_where_the_exchange_takes_nothing_kept_says_nothing() -> None:
 def test_what_was_found_is_said_of_the_sets_that_there_are(found: Confirmation, words: str) -> None:
     assert found.faults == []
     assert words in found.sentence
+
+
+def test_a_weak_method_is_no_suspect_where_the_exchange_costs_more_than_all() -> None:
+    """As on `portrait`: another figure takes the reference below the untouched base."""
+    weak = Exchange(
+        seeds=(0,),
+        scored=Pair(own=0.10, reference=0.34),
+        carried=Pair(own=0.10, reference=0.30),
+        kept=Pair(own=-0.02, reference=-0.376),
+    )
+    assert Confirmation(of_the_board=False, exchange=weak).faults == []
+    smuggled = weak.model_copy(
+        update={
+            "scored": Pair(own=0.6, reference=0.34),
+            "kept": Pair(own=0.58, reference=-0.376),
+        }
+    )
+    assert Confirmation(of_the_board=False, exchange=smuggled).faults
