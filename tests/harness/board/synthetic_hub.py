@@ -36,6 +36,8 @@ def hub_at(root: Path) -> Iterator[Path]:
     (root / "CONTRIBUTIONS").mkdir(parents=True)
     (root / "models").symlink_to(real / "models", target_is_directory=True)
     (root / "docs").mkdir()
+    (root / "tracks").mkdir()
+    (root / "tracks" / BOARD_FILE).write_text("tracks = []\n", encoding="utf-8")
     for page in ("README.md", "docs/findings.md", "docs/learning_rates.md"):
         (root / page).write_text((real / page).read_text(encoding="utf-8"), encoding="utf-8")
     changed = {
@@ -65,8 +67,8 @@ def add_track(real_tracks: Path, name: str, title: str, *, shown: bool = True) -
     start = text.index("title = ")
     end = text.index("\n", start)
     file.write_text(f'{text[:start]}title = "{title}"{text[end:]}', encoding="utf-8")
-    listed = [*(shown_names() if (paths.TRACKS / BOARD_FILE).is_file() else []), name]
     if shown:
+        listed = [*shown_names(), name]
         (paths.TRACKS / BOARD_FILE).write_text(f"tracks = {json.dumps(listed)}\n", "utf-8")
 
 
