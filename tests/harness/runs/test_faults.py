@@ -73,7 +73,7 @@ def test_two_runs_at_once_are_told_apart(tmp_path, monkeypatch):
         held(attempt.folder),
         pytest.raises(UsageError, match=f"is being run right now, by process {os.getpid()}"),
     ):
-        pipeline.run_locked(attempt, (), options)
+        next(pipeline.run_locked(attempt, (), options))
     assert list(attempt.folder.iterdir()) == []
 
 
