@@ -62,7 +62,8 @@ def collect() -> Board:
         lines, bad = _entries_of(track, names, contributions)
         entries += in_order(lines, track)
         faults += bad
-    for name in sorted(set(track_names()) - {track.file.name for track in tracks}):
+    recorded = {name for name in track_names() if (paths.RESULTS / name).is_dir()}
+    for name in sorted(recorded - {track.file.name for track in tracks}):
         # In preparation: its rows are not shown, and have to be as good as the others.
         faults += _entries_of(load_track(name), names, contributions)[1]
     if faults:

@@ -15,7 +15,7 @@ from harness.commands.isolation import add_isolation_arguments, settle
 from harness.commands.recording import refuse_record
 from harness.contributions import registry
 from harness.protocol.track import DEFAULT_TRACK, Track, load_track
-from harness.runs.graph.course import Course, Going
+from harness.runs.graph.course import Course
 from harness.runs.graph.pool import Pool
 from harness.runs.key import run_key
 from harness.runs.steps.one_child import OneChild
@@ -77,21 +77,14 @@ def measure(
     """
     gains = {v.label: known for v, count in seeds.items() if (known := kept(track, v, count))}
     lacking = [(variant, count) for variant, count in seeds.items() if variant.label not in gains]
-    waiting = [Going(variant_course(track, *one), progress) for one in lacking]
-
-    def ended(going: Going[tuple[str, list[float]]]) -> None:
-        if going.fault is not None:
-            raise going.fault
-        if going.result is not None:
-            label, measured = going.result
-            gains[label] = measured
-
-    Pool(jobs).run_all(lambda: waiting.pop(0) if waiting else None, ended)
+    courses = [variant_course(track, *one) for one in lacking]
+    measured = Pool(jobs).run_each(courses, progress)
+    gains |= {variant.label: found for (variant, _), found in zip(lacking, measured, strict=True)}
     return {variant.label: gains[variant.label] for variant in seeds}
 
 
-def variant_course(track: Track, variant: Variant, count: int) -> Course[tuple[str, list[float]]]:
-    """Train and score one variant; keep its gains and return them with its label.
+def variant_course(track: Track, variant: Variant, count: int) -> Course[list[float]]:
+    """Train and score one variant; keep its gains and return them.
 
     Raises:
         HubError: Its worker or scorer failed.
@@ -103,7 +96,7 @@ def variant_course(track: Track, variant: Variant, count: int) -> Course[tuple[s
     yield [scoring.task("score", track)]
     gains = gains_of(scoring)
     keep(track, variant, count, gains)
-    return variant.label, gains
+    return gains
 
 
 def key_of(track: Track, variant: Variant, count: int) -> str:

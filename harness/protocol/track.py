@@ -126,11 +126,6 @@ class Track:
         return self.folder.parent == own_tracks()
 
     @property
-    def in_preparation(self) -> bool:
-        """Whether the board does not show it yet, because not all of its rows are recorded."""
-        return self.file.name not in shown_names() and not self.is_own
-
-    @property
     def judge_dir(self) -> Path | None:
         """Folder of a judge that the user brings; None when the hub's own is used."""
         folder = self.file.judge.folder

@@ -30,8 +30,9 @@ from harness.runs.page import write_page
 from harness.runs.pipeline import Options, Run, plan, run_course
 from harness.runs.steps.attempt import Attempt
 from harness.runs.steps.columns import picture_columns
+from harness.runs.steps.one_child import OneChild
 from harness.runs.steps.rows import withheld
-from harness.runs.steps.score import figures_of, on_other_pictures
+from harness.runs.steps.score import figures_of, losses_on, scorer
 from harness.scoring.jobs import Entry
 from harness.worker.jobs import DELTA_FILE, seed_folder
 from toolkit.core.errors import HubError
@@ -144,11 +145,10 @@ def score(attempt: Attempt, out: Path, train_dir: Path, heldout_dir: Path) -> Co
         for seed in attempt.seeds
     )
     label = f"confirming {attempt.contribution.name}"
-    device = attempt.device
-    scoring = on_other_pictures(
-        label, attempt.track, entries, out, device, train_dir=train_dir, heldout_dir=heldout_dir
-    )
-    yield [scoring.task("score", attempt.track)]
+    track, device = attempt.track, attempt.device
+    fields = losses_on(track, train_dir, heldout_dir)
+    scoring = OneChild(label, lambda: scorer(label, track, entries, out, device, **fields))
+    yield [scoring.task("score", track)]
     answer = figures_of(scoring.answer)
     refused = [one.error.what for one in answer.entries if one.error]
     if refused:

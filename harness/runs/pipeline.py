@@ -40,14 +40,13 @@ from harness.runs.folders import (
     run_folder,
 )
 from harness.runs.graph.course import Course
-from harness.runs.graph.durations import read_seconds
 from harness.runs.graph.pool import Pool, jobs_on
 from harness.runs.key import base_key, run_key, run_parts, shared_parts
 from harness.runs.page import write_page, write_sheet
 from harness.runs.steps.attempt import Attempt
 from harness.runs.steps.columns import Columns, picture_columns
 from harness.runs.steps.flags import flags_of
-from harness.runs.steps.gate import Gating, gate_task, require_passed
+from harness.runs.steps.gate import Gating, gate_tasks, require_passed
 from harness.runs.steps.merging import merged_row, stopped_early
 from harness.runs.steps.rows import common_row, failed_row, measured_row, row_of_error
 from harness.runs.steps.unforeseen import last_lines, whose_fault
@@ -68,7 +67,6 @@ class Options:
     fresh: bool = False
     skip_gate: bool = False
     thorough: bool = False  # all seeds of the track, the last ones only if they can matter
-    jobs: int | None = None  # tasks at once; None: as many as there are cores
 
 
 @dataclass(frozen=True)
@@ -86,8 +84,8 @@ def run_contribution(
     contribution: Contribution, track: Track, options: Options, progress: Progress
 ) -> Run:
     """Carry out the run of one contribution, on as many cores as there are."""
-    pool = Pool(options.jobs or jobs_on(options.device))
-    return pool.run(run_course(contribution, track, options, progress), progress)
+    course = run_course(contribution, track, options, progress)
+    return Pool(jobs_on(options.device)).run(course, progress)
 
 
 def run_course(
@@ -140,7 +138,7 @@ def run_locked(attempt: Attempt, findings: tuple[Finding, ...], options: Options
             gates = gates_of(attempt, findings, options)
             known = finished_row(attempt.folder, attempt.reference.content_hash)
             if known is not None and not attempt.fresh:
-                yield [gate_task(gate, read_seconds()) for gate in gates if gate.report is None]
+                yield gate_tasks(gates)
                 if still_holds(known, gates, attempt):
                     report = report_of(gates)
                     return Run(known, attempt.folder, findings, reused=True, report=report)

@@ -19,7 +19,7 @@ from harness.runs.graph.durations import estimate, name_of, read_seconds
 from harness.runs.graph.memory import memory_bytes, weights_bytes
 from harness.runs.graph.task import Kind, Task, Work
 from harness.runs.steps.attempt import Attempt
-from harness.runs.steps.gate import Gating, gate_task
+from harness.runs.steps.gate import Gating, gate_tasks
 from harness.runs.steps.outcomes import Scored, TrainCosts
 from harness.runs.steps.score import (
     BaseMeasuring,
@@ -96,7 +96,7 @@ class RunTasks:
     def tasks(self) -> list[Task]:
         """Return what is not done yet."""
         kept = read_seconds()
-        gates = [gate_task(gate, kept) for gate in self._gates if gate.report is None]
+        gates = gate_tasks(self._gates)
         trainings = {id(one): self._task("train", one, kept) for one in self._to_do()}
         tasks = [*gates, *trainings.values()]
         for side in self._sides:

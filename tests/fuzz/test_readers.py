@@ -32,9 +32,7 @@ def test_a_good_file_is_read(name):
 def test_any_bytes_are_answered_with_a_sentence(name):
     examples = 15 if name == "folder" else 40
 
-    @settings(
-        max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None
-    )
+    @settings(max_examples=examples, suppress_health_check=list(HealthCheck), database=None)
     @given(st.one_of(st.binary(max_size=400), damaged(SEEDS[name])))
     def check(data):
         began = time.process_time()

@@ -82,7 +82,6 @@ trees = st.fixed_dictionaries(
 quick = settings(
     max_examples=25,
     derandomize=True,  # the same trees each time: a suite that fails by chance stops everybody
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

@@ -7,8 +7,9 @@ waits for its trainings, the others go on.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
+from inspect import GEN_CREATED, getgeneratorstate
 from typing import Generic, TypeVar
 
 from harness.runs.graph.schedule import Schedule
@@ -44,7 +45,6 @@ class Going(Generic[T]):
     ended: bool = False
     seconds: float = 0.0  # its tasks' and its own, one after the other
     ask_at: float = 0.0  # not before, by the monotonic clock
-    _begun: bool = False
 
     def go_on(self, busy_s: float) -> None:
         """Tell it how its tasks ended; take those that it asks for next, or its result.
@@ -52,29 +52,32 @@ class Going(Generic[T]):
         Args:
             busy_s: For how long it is left alone when another process is at what it needs.
         """
-        began = time.monotonic()
-        try:
-            # One that was left alone had no tasks: it is told the same again and tries again.
-            well = not self.schedule.has_failed
-            asked = self.course.send(well) if self._begun else next(self.course)
-            self._take(asked, busy_s)
-        except StopIteration as end:
-            self.result, self.ended = end.value, True
-        except Exception as error:
-            self.fault, self.ended = error, True
-        finally:
-            self._begun = True
-            self.seconds += time.monotonic() - began
+        # One that was left alone had no tasks: it is told the same again and tries again.
+        well, new = not self.schedule.has_failed, getgeneratorstate(self.course) == GEN_CREATED
+        self._step(lambda: next(self.course) if new else self.course.send(well), busy_s)
 
     def fail(self, error: Exception, busy_s: float) -> None:
         """Tell it of a fault of the hub's own in one of its tasks: it may make a row of that."""
+        self._step(lambda: self.course.throw(error), busy_s)
+
+    def _step(self, step: Callable[[], Sequence[Task] | None], busy_s: float) -> None:
+        began = time.monotonic()
         try:
-            self._take(self.course.throw(error), busy_s)
+            asked = step()
+            self.ask_at = 0.0 if asked is not None else time.monotonic() + busy_s
+            self.schedule = Schedule(asked or ())
         except StopIteration as end:
             self.result, self.ended = end.value, True
         except Exception as fault:
             self.fault, self.ended = fault, True
+        self.seconds += time.monotonic() - began
 
-    def _take(self, asked: Sequence[Task] | None, busy_s: float) -> None:
-        self.ask_at = 0.0 if asked is not None else time.monotonic() + busy_s
-        self.schedule = Schedule(asked or ())
+    def outcome(self) -> T:
+        """Return the result of a course that has ended.
+
+        Raises:
+            Exception: Whatever the course raised.
+        """
+        if self.fault is not None:
+            raise self.fault
+        return self.result  # type: ignore[return-value]  # it has ended without a fault

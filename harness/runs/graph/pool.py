@@ -6,7 +6,7 @@ On any exception (Ctrl-C too) no process is left.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -78,18 +78,27 @@ class Pool:
         self.run_all(lambda: next(courses, None), lambda _: None, lambda: self._tell(going))
         if len(going.schedule.tasks) > 1:
             progress.finish(LABEL, ok=not going.schedule.has_failed)
-        if going.fault is not None:
-            raise going.fault
-        return going.result  # type: ignore[return-value]  # it has ended without a fault
+        return going.outcome()
 
     def run_tasks(self, tasks: Sequence[Task], progress: Progress) -> bool:
         """Carry out one graph; the first failure ends the rest. Tell whether all ended well."""
         return self.run(tasks_alone(tasks), progress)
 
+    def run_each(self, courses: Iterable[Course[T]], progress: Progress) -> list[T]:
+        """Carry out courses side by side; return their results in the order of the courses.
+
+        Raises:
+            Exception: What the first of them raises; the others are ended.
+        """
+        goings = [Going(course, progress) for course in courses]
+        waiting = iter(goings)
+        self.run_all(lambda: next(waiting, None), Going.outcome)
+        return [going.outcome() for going in goings]
+
     def run_all(
         self,
         following: Callable[[], Going[T] | None],
-        ended: Callable[[Going[T]], None],
+        ended: Callable[[Going[T]], object],
         tick: Callable[[], None] = lambda: None,
     ) -> None:
         """Carry out courses until there are none left.
@@ -116,7 +125,7 @@ class Pool:
                 keep_seconds(self._took)
 
     def _advance(
-        self, following: Callable[[], Going[T] | None], ended: Callable[[Going[T]], None]
+        self, following: Callable[[], Going[T] | None], ended: Callable[[Going[T]], object]
     ) -> bool:
         """Start what can be started; tell whether anything is left to wait for."""
         self._conclude(ended)
@@ -131,7 +140,7 @@ class Pool:
             self._conclude(ended)
         return bool(self._open)
 
-    def _conclude(self, ended: Callable[[Going[T]], None]) -> None:
+    def _conclude(self, ended: Callable[[Going[T]], object]) -> None:
         """Let courses go on whose tasks have ended, and let go of those that are at their end."""
         for going in list(self._open):
             while going.schedule.is_over and not going.ended and going.ask_at <= time.monotonic():

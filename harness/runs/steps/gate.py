@@ -112,6 +112,12 @@ def gate_task(work: Gating, kept: Mapping[str, float]) -> Task:
     )
 
 
+def gate_tasks(gates: Sequence[Gating]) -> list[Task]:
+    """Return the tasks of gates whose reports are not known yet."""
+    kept = read_seconds()
+    return [gate_task(gate, kept) for gate in gates if gate.report is None]
+
+
 def run_gates(
     contributions: Sequence[Contribution],
     reference: Contribution,
@@ -123,8 +129,7 @@ def run_gates(
 ) -> list[GateReport]:
     """Return the report of each contribution, side by side; unchanged ones come from disk."""
     gates = [Gating(one, reference, track, probes, fresh) for one in contributions]
-    kept = read_seconds()
-    Pool().run_tasks([gate_task(gate, kept) for gate in gates if gate.report is None], progress)
+    Pool().run_tasks(gate_tasks(gates), progress)
     return [reported(gate) for gate in gates]
 
 

@@ -15,7 +15,6 @@ from harness.protocol.row import ErrorReport
 from harness.protocol.track import Track
 from harness.runs.graph.task import AlreadyDone, Followed, lock_now
 from harness.runs.steps.attempt import THREADS
-from harness.runs.steps.one_child import OneChild
 from harness.runs.steps.side import Side
 from harness.sandbox.child import Child
 from harness.sandbox.files import ANSWER_FILE
@@ -175,33 +174,19 @@ class Scoring:
         )
 
 
-def on_other_pictures(
-    label: str,
-    track: Track,
-    entries: tuple[Entry, ...],
-    out: Path,
-    device: str,
-    *,
-    train_dir: Path,
-    heldout_dir: Path,
-) -> OneChild[ScoreAnswer]:
-    """Describe a scorer of changes of weights on other pictures than a track's, losses alone.
+def losses_on(track: Track, train_dir: Path, heldout_dir: Path) -> dict[str, Any]:
+    """Return the fields of a job that measures on other pictures than a track's, losses alone.
 
     Args:
-        label: What the user sees.
         track: Whose base and grid.
-        entries: What is measured.
-        out: Its folder.
-        device: Where it is computed.
         train_dir: Training pictures, for what is measured on them.
         heldout_dir: The pictures that gains are measured on.
     """
-    fields = {
+    return {
         "track": track.file.for_losses(),
         "train_dir": train_dir,
         "heldout_dir": heldout_dir,
     }
-    return OneChild(label, lambda: scorer(label, track, entries, out, device, **fields))
 
 
 def figures_of(answer: ScoreAnswer) -> ScoreAnswer:

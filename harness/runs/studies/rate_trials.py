@@ -11,10 +11,10 @@ from harness import paths
 from harness.contributions import registry
 from harness.contributions.record import Contribution
 from harness.protocol.track import Track
-from harness.runs.graph.course import Course, Going
+from harness.runs.graph.course import Course
 from harness.runs.graph.pool import Pool
 from harness.runs.steps.one_child import OneChild
-from harness.runs.steps.score import figures_of, on_other_pictures
+from harness.runs.steps.score import figures_of, losses_on, scorer
 from harness.runs.studies.rate_choice import BUDGET, Budget, bound, choose, next_rates, tolerance
 from harness.runs.studies.rate_sweep import fold_folder, split, with_rate
 from harness.runs.sweep_files import FOLDS, Fold, Sweep, Trial, bench_hash, subject_hash
@@ -142,31 +142,24 @@ def train(bench: Bench, rates: Sequence[float]) -> dict[float, str]:
 
     A rate that is too high may end in numbers that are not finite: that is an answer, so the
     others go on.
-
-    Raises:
-        Exception: A fault of the hub's own.
     """
-    faults: dict[float, str] = {}
-    waiting = [Going(train_rate(bench, rate, faults), bench.progress) for rate in rates]
-    ended: list[Going[None]] = []
-    Pool(bench.jobs).run_all(lambda: waiting.pop(0) if waiting else None, ended.append)
-    for going in ended:
-        if going.fault is not None:
-            raise going.fault
-    return faults
+    courses = [train_rate(bench, rate) for rate in rates]
+    whys = Pool(bench.jobs).run_each(courses, bench.progress)
+    return {rate: why for rate, why in zip(rates, whys, strict=True) if why is not None}
 
 
-def train_rate(bench: Bench, rate: float, faults: dict[float, str]) -> Course[None]:
-    """Train one rate on every fold; its first failure ends it and is added to the faults."""
+def train_rate(bench: Bench, rate: float) -> Course[str | None]:
+    """Train one rate on every fold; return its first failure, which ends it, or None."""
     jobs = [train_job(bench, rate, fold) for fold in range(FOLDS)]
     trainings = [training(bench, rate, job) for job in jobs if not is_trained(job)]
     yield [one.task("train", bench.track) for one in trainings]
     for outcome in (one.outcome for one in trainings if one.outcome is not None):
         unmergeable = outcome.answer and outcome.answer.seeds[0].unmergeable
         if outcome.error is not None:
-            faults.setdefault(rate, outcome.error.what)
-        elif unmergeable:
-            faults.setdefault(rate, f"there is no merged weight to measure: {unmergeable}")
+            return outcome.error.what
+        if unmergeable:
+            return f"there is no merged weight to measure: {unmergeable}"
+    return None
 
 
 def training(bench: Bench, rate: float, job: TrainJob) -> OneChild[Answer]:
@@ -224,13 +217,7 @@ def scoring(bench: Bench, rates: Sequence[float], fold: int) -> OneChild[ScoreAn
         )
         for rate in rates
     )
+    label, out = f"measuring fold {fold}", bench.folder / f"score-{fold}"
     pictures = fold_folder(bench.pictures, fold)
-    return on_other_pictures(
-        f"measuring fold {fold}",
-        bench.track,
-        entries,
-        bench.folder / f"score-{fold}",
-        "cpu",
-        train_dir=pictures / "train",
-        heldout_dir=pictures / "heldback",
-    )
+    fields = losses_on(bench.track, pictures / "train", pictures / "heldback")
+    return OneChild(label, lambda: scorer(label, bench.track, entries, out, "cpu", **fields))

@@ -256,7 +256,7 @@ def test_a_readme_keeps_its_text_and_loses_its_tricks():
     assert "<td>1</td>" in html
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(alphabet="<>[]()!`*_#|\"'\\ \n:/ajvscriptxhe.o=&", max_size=60))
 def test_no_markdown_makes_a_tag_that_could_act(text):
     reader = Links()
@@ -265,7 +265,7 @@ def test_no_markdown_makes_a_tag_that_could_act(text):
     assert all(address.startswith("https://") for _, address in reader.found)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.floats(0, 10), max_size=400))
 def test_a_thinned_curve_keeps_its_ends_and_its_mean(losses):
     curve = thinned(losses)

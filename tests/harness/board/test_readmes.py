@@ -108,7 +108,7 @@ def test_a_page_shows_no_heading_with_nothing_below(after, shown):
     assert [line for line in readmes.without_block(text).splitlines() if line] == shown
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(), st.text())
 def test_writing_twice_is_writing_once(before, after):
     text = before + readmes.block("old") + after

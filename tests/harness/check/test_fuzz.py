@@ -33,7 +33,7 @@ code_words = st.sampled_from(CODE_WORDS.split(" "))
 
 
 @given(st.binary(max_size=300) | st.lists(toml_words).map("".join).map(str.encode))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_toml_reader(data):
     document = parse(data)
     assert document.file is not None or document.faults
@@ -41,7 +41,7 @@ def test_toml_reader(data):
 
 
 @given(st.integers(0, len(TOML)), st.integers(0, 20), st.text(max_size=5))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_toml_reader_with_a_damaged_file(at, cut, put):
     parse((TOML[:at] + put + TOML[at + cut :]).encode("utf-8", "replace"))
 
@@ -60,25 +60,25 @@ def look_at(**files: bytes) -> None:
 
 
 @given(st.lists(code_words).map(" ".join), st.lists(code_words).map(" ".join))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_python_scanner_with_random_words(main, train):
     look_at(main=main.encode(), train=train.encode())
 
 
 @given(st.integers(0, len(CODE)), st.integers(0, 30), st.lists(code_words, max_size=3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_python_scanner_with_damaged_code(at, cut, put):
     look_at(train=(CODE[:at] + " ".join(put) + CODE[at + cut :]).encode("utf-8", "replace"))
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_python_and_caption_readers_with_random_bytes(data):
     look_at(main=data, caption=data, toml=data)
 
 
 @given(st.text(max_size=120))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_short_cut_never_lets_a_long_caption_through(text):
     if clip_tokens.surely_fits(text):
         assert clip_tokens.count(text) <= 77

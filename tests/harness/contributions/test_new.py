@@ -191,7 +191,7 @@ def test_a_start_that_cannot_be_made_says_what_can(beside, options, said):
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.dictionaries(st.sampled_from(["name", "links", "hooks", "license"]), st.lists(TEXTS)),
     st.booleans(),

@@ -64,7 +64,7 @@ def test_a_file_begins_with_its_version_and_has_a_record_a_step():
 GOLDEN = "09000000000000004010ac022a0a0a080a016115" + "0000003f"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=20))
 def test_any_loss_makes_a_whole_file(losses):
     assert len(list(records(event_file(losses, {}, end_s=1.0, seconds=0.0)))) == 1 + len(losses)

@@ -190,9 +190,7 @@ def test_the_reference_as_a_contribution_is_its_own_yardstick(hub):
     assert run.costs().cpu_seconds == run.costs().reference_cpu_seconds
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=12
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=12)
 @given(st.integers(0, len(EVERYTHING)))
 def test_wherever_it_is_interrupted_it_goes_on_at_the_first_missing_task(hub, stops_at):
     shutil.rmtree(paths.RUNS, ignore_errors=True)

@@ -26,9 +26,7 @@ UP = "lora_unet_conv_in.lora_up.weight"
 DOWN = "lora_unet_conv_in.lora_down.weight"
 FINE = {DOWN: torch.ones(2, 4, 3, 3), UP: torch.ones(16, 2, 1, 1)}
 
-ONCE = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+ONCE = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def file_of(header, body=b"") -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.picture_sets.buckets import (
@@ -14,8 +14,6 @@ from toolkit.picture_sets.buckets import (
     mean_cut,
     statistics,
 )
-
-quick = settings(deadline=None)  # another process may hold the disk for a second
 
 
 @pytest.mark.parametrize("resolution", [16, 24, 64, 128, 256, 384, 512, 520, 640, 768, 1024])
@@ -41,7 +39,6 @@ def test_a_resolution_without_buckets_is_refused(resolution):
         bucket_sizes(resolution)
 
 
-@quick
 @given(st.integers(1, 20_000), st.integers(1, 20_000), st.sampled_from([64, 256, 512]))
 def test_no_other_bucket_cuts_less(width, height, resolution):
     best = bucket_of(width, height, resolution)

@@ -6,15 +6,13 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import paths
 from toolkit.core.errors import DataSetError
 from toolkit.core.settings import DatasetConfig
 from toolkit.picture_sets.captions import read_caption, shuffled, tags_of, vary, with_trigger
-
-quick = settings(deadline=None)  # another process may hold the disk for a second
 
 TAGS = "sks robot, red, on a table, at night, from above"
 
@@ -49,7 +47,6 @@ def test_a_caption_that_cannot_be_opened_is_named(tmp_path):
         read_caption(tmp_path / "a.txt")
 
 
-@quick
 @given(st.binary(max_size=200))
 def test_no_bytes_make_a_caption_crash(tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "caption.txt"
@@ -72,7 +69,6 @@ def test_shuffling_keeps_the_tags_and_the_first_ones_in_place():
     assert shuffled(TAGS, 99, "1") == TAGS
 
 
-@quick
 @given(st.text(max_size=60), st.integers(0, 5), st.text(max_size=5))
 def test_shuffling_loses_and_adds_nothing(caption, keep, seed):
     result = shuffled(caption, keep, seed)

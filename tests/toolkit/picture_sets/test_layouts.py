@@ -208,7 +208,6 @@ def test_a_picture_without_a_line_and_an_empty_list(tmp_path):
 
 quick = settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

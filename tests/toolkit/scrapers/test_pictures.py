@@ -99,7 +99,7 @@ def test_transparency_is_laid_onto_white(tmp_path, image):
         assert kept.getpixel((5, 5)) == (255, 255, 255)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_a_damaged_file_is_dropped_and_never_more(tmp_path_factory, data):
     kind = data.draw(st.sampled_from(["JPEG", "PNG", "WEBP"]))

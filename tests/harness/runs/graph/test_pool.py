@@ -208,6 +208,16 @@ def test_a_course_that_raises_is_a_fault_of_its_own(stage):
         Pool(1).run(Course([stage.task("c")], fault=fault)(), Told())
 
 
+def test_courses_side_by_side_answer_in_their_order_and_the_first_fault_ends_all(stage):
+    slow, quick = Course([stage.task("slow", polls=9)], []), Course([stage.task("quick")])
+    assert Pool(2).run_each([slow(), quick()], Told()) == [2, 1]
+    assert stage.events.index("quick kept") < stage.events.index("slow kept")
+    broken = Course([stage.task("bad")], fault=ValueError("broken"))
+    with pytest.raises(ValueError, match="broken"):
+        Pool(2).run_each([Course([stage.task("other", polls=99)])(), broken()], Told())
+    assert stage.jobs["other"].kills == 1
+
+
 def test_what_another_process_is_at_is_asked_for_again_and_others_go_on(stage, monkeypatch):
     monkeypatch.setattr(pool_module, "BUSY_S", 0.01)
     waiting, other = Course(None, None, [stage.task("a")]), Course([stage.task("b")])
